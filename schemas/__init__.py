@@ -1,0 +1,1 @@
+"""What the data is: the contract as code. Imports no Beam."""

@@ -1,0 +1,58 @@
+"""The `data` of an event against its model: strict pydantic, its errors told in the contract's codes (section 4)."""
+
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from schemas.fields import Payload
+from schemas.outcomes import CODE_ORDER, Code, Refused, Stage
+from schemas.registry import EventType
+from schemas.times import MAX_AHEAD_US
+
+_CODES = {
+    "missing": Code.MISSING_FIELD,
+    "contract_format": Code.FIELD_FORMAT,
+    "string_pattern_mismatch": Code.FIELD_FORMAT,
+    "contract_range": Code.FIELD_RANGE,
+    "greater_than_equal": Code.FIELD_RANGE,
+    "less_than_equal": Code.FIELD_RANGE,
+}
+_DETAILS = {
+    Code.MISSING_FIELD: "a required field is absent",
+    Code.FIELD_TYPE: "the value has the wrong JSON type",
+    Code.FIELD_FORMAT: "the text does not have the form that the contract gives this field",
+    Code.FIELD_RANGE: "the value is outside the range that the contract gives this field",
+}
+
+
+def check_data(event_type: EventType, data: dict[str, Any], publish_time: int) -> Payload:
+    """Validate the data of one event; raise Refused with the first code in the contract's order."""
+    try:
+        payload = event_type.model.__pydantic_validator__.validate_python(data)
+    except ValidationError as invalid:
+        raise _first(invalid) from None
+    for name in event_type.times:
+        moment = getattr(payload, name)
+        if moment is not None and moment > publish_time + MAX_AHEAD_US:
+            raise Refused(
+                Stage.DATA, Code.FIELD_RANGE, f"data.{name}", "the time is more than 300 s after the publish time"
+            )
+    assert isinstance(payload, Payload)
+    return payload
+
+
+def _first(invalid: ValidationError) -> Refused:
+    errors = invalid.errors(include_url=False, include_context=False, include_input=False)
+    error = min(errors, key=lambda one: CODE_ORDER[_code(one)])
+    code = _code(error)
+    return Refused(Stage.DATA, code, path_of(error["loc"]), _DETAILS[code])
+
+
+def _code(error: ErrorDetails) -> Code:
+    return _CODES.get(error["type"], Code.FIELD_TYPE)
+
+
+def path_of(location: tuple[int | str, ...]) -> str:
+    """Return `data.items[0].quantity` of pydantic's location; it holds names of the model only, and positions."""
+    return "data" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)

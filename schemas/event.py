@@ -1,0 +1,105 @@
+"""A valid event, ready to become rows, and a dead letter, ready to be kept whole: the two outcomes of decode."""
+
+import hashlib
+from decimal import Decimal
+
+import msgspec
+
+from schemas.fields import Payload
+from schemas.message import Message, NotAMessage
+from schemas.outcomes import Code, Refused, Stage
+
+DEAD_LETTER_BYTES = 64 * 1024
+"""How much of a message over the size limit a dead letter keeps (contract 4)."""
+
+
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """One valid event. Times are UTC microseconds since 1970; ids are in lower case.
+
+    `data` and `extensions` are JSON text as it came; `content` is an 8-byte hash of what the event says, equal for
+    equal events however they are spelled; `payload` is the validated data.
+    """
+
+    event_id: str
+    event_type: str
+    event_time: int
+    source: str
+    topic: str
+    entity_id: str
+    correlation_id: str
+    causation_id: str | None
+    data: str
+    extensions: str | None
+    notes: tuple[str, ...]
+    message_id: str
+    publish_time: int
+    amount: Decimal | None
+    content: bytes
+    payload: Payload
+
+
+class DeadLetter(msgspec.Struct, frozen=True, gc=False):
+    """One refused message, whole, and why: `error_message` and `path` quote no value of the payload.
+
+    `data` holds the bytes as they came (the first 64 KiB where the message was over the limit); `publish_time` is
+    None for a line that is no message.
+    """
+
+    stage: str
+    code: str
+    path: str
+    error_message: str
+    topic: str
+    message_id: str | None
+    publish_time: int | None
+    attributes: dict[str, str]
+    data: bytes
+    size: int
+    sha256: str
+    event_id: str | None = None
+    event_type: str | None = None
+    attempt: int = 1
+
+    @property
+    def dead_letter_id(self) -> str:
+        """A name that is the same for the same failure of the same message: what redrive and `show` call it by."""
+        key = "\x1f".join([self.topic, self.message_id or "", self.sha256, self.code, str(self.attempt)])
+        return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def dead_letter(
+    message: Message | NotAMessage, refused: Refused, event_id: str | None = None, event_type: str | None = None
+) -> DeadLetter:
+    """Make the dead letter of a message: the one place where they are made."""
+    is_message = isinstance(message, Message)
+    kept = message.data[:DEAD_LETTER_BYTES] if refused.code is Code.TOO_LARGE else message.data
+    return DeadLetter(
+        stage=refused.stage.value,
+        code=refused.code.value,
+        path=refused.path,
+        error_message=refused.detail,
+        topic=message.topic,
+        message_id=message.message_id if is_message else None,
+        publish_time=message.publish_time if is_message else None,
+        attributes=message.attributes if is_message else {},
+        data=kept,
+        size=len(message.data),
+        sha256=hashlib.sha256(message.data).hexdigest(),
+        event_id=event_id,
+        event_type=event_type,
+        attempt=_attempt(message.attributes) if is_message else 1,
+    )
+
+
+def not_a_message(line: NotAMessage) -> DeadLetter:
+    """Make the dead letter of a line or record that is no message."""
+    return dead_letter(line, Refused(Stage.SOURCE, Code.NOT_A_MESSAGE, line.path, line.reason))
+
+
+ATTEMPT_ATTRIBUTE = "redrive-attempt"
+"""The message attribute in which a redrive counts its attempts."""
+
+
+def _attempt(attributes: dict[str, str]) -> int:
+    text = attributes.get(ATTEMPT_ATTRIBUTE, "")
+    return int(text) + 1 if text.isascii() and text.isdigit() and len(text) < 9 else 1

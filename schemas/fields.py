@@ -1,0 +1,111 @@
+"""The field types of the contract (section 3) as strict pydantic types: nothing is coerced, money never meets a float.
+
+Values come from a JSON parser that keeps a number's text: an `int`, or a `Decimal` for every other number.
+"""
+
+import re
+from decimal import Decimal
+from math import isinf
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator
+from pydantic_core import PydanticCustomError
+
+from schemas.times import EARLIEST_EVENT_US, TimeFormatError, TimeRangeError, parse_rfc3339
+
+INT64_MAX = 2**63 - 1
+MONEY_INTEGER_DIGITS = 29
+MONEY_FRACTION_DIGITS = 9
+"""BigQuery's NUMERIC: 29 digits before the point and 9 after it."""
+
+_MONEY = re.compile(r"-?([0-9]+)(?:\.([0-9]+))?").fullmatch
+
+
+def _type(expected: str) -> PydanticCustomError:
+    return PydanticCustomError("contract_type", "{expected} is required here", {"expected": expected})
+
+
+def _format(expected: str) -> PydanticCustomError:
+    return PydanticCustomError("contract_format", "the text is not {expected}", {"expected": expected})
+
+
+def _range(rule: str) -> PydanticCustomError:
+    return PydanticCustomError("contract_range", "the value is outside its range: {rule}", {"rule": rule})
+
+
+def parse_money(value: object) -> Decimal:
+    """Return the exact amount of a money string or JSON number; negative amounts and overlong ones are refused."""
+    if type(value) is str:
+        match = _MONEY(value)
+        if match is None:
+            raise _format("an amount of money")
+        whole, fraction = match.groups()
+        if len(whole) > MONEY_INTEGER_DIGITS or (fraction and len(fraction) > MONEY_FRACTION_DIGITS):
+            raise _range("at most 29 digits before the point and 9 after it")
+        amount = Decimal(value)
+    elif type(value) is Decimal:
+        _, digits, exponent = value.as_tuple()
+        # int() tells mypy what the contract says: NaN and infinities never get here
+        if -int(exponent) > MONEY_FRACTION_DIGITS or len(digits) + int(exponent) > MONEY_INTEGER_DIGITS:
+            raise _range("at most 29 digits before the point and 9 after it")
+        amount = value
+    elif type(value) is int:
+        if abs(value) >= 10**MONEY_INTEGER_DIGITS:
+            raise _range("at most 29 digits before the point and 9 after it")
+        amount = Decimal(value)
+    else:
+        raise _type("a string or a number")
+    if amount < 0:
+        raise _range("not negative")
+    return amount
+
+
+def parse_number(value: object) -> float:
+    """Return a JSON number as the nearest double; integers must fit int64, like every integer of the contract."""
+    if type(value) is Decimal:
+        number = float(value)
+        if isinf(number):
+            raise _range("a finite double")
+        return number
+    if type(value) is int:
+        if not -INT64_MAX - 1 <= value <= INT64_MAX:
+            raise _range("a 64-bit integer")
+        return float(value)
+    raise _type("a number")
+
+
+def parse_time(value: object) -> int:
+    """Return UTC microseconds of an RFC 3339 text not before the year 2000; decode checks it against publishTime."""
+    if type(value) is not str:
+        raise _type("a string")
+    try:
+        micros, _ = parse_rfc3339(value)
+    except TimeFormatError:
+        raise _format("an RFC 3339 time") from None
+    except TimeRangeError:
+        raise _range("the years 1 to 9999") from None
+    if micros < EARLIEST_EVENT_US:
+        raise _range("not before the year 2000")
+    return micros
+
+
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$")]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+Quantity = Annotated[int, Field(ge=1, le=INT64_MAX)]
+Money = Annotated[Decimal, PlainValidator(parse_money)]
+Number = Annotated[float, PlainValidator(parse_number)]
+Time = Annotated[int, PlainValidator(parse_time), "time"]
+Text = Annotated[str, "text"]
+PersonalText = Annotated[str, "text", "personal"]
+"""Text that names or reaches a person: in `analytics` it stands only as a keyed hash, or not at all (section 5)."""
+
+
+def optional() -> Any:
+    """Mark a field that may be absent. It may not be null: null is not a value (section 2)."""
+    return Field(default=None)
+
+
+class Payload(BaseModel):
+    """The `data` of one event type, or an object within it. Unknown fields pass here and are noted by decode."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True, hide_input_in_errors=True)

@@ -1,0 +1,165 @@
+"""From bytes to a JSON object: the stages `bytes` and `json` of the contract (section 4), in their order.
+
+`parse_object` is the fast way for a message with nothing odd; whatever it declines, `inspect_object` reads again
+slowly and says exactly what is wrong, or returns the object.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from decimal import Decimal, InvalidOperation
+from itertools import accumulate
+from typing import Any
+
+import jiter
+
+from schemas.outcomes import CODE_ORDER, Code, Refused, Stage
+
+MAX_BYTES = 1_048_576
+MAX_DEPTH = 64
+BOM = b"\xef\xbb\xbf"
+JSON_SPACE = b" \t\n\r"
+
+_COMPRESSED = (
+    b"\x1f\x8b",  # gzip
+    b"\x28\xb5\x2f\xfd",  # zstd
+    b"\xfd7zXZ\x00",  # xz
+    b"BZh91AY&SY",  # bzip2
+    b"\x04\x22\x4d\x18",  # lz4
+    b"\xff\x06\x00\x00sNaPpY",  # snappy, framed
+    b"PK\x03\x04",  # zip
+)
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
+_BRACKETS = bytes(byte for byte in range(256) if byte not in b"{}[]")
+_STEP = {ord("{"): 1, ord("["): 1, ord("}"): -1, ord("]"): -1}
+_MAX_FLOAT = Decimal(1.7976931348623157e308)
+
+
+def check_bytes(data: bytes) -> None:
+    """Check size, compression, emptiness and encoding; raise Refused at stage `bytes`."""
+    if len(data) > MAX_BYTES:
+        raise Refused(Stage.BYTES, Code.TOO_LARGE, "", f"the message is larger than {MAX_BYTES} bytes")
+    if is_compressed(data):
+        raise Refused(Stage.BYTES, Code.COMPRESSED, "", "the payload is compressed; it is never inflated")
+    if not data.removeprefix(BOM).strip(JSON_SPACE):
+        raise Refused(Stage.BYTES, Code.EMPTY, "", "the message has no payload")
+    if b"\x00" in data[:4] and data[:1] != b'"':
+        raise Refused(Stage.BYTES, Code.ENCODING, "", "the payload is not UTF-8 (it looks like UTF-16 or UTF-32)")
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        raise Refused(Stage.BYTES, Code.ENCODING, "", "the payload is not UTF-8") from None
+
+
+def is_compressed(data: bytes) -> bool:
+    """Tell whether the bytes begin as a compressed stream does (zlib by its header's own checksum, RFC 1950)."""
+    if data.startswith(_COMPRESSED):
+        return True
+    return len(data) > 2 and data[0] == 0x78 and data[1] in (0x01, 0x5E, 0x9C, 0xDA)
+
+
+def nests_too_deep(data: bytes) -> bool:
+    """Tell whether objects and arrays nest deeper than 64, without parsing: a parser could overflow its stack."""
+    if data.count(b"{") + data.count(b"[") <= MAX_DEPTH:
+        return False
+    brackets = _STRINGS.sub(b"", data).translate(None, _BRACKETS)
+    return max(accumulate(map(_STEP.__getitem__, brackets)), default=0) > MAX_DEPTH
+
+
+def parse_object(data: bytes) -> dict[str, Any] | None:
+    """Parse a message that has nothing odd: an object of unique keys; None where a closer look is needed."""
+    if len(data) > MAX_BYTES or data[:1] != b"{" or data.count(b"{") + data.count(b"[") > MAX_DEPTH:
+        return None
+    try:
+        value = jiter.from_json(
+            data, catch_duplicate_keys=True, float_mode="decimal", allow_inf_nan=False, cache_mode="keys"
+        )
+    except (ValueError, ArithmeticError):
+        return None
+    return value if type(value) is dict else None
+
+
+class _Findings:
+    """What the slow parser met, as the earliest code in the contract's order."""
+
+    def __init__(self) -> None:
+        self.worst: Code | None = None
+
+    def add(self, code: Code) -> None:
+        if self.worst is None or CODE_ORDER[code] < CODE_ORDER[self.worst]:
+            self.worst = code
+
+    def decimal(self, text: str) -> Decimal:
+        try:
+            number = Decimal(text)
+        except InvalidOperation:
+            self.add(Code.JSON_NUMBER)
+            return Decimal(0)
+        if abs(number) > _MAX_FLOAT:
+            self.add(Code.JSON_NUMBER)
+        return number
+
+    def integer(self, text: str) -> int:
+        if len(text) > 400:  # beyond any field's range, and int() refuses 4,300 digits
+            self.add(Code.JSON_NUMBER)
+            return 0
+        return int(text)
+
+    def constant(self, text: str) -> int:
+        self.add(Code.JSON_NUMBER)
+        return 0
+
+    def pairs(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            self.add(Code.JSON_DUPLICATE_KEY)
+        return found
+
+
+_DETAIL = {
+    Code.JSON_NUMBER: "a number is not finite or not representable",
+    Code.JSON_DUPLICATE_KEY: "an object has the same key twice",
+    Code.KEY_COLLISION: "two keys of an object differ only in case",
+    Code.STRING_CONTENT: "a string holds a lone surrogate",
+    Code.NOT_OBJECT: "the top level is not an object",
+}
+
+
+def inspect_object(data: bytes, look: Callable[[dict[str, Any]], Iterable[Code]]) -> dict[str, Any]:
+    """Parse with every check of the stages `bytes` and `json`, the first failure naming the code.
+
+    `look` finds what only someone who knows the fields can see: colliding keys, overlong integers in unknown fields.
+    """
+    check_bytes(data)
+    text = data.removeprefix(BOM)
+    if nests_too_deep(text):
+        raise Refused(Stage.JSON, Code.JSON_DEPTH, "", f"objects and arrays nest deeper than {MAX_DEPTH}")
+    found = _Findings()
+    try:
+        value = json.loads(
+            text.decode(),
+            object_pairs_hook=found.pairs,
+            parse_float=found.decimal,
+            parse_int=found.integer,
+            parse_constant=found.constant,
+        )
+    except (ValueError, RecursionError):
+        raise Refused(Stage.JSON, Code.JSON_SYNTAX, "", "the payload is not JSON") from None
+    for code in look(value) if isinstance(value, dict) else ():
+        found.add(code)
+    if b"\\u" in text and _has_lone_surrogate(value):
+        found.add(Code.STRING_CONTENT)
+    if not isinstance(value, dict):
+        found.add(Code.NOT_OBJECT)
+    if found.worst is not None:
+        raise Refused(Stage.JSON, found.worst, "", _DETAIL[found.worst])
+    assert isinstance(value, dict)
+    return value
+
+
+def _has_lone_surrogate(value: Any) -> bool:
+    if isinstance(value, str):
+        return not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value)
+    if isinstance(value, dict):
+        return any(_has_lone_surrogate(key) or _has_lone_surrogate(item) for key, item in value.items())
+    return isinstance(value, list) and any(map(_has_lone_surrogate, value))

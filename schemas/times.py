@@ -1,0 +1,77 @@
+"""Times as the contract has them: RFC 3339 text in, UTC microseconds since 1970 inside, RFC 3339 text out."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+SECOND_US = 1_000_000
+EARLIEST_EVENT_US = 946_684_800 * SECOND_US
+"""2000-01-01T00:00:00Z, the first event time that the contract accepts (section 2)."""
+MAX_AHEAD_US = 300 * SECOND_US
+"""How far an event time may lie ahead of its message's publish time (section 2)."""
+
+# RFC 3339 section 5.6; its grammar takes T and Z in lower case too. Hours and offsets up to 23, seconds 0-59 by contract.
+_RFC3339 = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]((?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9])"
+    r"(?:\.([0-9]+))?([Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])",
+    re.ASCII,
+).fullmatch
+
+
+class TimeFormatError(ValueError):
+    """The text is no RFC 3339 time with a zone."""
+
+
+class TimeRangeError(ValueError):
+    """The text is well formed, but the instant lies outside what a UTC timestamp can hold."""
+
+
+def parse_rfc3339(text: str) -> tuple[int, bool]:
+    """Return (UTC microseconds since 1970, whether fraction digits were cut).
+
+    Raises TimeFormatError for text of another form or a date that no calendar has, TimeRangeError where the
+    instant leaves the years 1 to 9999.
+    """
+    match = _RFC3339(text)
+    if match is None:
+        raise TimeFormatError("not an RFC 3339 time with Z or an offset")
+    date, clock, fraction, zone = match.groups()
+    truncated = False
+    if fraction is None:
+        micros = 0
+    else:
+        truncated = len(fraction) > 6
+        micros = int(fraction[:6].ljust(6, "0"))
+    if date.startswith("0000"):
+        raise TimeRangeError("the year 0 is before the first year of the calendar")
+    try:
+        local = datetime.fromisoformat(f"{date}T{clock}+00:00")
+    except ValueError:
+        raise TimeFormatError("not a day of the calendar") from None
+    at = (local - EPOCH) // MICROSECOND + micros
+    if zone not in "Zz":
+        shift = (int(zone[1:3]) * 60 + int(zone[4:6])) * 60 * SECOND_US
+        at = at - shift if zone[0] == "+" else at + shift
+        if not _MIN_US <= at <= _MAX_US:
+            raise TimeRangeError("the instant lies outside the years 1 to 9999")
+    return at, truncated
+
+
+_MIN_US = (datetime.min.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
+_MAX_US = (datetime.max.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
+
+
+def to_datetime(micros: int) -> datetime:
+    """Return the UTC datetime of microseconds since 1970."""
+    return EPOCH + timedelta(microseconds=micros)
+
+
+def from_datetime(moment: datetime) -> int:
+    """Return microseconds since 1970 of an aware datetime."""
+    return (moment - EPOCH) // MICROSECOND
+
+
+def to_rfc3339(micros: int) -> str:
+    """Return RFC 3339 text in UTC with microseconds where there are any."""
+    return to_datetime(micros).isoformat().replace("+00:00", "Z")

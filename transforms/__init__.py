@@ -1,0 +1,1 @@
+"""One step a file: sources, decode, deduplicate, aggregates and sinks, as Beam transforms over batches."""

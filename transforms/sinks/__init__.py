@@ -1,0 +1,1 @@
+"""Where rows and files end: BigQuery, the lake, the dead-letter store."""
