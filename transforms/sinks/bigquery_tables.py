@@ -1,0 +1,59 @@
+"""Where our tables stand in BigQuery, and the client that reaches them from a worker."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+import grpc
+from google.cloud.bigquery_storage_v1 import BigQueryWriteClient
+from google.cloud.bigquery_storage_v1.services.big_query_write.transports import BigQueryWriteGrpcTransport
+
+
+@dataclass(frozen=True)
+class BigQueryTables:
+    """Where the tables stand: `dataset_of` says of each table whether it is of the event store or of
+    analytics.
+    """
+
+    project: str
+    dataset_of: Mapping[str, str]
+    event_store: str = "event_store"
+    analytics: str = "analytics"
+
+    def __post_init__(self) -> None:
+        for table, dataset in self.dataset_of.items():
+            if dataset not in ("event_store", "analytics"):
+                raise ValueError(f"dataset_of[{table!r}] must be 'event_store' or 'analytics', got {dataset!r}")
+
+    def name(self, table: str) -> str:
+        """Give project.dataset.table."""
+        return f"{self.project}.{self._dataset(table)}.{table}"
+
+    def path(self, table: str) -> str:
+        """Give the resource name of the Storage API."""
+        return f"projects/{self.project}/datasets/{self._dataset(table)}/tables/{table}"
+
+    def _dataset(self, table: str) -> str:
+        return {"event_store": self.event_store, "analytics": self.analytics}[self.dataset_of[table]]
+
+
+def trace_id() -> str:
+    """Name this project and its version in BigQuery's own logs."""
+    try:
+        return f"event-pipelines:{version('event-pipelines')}"
+    except PackageNotFoundError:  # run from a checkout
+        return "event-pipelines:0"
+
+
+@dataclass(frozen=True)
+class Connect:
+    """Makes the client on the worker: to a loopback server at "host:port", or to BigQuery."""
+
+    endpoint: str | None
+
+    def __call__(self) -> BigQueryWriteClient:
+        if self.endpoint is None:
+            return BigQueryWriteClient()
+        options = [("grpc.enable_http_proxy", 0), ("grpc.max_reconnect_backoff_ms", 2000)]
+        channel = grpc.insecure_channel(self.endpoint, options=options)
+        return BigQueryWriteClient(transport=BigQueryWriteGrpcTransport(channel=channel))
