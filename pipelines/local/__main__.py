@@ -1,0 +1,46 @@
+"""`python -m pipelines.local --warehouse FILE`: the loopback BigQuery as a process of its own."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from pipelines.local.faults import FaultScript
+from pipelines.local.server import LoopbackBigQuery, WarehouseLocked
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Serve until SIGTERM or SIGINT; return 0, or 2 when the warehouse or the fault script cannot be used."""
+    parser = argparse.ArgumentParser(prog="python -m pipelines.local", description=__doc__)
+    parser.add_argument(
+        "--warehouse", type=Path, required=True, help="the DuckDB file, created when it is absent"
+    )
+    parser.add_argument("--faults", type=Path, help="a fault script, YAML or JSON (docs/faults.md)")
+    parser.add_argument(
+        "--address_file", type=Path, help="write the address here too, beside the one by the warehouse"
+    )
+    parser.add_argument("--project", default="local", help="the project's name (default: %(default)s)")
+    args = parser.parse_args(argv)
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    try:
+        faults = FaultScript.load(args.faults) if args.faults else None
+        server = LoopbackBigQuery(
+            args.warehouse, faults=faults, project=args.project, address_file=args.address_file
+        )
+    except (ValueError, WarehouseLocked) as error:
+        print(error, file=sys.stderr)
+        return 2
+    with server:
+        print(f"REST {server.rest_url}  gRPC {server.grpc_target}", flush=True)
+        while not ended.wait(1):
+            pass
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

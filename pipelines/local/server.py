@@ -1,0 +1,88 @@
+"""The loopback BigQuery as one object: start it over a DuckDB file, talk to it with Google's clients, close it."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import duckdb
+
+from pipelines.local.address import FILE_NAME, read_address, write_address
+from pipelines.local.faults import Faults, FaultScript
+from pipelines.local.routes import rest_server
+from pipelines.local.storage_write import WriteService, serve
+from pipelines.local.streams import Streams
+from pipelines.local.warehouse import Warehouse
+
+_GRACE_SECONDS = 5
+
+
+class WarehouseLocked(RuntimeError):
+    """Another process holds the warehouse file."""
+
+
+class LoopbackBigQuery:
+    """BigQuery's REST API and Storage Write API over one DuckDB file, on free ports of loopback.
+
+    It runs in threads of this process from its construction to `close()`; `with` closes it. Meanwhile
+    `warehouse.address.json` stands beside the file (`address_file`: elsewhere too).
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        faults: FaultScript | None = None,
+        project: str = "local",
+        address_file: Path | None = None,
+    ) -> None:
+        self.path = path
+        self.project = project
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._warehouse = Warehouse(path, project)
+        except duckdb.IOException as error:
+            raise WarehouseLocked(_locked(path, error)) from None
+        self._streams = Streams(path.with_name(f"{path.name}.pending"))
+        struck = Faults(faults)
+        self._rest = rest_server(self._warehouse, struck)
+        self._grpc, grpc_port = serve(WriteService(self._warehouse, self._streams, struck))
+        self.rest_url = f"http://127.0.0.1:{self._rest.server_address[1]}"
+        self.grpc_target = f"127.0.0.1:{grpc_port}"
+        self._thread = threading.Thread(
+            target=self._rest.serve_forever, args=(0.1,), name="bigquery-rest", daemon=True
+        )
+        self._thread.start()
+        self._addresses = [write_address(path.parent / FILE_NAME, self.rest_url, self.grpc_target)]
+        if address_file is not None:
+            self._addresses.append(write_address(address_file, self.rest_url, self.grpc_target))
+
+    def close(self) -> None:
+        """Stop both servers, write the file whole and remove the address; a second call does nothing."""
+        for address in self._addresses:
+            address.unlink(missing_ok=True)
+        if not self._thread.is_alive():
+            return
+        self._grpc.stop(_GRACE_SECONDS).wait()
+        self._rest.shutdown()
+        self._rest.server_close()
+        self._thread.join()
+        self._streams.close()
+        self._warehouse.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _locked(path: Path, error: duckdb.IOException) -> str:
+    address = read_address(path.parent)
+    if address is not None:
+        return f"{path} is held by a running loopback BigQuery (process {address.pid}) at {address.rest}"
+    return f"{path} cannot be opened, perhaps another process holds it: {str(error).splitlines()[0]}"
