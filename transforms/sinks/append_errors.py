@@ -23,7 +23,8 @@ class Kind(StrEnum):
 
     WRITTEN = "written"  # the rows are in already: a reply was lost
     ROWS = "rows"  # some rows are bad and none was written: send the others again
-    BEHIND = "behind"  # not looked at, for an append before it failed: send again at once
+    UNSEEN = "unseen"  # the connection ended at an append before it: send again at once
+    BEHIND = "behind"  # not at the end of the stream, for an append before it failed: send again at once
     STREAM = "stream"  # the stream is finalized or gone: go on with another
     TRANSIENT = "transient"  # back off and send again, within the budget
     PERMANENT = "permanent"  # sending again cannot help

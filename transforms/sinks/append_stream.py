@@ -22,6 +22,10 @@ MAX_AGE_SECONDS = 540.0  # BigQuery closes a connection after about 10 minutes, 
 Reply = Future[types.AppendRowsResponse]
 
 
+class ConnectionClosed(Exception):
+    """The server closed the connection without a word, and this append was the first that waited."""
+
+
 class ConnectionEnded(Exception):
     """The connection ended while an append waited behind the one that ended it: nothing is said about this
     one.
@@ -38,7 +42,7 @@ class _Connection:
         self._requests: queue.SimpleQueue[types.AppendRowsRequest | None] = queue.SimpleQueue()
         self._waiting: deque[Reply] = deque()
         self._lock = threading.Lock()
-        self._error: BaseException = ConnectionEnded()
+        self._error: BaseException = ConnectionClosed()
         # The header names the region to route to; only the client libraries' helpers would add it.
         header = (("x-goog-request-params", f"write_stream={stream}"),)
         self._call = client.transport.append_rows(self._outgoing(), metadata=header)

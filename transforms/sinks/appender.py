@@ -29,6 +29,7 @@ from transforms.sinks.appends import Append, AppendLimits, Lost, appends_held
 from transforms.sinks.backoff import Patience
 from transforms.sinks.write_streams import GaveUp, Streams
 
+_UNSEEN = Failure(Kind.UNSEEN, "CONNECTION_ENDED", "CONNECTION_ENDED")
 _TOO_LARGE = Failure(Kind.PERMANENT, "ROW_TOO_LARGE", "column unknown: the row is larger than a request may be")
 
 
@@ -91,7 +92,7 @@ class TableAppender:
             except GaveUp as gave_up:
                 self._lose(append, gave_up)
                 return
-        append.alone = not self._sent
+        append.alone, append.in_doubt = not self._sent, False
         if self._streams.pending:
             self._stream_bytes += append.rows.nbytes
         self._transmit(append, self._end + sum(sent.rows.num_rows for sent in self._sent))
@@ -115,15 +116,18 @@ class TableAppender:
                 return self._give_up(append, GaveUp(failure, exhausted=False))
             if kind is Kind.ROWS:
                 self._patience.succeeded()
+                if append.in_doubt and self._streams.pending:  # an earlier try may be written all the same
+                    return self._leave(append)
                 self._drop_bad_rows(append, failure)
                 if not append.rows.num_rows:
                     return
-            elif kind is not Kind.BEHIND or append.alone:
+            elif kind is not Kind.UNSEEN and (kind is not Kind.BEHIND or append.alone):
                 if not self._patience.wait(append.trial):
                     return self._give_up(append, GaveUp(failure, exhausted=True))
                 if kind is not Kind.TRANSIENT:  # the stream ended, or does not end where we left it
                     return self._leave(append)
             append.alone = True
+            append.in_doubt |= kind in (Kind.TRANSIENT, Kind.UNSEEN)
             self._transmit(append, self._end)
         self._patience.succeeded()
         if not self._streams.pending:
@@ -144,7 +148,7 @@ class TableAppender:
             self._stream.cancel()
             return classify("DEADLINE_EXCEEDED")
         except ConnectionEnded:
-            return Failure(Kind.TRANSIENT if append.alone else Kind.BEHIND, "CONNECTION_ENDED", "CONNECTION_ENDED")
+            return _UNSEEN
         except Exception as error:  # whatever ended the connection; classified, never raised
             return self._here(classify_connection(error))
         if types.AppendRowsResponse.pb(reply).HasField("updated_schema"):

@@ -1,6 +1,4 @@
-"""One append and its end, and the limits that all appends keep: data only, and the rule that explains a row
-count.
-"""
+"""One append and its end, the limits that all appends keep, and the rule that explains a stream's row count."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -36,8 +34,10 @@ class AppendLimits:
 
 @dataclass
 class Append:
-    """One request and what became of it so far. `mark` is the caller's own word about the rows, given back
-    with them.
+    """One request and what became of it so far.
+
+    `mark` is the caller's own word about the rows, given back with them. `alone`: nothing before it was unsettled when
+    it was sent. `in_doubt`: an earlier try of it may be in the stream.
     """
 
     rows: pa.RecordBatch
@@ -45,6 +45,7 @@ class Append:
     payload: bytes | None = None
     offset: int = 0
     alone: bool = True
+    in_doubt: bool = False
     attempts: int = 0
     trial: Trial = field(default_factory=Trial)
     reply: Reply | None = None

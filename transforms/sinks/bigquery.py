@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 import apache_beam as beam
 from apache_beam.transforms.window import GlobalWindow, GlobalWindows
+from apache_beam.typehints.decorators import no_annotations
 from apache_beam.utils.windowed_value import WindowedValue
 
 from transforms.rows import TableRows
@@ -42,7 +43,7 @@ class AppendResult(NamedTuple):
 
 
 @dataclass
-class AppendRows(beam.PTransform[beam.PCollection[TableRows], AppendResult]):
+class AppendRows(beam.PTransform[beam.PCollection[TableRows], Any]):
     """Append rows to their tables; rows that cannot be appended come out as failed, and nothing else is
     raised.
 
@@ -66,23 +67,27 @@ class AppendRows(beam.PTransform[beam.PCollection[TableRows], AppendResult]):
         if self.gate is not None and self.mode != "pending":
             raise ValueError("gate needs mode='pending': the default stream shows rows at once")
 
+    def append_fn(self) -> beam.DoFn:
+        """Make the step that appends, for one worker."""
+        connect, pending = Connect(self.endpoint), self.mode == "pending"
+        return _AppendFn(self.tables, connect, self.retry_budget_seconds, self.limits, pending)
+
+    @no_annotations  # Beam knows single outputs only
     def expand(self, pcoll: beam.PCollection[TableRows]) -> AppendResult:
-        pending = self.mode == "pending"
-        connect = Connect(self.endpoint)
-        write = _AppendFn(self.tables, connect, self.retry_budget_seconds, self.limits, pending)
+        write = self.append_fn()
         out = (
             pcoll
             | "Unwindow" >> beam.WindowInto(GlobalWindows())
             | "Append" >> beam.ParDo(write).with_outputs(FAILED, main="main")
         )
-        if not pending:
+        if self.mode != "pending":
             return AppendResult(out[FAILED], out.main)
         gate = [beam.pvalue.AsIter(self.gate | "Gate" >> beam.WindowInto(GlobalWindows()))] if self.gate else []
         committed = (
             out.main
             | "Together" >> beam.Map(_together)
             | "AllBundles" >> beam.GroupByKey()
-            | "Commit" >> beam.ParDo(CommitFn(self.tables, connect, self.retry_budget_seconds), *gate)
+            | "Commit" >> beam.ParDo(CommitFn(self.tables, Connect(self.endpoint), self.retry_budget_seconds), *gate)
         )
         return AppendResult(out[FAILED], committed)
 

@@ -32,7 +32,7 @@ class CommitFn(beam.DoFn):
     def setup(self) -> None:
         self._client = self._connect()
 
-    def process(self, element: tuple[int, Iterable[Sealed]], *gate: Iterable[Any]) -> Iterator[tuple[str, int]]:
+    def process(self, element: tuple[int, Iterable[Sealed]], gate: Any = None) -> Iterator[tuple[str, int]]:
         streams: dict[str, dict[str, int]] = {}
         for table, name, rows in element[1]:
             streams.setdefault(table, {})[name] = rows

@@ -39,19 +39,17 @@ class _Refused(Exception):
 def persist(call: Callable[[], _Result], patience: Patience) -> _Result:
     """Call until it succeeds; raise GaveUp for a permanent failure, or when the patience ends.
 
-    GaveUp does not chain the error it stands for: a server's text may quote a value.
+    A success is not told to the patience: streams can be opened and finalized while no append passes. GaveUp does not
+    chain the error it stands for: a server's text may quote a value.
     """
     trial = Trial()
     while True:
         try:
-            result = call()
+            return call()
         except (GoogleAPICallError, grpc.RpcError, TimeoutError) as error:
             failure = classify_exception(error)
         except _Refused as refused:
             failure = refused.failure
-        else:
-            patience.succeeded()
-            return result
         if failure.kind is not Kind.TRANSIENT:
             raise GaveUp(failure, exhausted=False) from None
         if not patience.wait(trial):

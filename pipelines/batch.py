@@ -1,0 +1,61 @@
+"""The main job over bounded input: read, archive, decode, deduplicate, fan out. One screen; logic is in the steps."""
+
+from typing import Any
+
+import apache_beam as beam
+
+from pipelines.config import JobConfig
+from pipelines.sinks import append_rows
+from schemas.registry import REGISTRY, Registry
+from transforms.archive import ArchiveMessages
+from transforms.counts import CountEvents
+from transforms.dead_letters import DeadLetterRows
+from transforms.decode import DecodeMessages
+from transforms.deduplicate import Deduplicate
+from transforms.failed import FailedToDeadLetters
+from transforms.features import DeviceFeatures
+from transforms.measure import MeasurePipeline
+from transforms.rows import ToRows
+from transforms.sinks.manifests import WriteManifests
+from transforms.write_files import WriteDeadLetters, WriteFiles, WriteTelemetry
+
+
+def build(pipeline: beam.Pipeline, source: beam.PTransform[Any, Any], job: JobConfig, registry: Registry = REGISTRY) -> None:
+    """Wire the main job onto a source of message batches."""
+    run, window = job.run, job.window_seconds
+
+    messages = pipeline | "ReadMessages" >> source
+    archived = messages | "ArchiveMessages" >> ArchiveMessages(job.lake, run.run_id)
+    decoded = messages | "DecodeMessages" >> DecodeMessages(
+        run.started, window, registry, job.accept_cloudevents, job.pii_key
+    )
+    events = decoded.events | "Deduplicate" >> Deduplicate(job.temp, window, job.lateness_seconds)
+    dead = (decoded.dead, events.dead) | "AllDeadLetters" >> beam.Flatten()
+    measured = (decoded.measured, events.measured) | "AllMeasured" >> beam.Flatten()
+
+    telemetry = events.events | "WriteTelemetry" >> WriteTelemetry(job.lake, run.run_id)
+    features = (
+        events.events
+        | "DeviceFeatures" >> DeviceFeatures(window)
+        | "WriteFeatures" >> WriteFiles(job.lake, run.run_id)
+    )
+    manifests = (
+        (archived, telemetry, features)
+        | "AllFiles" >> beam.Flatten()
+        | "WriteManifests" >> WriteManifests(job.lake, run.run_id)
+    )
+
+    rows = (
+        events.events | "ToRows" >> ToRows(run, registry),
+        events.events | "CountEvents" >> CountEvents(run.run_id, window),
+        dead | "DeadLetterRows" >> DeadLetterRows(run),
+        measured | "MeasurePipeline" >> MeasurePipeline(run.run_id, window),
+    ) | "AllRows" >> beam.Flatten()
+    appended = rows | "AppendRows" >> append_rows(job, manifests)
+    refused = appended.failed | "FailedRows" >> FailedToDeadLetters()
+    (
+        (dead, refused)
+        | "AllRefused" >> beam.Flatten()
+        | "WriteDeadLetters" >> WriteDeadLetters(job.lake, run)
+        | "DeadLetterManifests" >> WriteManifests(job.lake, run.run_id)
+    )

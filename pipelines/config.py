@@ -1,0 +1,40 @@
+"""What a run is told, parsed once into one frozen config; transforms get the values they need, never the config."""
+
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from transforms.rows import Run
+
+
+def pipeline_version() -> str:
+    """Return the version of this distribution; `0.dev` in a checkout that is not installed."""
+    try:
+        return version("event-pipelines")
+    except PackageNotFoundError:
+        return "0.dev"
+
+
+class JobConfig(BaseModel):
+    """The values that the steps of the main job need."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    run: Run
+    lake: str
+    temp: str
+    project: str
+    event_store: str
+    analytics: str
+    write_endpoint: str | None = None
+    window_seconds: int = Field(default=60, ge=1)
+    lateness_seconds: int = Field(default=86_400, ge=0)
+    accept_cloudevents: bool = False
+    pii_key: bytes | None = Field(default=None, repr=False)
+    sink_retry_budget_seconds: float = Field(default=600.0, ge=0)
+    bigquery_method: str = "STORAGE_WRITE"
+
+    def with_run_id(self, run_id: str) -> "JobConfig":
+        """Return the same config for another run."""
+        return self.model_copy(update={"run": replace(self.run, run_id=run_id)})

@@ -1,0 +1,143 @@
+"""ReadMessages: from planned file ranges to batches of messages. The element is a batch, not a line (design.md)."""
+
+import gzip
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import apache_beam as beam
+import fastavro
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+from schemas.message import Message, NotAMessage, from_record, parse_line
+from transforms.sources import FileRange
+
+BATCH_MESSAGES = 1024
+CHUNK_BYTES = 1 << 20
+MAX_LINE_BYTES = 64 << 20
+"""A line over this is cut there and is no message: a file without line ends must not fill the memory."""
+
+MessageBatch = list[Message | NotAMessage]
+
+
+@dataclass
+class ReadMessages(beam.PTransform[Any, beam.PCollection[MessageBatch]]):
+    """Read planned ranges. `as_of` (UTC microseconds) is the publish time of plain events."""
+
+    ranges: list[FileRange]
+    as_of: int
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[MessageBatch]:
+        return (
+            pbegin
+            | "Ranges" >> beam.Create(self.ranges, reshuffle=False)
+            | "Share" >> beam.Reshuffle()
+            | "Read" >> beam.ParDo(_ReadFn(self.as_of))
+        )
+
+
+class _ReadFn(beam.DoFn):
+    def __init__(self, as_of: int) -> None:
+        self._as_of = as_of
+
+    def process(self, part: FileRange) -> Iterator[MessageBatch]:
+        yield from batches(read_range(part, self._as_of))
+
+
+def batches(messages: Iterable[Message | NotAMessage], size: int = BATCH_MESSAGES) -> Iterator[MessageBatch]:
+    """Group messages into lists of at most `size`."""
+    batch: MessageBatch = []
+    for message in messages:
+        batch.append(message)
+        if len(batch) >= size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def read_range(part: FileRange, as_of: int) -> Iterator[Message | NotAMessage]:
+    """Read the messages of one range of a file on any of Beam's file systems."""
+    with FileSystems.open(part.path, compression_type=CompressionTypes.UNCOMPRESSED) as raw:
+        if part.form == "avro":
+            yield from read_avro(raw, part.topic)
+            return
+        parse = line_parser(part.form, part.topic, as_of, part.path, part.start)
+        if part.whole:
+            with gzip.open(raw, "rb") as lines:
+                yield from map(parse, filter(None, _lines(lines, 0, None)))
+        else:
+            yield from map(parse, filter(None, _lines(raw, part.start, part.end)))
+
+
+def read_avro(file: Any, topic: str) -> Iterator[Message | NotAMessage]:
+    """Read the messages of one file of the archive."""
+    for record in fastavro.reader(file):
+        yield from_record(record, topic)
+
+
+def line_parser(
+    form: str, topic: str, as_of: int, path: str, start: int
+) -> Callable[[bytes], Message | NotAMessage]:
+    """Return what turns a line into a message: parsed, or wrapped where lines are plain events.
+
+    A plain event's message id is made of its file, range and line, so that a second run gives the same.
+    """
+    if form == "messages":
+        return lambda line: parse_line(line, topic)
+    name = path.rsplit("/", 1)[-1]
+    count = iter(range(1 << 62))
+    return lambda line: Message(topic, f"{name}:{start}:{next(count):08d}", as_of, {}, line)
+
+
+def _lines(file: BinaryIO, start: int, end: int | None) -> Iterator[bytes]:
+    """Yield the lines that start in [start, end), without their ends; the last one may run past `end`.
+
+    The byte before `start` belongs to this range's look: only a line end there makes `start` a line's first byte.
+    """
+    position = start
+    rest = b""
+    if start:
+        file.seek(start - 1)
+        position = start - 1
+    skip = start > 0
+    while True:
+        chunk = file.read(CHUNK_BYTES)
+        if not chunk:
+            break
+        lines = (rest + chunk).split(b"\n")
+        rest = lines.pop()
+        for line in lines:
+            if skip:
+                skip = False
+            elif end is not None and position >= end:
+                return
+            else:
+                yield line.removesuffix(b"\r")
+            position += len(line) + 1
+        if end is not None and position >= end:
+            return
+        if len(rest) > MAX_LINE_BYTES:
+            yield rest[:MAX_LINE_BYTES]
+            rest = b""
+    if rest and not skip and (end is None or position < end):
+        yield rest.removesuffix(b"\r")
+
+
+def first_line(path: str) -> bytes:
+    """Return the beginning of a file, inflated if need be: enough to see which form it has. Raises EOFError on a cut gzip."""
+    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as raw:
+        if path.endswith(".gz"):
+            with gzip.open(raw, "rb") as lines:
+                return bytes(lines.read(65536)).lstrip().split(b"\n", 1)[0]
+        return bytes(raw.read(65536)).lstrip().split(b"\n", 1)[0]
+
+
+def decode_attributes(text: str | None) -> dict[str, str]:
+    """Return the attributes that a wide batch holds as JSON text."""
+    return dict(json.loads(text)) if text else {}

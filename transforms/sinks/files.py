@@ -1,0 +1,59 @@
+"""Files of the lake through Beam's FileSystems: a file appears whole or not at all, and is never overwritten.
+
+Each is written under a temporary name beside its place, closed, verified by its size, and renamed to a final name
+that no other file has. The manifest of its window is written last (transforms/sinks/manifests.py).
+"""
+
+import hashlib
+import uuid
+from typing import NamedTuple
+
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+MIME = "application/octet-stream"
+
+
+class LakeFile(NamedTuple):
+    """A finished file. `feed` and `partition` name its window: `ml/iot_features`, `dt=2026-06-15/hour=12`."""
+
+    feed: str
+    partition: str
+    name: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+class FileContent(NamedTuple):
+    """What one file is to hold, on its way to the lake."""
+
+    feed: str
+    partition: str
+    extension: str
+    rows: int
+    data: bytes
+
+
+class IncompleteFile(OSError):
+    """A written file does not have the size of what was written; it was not given its final name."""
+
+
+def write_file(root: str, content: FileContent, run_id: str) -> LakeFile:
+    """Write one file of the lake and return what its manifest says of it."""
+    folder = FileSystems.join(root, content.feed, content.partition)
+    name = f"{run_id}-{uuid.uuid4().hex[:12]}.{content.extension}"
+    write_whole(folder, name, content.data)
+    digest = hashlib.sha256(content.data).hexdigest()
+    return LakeFile(content.feed, content.partition, name, content.rows, len(content.data), digest)
+
+
+def write_whole(folder: str, name: str, data: bytes) -> None:
+    """Write a file so that `name` is either absent or whole; raise IncompleteFile where the store holds less."""
+    temporary, final = FileSystems.join(folder, f".{name}.tmp"), FileSystems.join(folder, name)
+    with FileSystems.create(temporary, MIME, CompressionTypes.UNCOMPRESSED) as file:
+        file.write(data)
+    written = FileSystems.match([temporary])[0].metadata_list
+    if len(written) != 1 or written[0].size_in_bytes != len(data):
+        raise IncompleteFile(f"{temporary}: {len(data)} bytes were written and the store does not hold them")
+    FileSystems.rename([temporary], [final])
