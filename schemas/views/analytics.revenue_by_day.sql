@@ -1,0 +1,25 @@
+-- What was paid on every day in every currency, from payment.processed, each event counted once.
+-- key: day, currency
+-- as_of: what had been paid by then
+-- day: the UTC day of the payments' event time
+-- currency: ISO 4217 code
+-- amount: sum of the payments
+-- payments: how many payments
+WITH standing AS (
+  SELECT typed.*
+  FROM ${analytics}.payment_events AS typed
+  JOIN ${analytics}.events_distinct AS stored
+    ON stored.event_id = typed.event_id AND stored.event_type = typed.event_type
+  WHERE typed.event_type = 'payment.processed'
+  QUALIFY ROW_NUMBER() OVER (
+    PARTITION BY typed.event_id ORDER BY typed.publish_time, typed.message_id, typed.run_id
+  ) = 1
+)
+SELECT
+  DATE(DATETIME(event_time, 'UTC')) AS day,
+  currency,
+  SUM(amount) AS amount,
+  COUNT(*) AS payments
+FROM standing
+WHERE ${as_of}
+GROUP BY day, currency

@@ -1,0 +1,76 @@
+"""Where the stores are: which options make a target, and what is wrong with the others."""
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from pipelines.errors import UserError
+from pipelines.local.fault_script import FaultScript
+from pipelines.target import Target, add_target_arguments
+
+
+def target_of(*argv: str, needs_lake: bool = False) -> Target:
+    parser = argparse.ArgumentParser()
+    add_target_arguments(parser)
+    return Target.from_args(parser.parse_args(argv), needs_lake=needs_lake)
+
+
+def test_a_folder_holds_warehouse_and_lake():
+    target = target_of("--output", "out")
+    assert target == Target("local", "event_store", "analytics", "out/lake", Path("out"))
+    assert target.table("analytics", "event_counts") == "local.analytics.event_counts"
+
+
+def test_a_project_has_datasets_and_a_lake_of_its_own_names():
+    target = target_of(
+        *("--project", "acme-prod", "--event_store_dataset", "es", "--analytics_dataset", "an"),
+        *("--lake", "gs://acme-lake/events/", "--location", "EU"),
+        needs_lake=True,
+    )
+    assert target == Target("acme-prod", "es", "an", "gs://acme-lake/events", None, "EU")
+    assert target.table("event_store", "events") == "acme-prod.es.events"
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        pytest.param([], "--output DIR or --project P", id="neither"),
+        pytest.param(["--output", "a", "--project", "acme"], "--project acme: does not go with --output a", id="both"),
+        pytest.param(["--output", "a", "--lake", "gs://b"], "--lake gs://b: does not go with --output a", id="lake"),
+        pytest.param(["--output", "a", "--location", "EU"], "--location EU: does not go with", id="location"),
+        pytest.param(["--project", "acme"], "--lake: is needed with --project acme", id="no-lake"),
+        pytest.param(["--project", "A`B"], "--project A`B: must be", id="project-name"),
+        pytest.param(
+            ["--output", "a", "--event_store_dataset", "a.b"], "--event_store_dataset a.b: must", id="dataset"
+        ),
+        pytest.param(["--output", "a", "--analytics_dataset", "Event_Store"], "give two names", id="one-dataset"),
+    ],
+)
+def test_a_wrong_target_names_option_and_value(argv, message):
+    with pytest.raises(UserError) as raised:
+        target_of(*argv, needs_lake=True)
+    assert message in str(raised.value)
+
+
+def test_a_folder_without_a_warehouse_is_refused_and_stays_empty(tmp_path):
+    with (
+        pytest.raises(UserError, match=f"--output {tmp_path}: there is no warehouse.duckdb"),
+        Target.local(tmp_path).open(),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_target_of_the_same_folder_connects_to_the_first(tmp_path):
+    with Target.local(tmp_path).open(create=True) as first, Target.local(tmp_path).open() as second:
+        assert (second.write_endpoint, second.rest_url) == (first.write_endpoint, first.rest_url)
+        with pytest.raises(UserError, match="give it the faults"), Target.local(tmp_path).open(faults=FaultScript()):
+            pass
+    assert (tmp_path / "warehouse.duckdb").is_file()
+
+
+def test_a_file_that_is_no_warehouse_is_a_users_mistake(tmp_path):
+    (tmp_path / "warehouse.duckdb").write_text("no database")
+    with pytest.raises(UserError, match=f"--output {tmp_path}"), Target.local(tmp_path).open():
+        pass
