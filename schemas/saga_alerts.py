@@ -5,13 +5,13 @@ is one event a saga; a request for compensation is one event for what is asked a
 """
 
 import json
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid5
 
 from schemas.saga import Alert, CompensationRequest, Saga
 from schemas.saga_ledger import Compensation
 from schemas.saga_transitions import AlertName
+from schemas.times import to_rfc3339
 
 SOURCE: Final = "event-pipelines"
 # Fixed for ever: another namespace would make every alert a new event.
@@ -23,8 +23,6 @@ EVENT_TYPES: Final[dict[AlertName, str]] = {
     AlertName.COMPENSATION_ORDER: "saga.compensation_order",
     AlertName.ILLEGAL_TRANSITION: "saga.illegal_transition",
 }
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def saga_alert_event(saga: Saga, alert: Alert | CompensationRequest) -> dict[str, Any]:
@@ -41,7 +39,7 @@ def saga_alert_event(saga: Saga, alert: Alert | CompensationRequest) -> dict[str
     return {
         "eventId": str(uuid5(SAGA_NAMESPACE, json.dumps(identity))),
         "eventType": event_type,
-        "eventTime": _rfc3339(alert.time_us),
+        "eventTime": to_rfc3339(alert.time_us),
         "source": SOURCE,
         "dataContentType": "application/json",
         "data": data,
@@ -65,8 +63,3 @@ def _step(step: Compensation) -> dict[str, Any]:
         "quantity": step.quantity,
     }
     return {name: value for name, value in fields.items() if value}
-
-
-def _rfc3339(time_us: int) -> str:
-    moment = _EPOCH + timedelta(microseconds=time_us)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

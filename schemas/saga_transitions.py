@@ -135,13 +135,14 @@ def expand(rows: tuple[Row, ...]) -> dict[State, dict[Input, Move]]:
 
 MOVES: Final = expand(ROWS)
 
-# Cells that the ledger rules out: which states never hold stock, and what the state says of the last payment.
+# Cells that the ledger rules out: some states never hold stock or always do, some tell how the last payment ended.
 _NEEDS_STOCK: Final = (Input.RELEASED_PART, Input.RELEASED_ALL, Input.CANCELLED_HOLDING)
 _NEEDS_FAILURE: Final = (Input.RESERVED_FAILED, Input.COMPLETED_FAILED)
 _NEEDS_NO_FAILURE: Final = (Input.RESERVED, Input.RESERVED_PAID, Input.COMPLETED)
 IMPOSSIBLE: Final[frozenset[tuple[State, Input]]] = frozenset(
     [
         *product((State.START, State.CREATED, State.RELEASED), _NEEDS_STOCK),
+        *product((State.RESERVED,), (Input.CANCELLED,)),
         *product((State.START, State.CREATED, State.RESERVED, State.PAID), _NEEDS_FAILURE),
         *product((State.START, State.CREATED, State.RESERVED), (Input.RESERVED_PAID,)),
         *product((State.PAID,), (Input.RESERVED,)),
