@@ -8,13 +8,16 @@ import apache_beam as beam
 import msgspec
 
 from schemas.event import DeadLetter, dead_letter
-from schemas.message import Message
+from schemas.message import Message, topic_label
 from schemas.outcomes import Code, Refused, Stage
 from schemas.registry import REGISTRY
-from schemas.tables import EVENTS
+from schemas.tables import DEAD_LETTERS, EVENTS
 from schemas.times import from_datetime
 from transforms.metrics import counter
 from transforms.sinks.failed_rows import FailedRows
+
+OUTCOME_TABLES = (EVENTS.name, DEAD_LETTERS.name)
+"""A refused row of these is a message whose outcome stands in the files only; of others, a projection is behind."""
 
 
 @dataclass
@@ -31,6 +34,9 @@ class FailedToDeadLetters(beam.PTransform[beam.PCollection[FailedRows], beam.PCo
 def _letters_of(failed: FailedRows) -> Iterator[list[DeadLetter]]:
     letters = failed_letters(failed)
     counter(f"dead_letter_{failed.code}").inc(len(letters))
+    if failed.table in OUTCOME_TABLES:
+        for letter in letters:
+            counter(f"refused_{topic_label(letter.topic)}").inc()
     yield letters
 
 
@@ -49,7 +55,3 @@ def _letter(row: dict[str, Any], refused: Refused) -> DeadLetter:
     data = msgspec.json.encode(row)
     message = Message(topic, row.get("message_id") or "", moment, {}, data)
     return dead_letter(message, refused, row.get("event_id"), event_type)
-
-
-COUNTED_TABLE = EVENTS.name
-"""A row of this table that a sink refuses changes its message's outcome; elsewhere it is a projection that is behind."""

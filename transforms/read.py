@@ -12,6 +12,7 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from schemas.message import Message, NotAMessage, from_record, parse_line
+from transforms.progress import PROGRESS
 from transforms.sources import FileRange
 
 BATCH_MESSAGES = 1024
@@ -46,7 +47,17 @@ class _ReadFn(beam.DoFn):
         self._as_of = as_of
 
     def process(self, part: FileRange) -> Iterator[MessageBatch]:
-        yield from batches(read_range(part, self._as_of))
+        done = 0
+        for batch in batches(read_range(part, self._as_of)):
+            yield batch
+            size = min(sum(map(_size, batch)), part.end - part.start - done)
+            done += size
+            PROGRESS.add(size, len(batch))
+        PROGRESS.add(part.end - part.start - done, 0)
+
+
+def _size(message: Message | NotAMessage) -> int:
+    return len(message.data) * 4 // 3 + 120
 
 
 def batches(messages: Iterable[Message | NotAMessage], size: int = BATCH_MESSAGES) -> Iterator[MessageBatch]:

@@ -1,0 +1,34 @@
+# Two commands: `make demo` and `make test`. Both keep their environment in .venv.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := build/demo
+EVENTS ?= 100000
+
+.PHONY: demo test lint bench stream-demo clean
+
+$(VENV)/.ready: requirements.txt requirements-dev.txt setup.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -r requirements.txt -r requirements-dev.txt -e .
+	touch $@
+
+demo: $(VENV)/.ready ## simulate 100,000 messages and run the main job over them
+	$(BIN)/python -m pipelines simulate --output $(DEMO)/input --events $(EVENTS) --seed 1 --overwrite
+	$(BIN)/python -m pipelines local --input $(DEMO)/input --output $(DEMO)/output --overwrite
+
+test: $(VENV)/.ready lint ## style, types and all tests but the slow ones
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.ready ## CPU seconds per million events, as ratios in one run
+	$(BIN)/python -m benchmarks
+
+stream-demo: $(VENV)/.ready ## the main job live, against the Pub/Sub emulator
+	$(BIN)/python -m pipelines stream-demo
+
+clean:
+	rm -rf build dist *.egg-info

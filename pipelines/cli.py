@@ -1,0 +1,101 @@
+"""The command line: which commands there are, and what a failure looks like to a user.
+
+Exit codes: 0 done, 1 the run failed, 2 the user's mistake (one or two lines that name option and value), 130 Ctrl-C.
+"""
+
+import argparse
+import importlib
+import importlib.util
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from typing import NoReturn
+
+from pipelines.errors import RunFailed, UserError
+
+COMMANDS = {
+    "simulate": ("pipelines.simulate", "make plausible messages, and the truth about them"),
+    "local": ("pipelines.run_local", "run the main job over files, on this machine"),
+    "stream": ("pipelines.stream", "run the main job over live subscriptions"),
+    "provision": ("pipelines.provision", "create or change datasets, tables and views"),
+    "query": ("pipelines.query", "read a view of the read side, also as of a moment"),
+    "sagas": ("pipelines.sagas", "where orders stand, and which are stuck"),
+    "history": ("pipelines.history", "the events of one entity, in order, and what each changed"),
+    "replay": ("pipelines.replay", "run a stretch of history again"),
+    "compare": ("pipelines.compare", "differences between two sets of views"),
+    "redrive": ("pipelines.redrive", "repair dead letters and send them again"),
+    "dead-letters": ("pipelines.dead_letters", "list dead letters, or show one"),
+    "forget": ("pipelines.forget", "delete what is held of a person"),
+    "validate": ("pipelines.validate", "check messages against the contract, for producers"),
+    "explain": ("pipelines.explain", "what an error code means, and how to mend it"),
+    "schema": ("pipelines.schema", "the contract of an event type, in four formats"),
+    "plan": ("pipelines.plan", "what a rate of events costs in workers and storage"),
+    "template-spec": ("pipelines.template_spec", "the container spec of a flex template"),
+    "launch": ("pipelines.launch", "launch, update, drain or list Dataflow jobs"),
+    "doctor": ("pipelines.doctor", "check a project before anything is launched"),
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """Prints a user's mistake in one line: the option, the value, and where help is."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\nTry '{self.prog} --help'.\n")
+
+
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows defaults, but not those that say nothing."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default in (None, False, argparse.SUPPRESS) or action.required:
+            return action.help
+        return super()._get_help_string(action)
+
+
+def available() -> dict[str, tuple[str, str]]:
+    """Return the commands whose modules are here."""
+    return {name: entry for name, entry in COMMANDS.items() if importlib.util.find_spec(entry[0]) is not None}
+
+
+def build_parser(command: str | None = None) -> argparse.ArgumentParser:
+    """Return the parser; only the named command's module is imported, so that --help is quick."""
+    parser = _Parser(prog="event-pipelines", description="Event pipelines on Apache Beam, from laptop to Dataflow.")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
+    for name, (module, summary) in available().items():
+        sub = commands.add_parser(name, help=summary, description=summary, formatter_class=HelpFormatter, allow_abbrev=False)
+        if name == command:
+            loaded = importlib.import_module(module)
+            sub.description = getattr(loaded, "HELP", summary)
+            loaded.add_arguments(sub)
+            sub.set_defaults(run=loaded.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("apache_beam").setLevel(logging.ERROR)
+    command = next((word for word in words if not word.startswith("-")), None)
+    parser = build_parser(command)
+    try:
+        args = parser.parse_args(words)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+        code: int = args.run(args)
+    except UserError as mistake:
+        print(f"{parser.prog} {command}: {mistake}", file=sys.stderr)
+        return 2
+    except RunFailed as failure:
+        print(f"{parser.prog} {command}: {failure}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt as stopped:
+        print(f"\n{parser.prog} {command}: stopped. {stopped}".rstrip(), file=sys.stderr)
+        sys.stderr.flush()
+        os._exit(130)  # worker threads may be in the middle of a call; nothing of theirs is kept
+    except BrokenPipeError:
+        os._exit(0)
+    return code

@@ -1,0 +1,81 @@
+"""Options that several commands share: their names, units, defaults and the errors of their values."""
+
+import argparse
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipelines.errors import UserError
+from schemas.privacy import MIN_KEY_BYTES
+from schemas.times import TimeFormatError, TimeRangeError, from_datetime, parse_rfc3339
+
+
+def positive(text: str) -> int:
+    """Parse a whole number from 1."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1")
+    return value
+
+
+def not_negative(text: str) -> float:
+    """Parse a number from 0."""
+    value = float(text)
+    if not value >= 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0")
+    return value
+
+
+def parse_moment(option: str, text: str) -> int:
+    """Return UTC microseconds of a time option; raise UserError naming it."""
+    try:
+        return parse_rfc3339(text)[0]
+    except (TimeFormatError, TimeRangeError):
+        raise UserError(f"--{option} {text}: not a time like 2026-06-15T12:00:00Z") from None
+
+
+def now_us() -> int:
+    """Return the clock of this machine in UTC microseconds: for a run's start, never inside a rule."""
+    return from_datetime(datetime.now(UTC))
+
+
+def read_key(path: str | None) -> bytes | None:
+    """Return the key for personal data; raise UserError where the file is missing or too short."""
+    if path is None:
+        return None
+    try:
+        key = Path(path).read_bytes().strip()
+    except OSError as error:
+        raise UserError(f"--pii_key_file {path}: cannot be read ({error.strerror})") from None
+    if len(key) < MIN_KEY_BYTES:
+        raise UserError(f"--pii_key_file {path}: the key has {len(key)} bytes, at least {MIN_KEY_BYTES} are needed")
+    return key
+
+
+def add_job_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the steps of the main job can be told."""
+    group = parser.add_argument_group("the job")
+    group.add_argument(
+        "--window_seconds", type=positive, default=60, help="fixed windows of counts, features and metrics, seconds"
+    )
+    group.add_argument(
+        "--allowed_lateness_seconds",
+        type=positive,
+        default=86_400,
+        help="an event later than this after its window counts as late, seconds",
+    )
+    group.add_argument("--accept_cloudevents", action="store_true", help="take CloudEvents 1.0 as well")
+    group.add_argument(
+        "--pii_key_file", help="file with the key under which analytics holds names, e-mails and phones as HMAC-SHA256"
+    )
+    group.add_argument(
+        "--sink_retry_budget",
+        type=not_negative,
+        default=600.0,
+        help="how long a sick BigQuery is tried again, seconds; then rows become dead letters",
+    )
+    group.add_argument(
+        "--bigquery_method",
+        choices=("STORAGE_WRITE", "STREAMING_INSERTS", "FILE_LOADS"),
+        default="STORAGE_WRITE",
+        help="how rows reach BigQuery; the last two are Beam's own",
+    )

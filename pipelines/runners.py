@@ -1,0 +1,57 @@
+"""Which Beam runner a bounded run takes, and what its failure may say."""
+
+import logging
+import traceback
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+from pipelines.errors import RunFailed
+
+RUNNERS = ("FnApiRunner", "DirectRunner", "PrismRunner")
+OWN_PACKAGES = ("schemas", "transforms", "pipelines")
+
+
+def make_pipeline(runner: str, workers: int, extra: list[str] | None = None) -> beam.Pipeline:
+    """Return a pipeline on a runner of this machine. FnApiRunner is pinned: DirectRunner looks for another to download."""
+    flags = [*(extra or [])]
+    if workers > 1:
+        flags += [f"--direct_num_workers={workers}", "--direct_running_mode=multi_processing"]
+    options = PipelineOptions(flags, save_main_session=False)
+    return beam.Pipeline(runner=FnApiRunner() if runner == "FnApiRunner" else runner, options=options)
+
+
+def run_to_end(pipeline: beam.Pipeline) -> Any:
+    """Run a pipeline and return its result; raise RunFailed, whose text quotes no data, where it fails."""
+    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
+    try:
+        result = pipeline.run()
+        result.wait_until_finish()
+    except Exception as error:
+        raise RunFailed(describe(error)) from error
+    return result
+
+
+def describe(error: BaseException) -> str:
+    """Say where a run failed: the innermost line of our code and the kind of error, but no text that could hold data."""
+    if isinstance(error, (RunFailed, TimeoutError)) or type(error).__module__.split(".")[0] in OWN_PACKAGES:
+        return f"the run failed: {error}"
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if any(f"/{package}/" in frame.filename for package in OWN_PACKAGES) and "site-packages" not in frame.filename
+    ]
+    where = f" at {frames[-1].filename.rsplit('/', 2)[-2]}/{frames[-1].name}:{frames[-1].lineno}" if frames else ""
+    return f"the run failed: {type(error).__name__}{where}"
+
+
+def counters(result: Any) -> dict[str, int]:
+    """Return the committed counters of namespace `pipeline`."""
+    query = result.metrics().query()
+    found: dict[str, int] = {}
+    for one in query["counters"]:
+        if one.key.metric.namespace == "pipeline":
+            found[one.key.metric.name] = found.get(one.key.metric.name, 0) + one.committed
+    return found
