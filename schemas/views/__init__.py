@@ -60,21 +60,40 @@ class View:
 
     def query(self, names: Names) -> str:
         """Return the view's query in GoogleSQL."""
-        return self._render(names, "TRUE")
+        return self._render(names, as_of=False)
 
     def as_of_query(self, names: Names) -> str:
         """Return the body of the table function, whose one argument is the TIMESTAMP `as_of`."""
         if not self.as_of:
             raise ValueError(f"view {self.name} has no table function")
-        return self._render(names, f"event_time <= {AS_OF_ARGUMENT}")
+        return self._render(names, as_of=True)
 
-    def _render(self, names: Names, as_of: str) -> str:
+    def terraform(self, *, as_of: bool) -> str:
+        """Return the query of the view or of its function for Terraform's `templatefile`.
+
+        It holds ${project}, ${event_store} and ${analytics} in their quotes, and ${window_seconds}.
+        """
+        return (
+            Template(self.template).substitute(
+                event_store="`${project}`.`${event_store}`",
+                analytics="`${project}`.`${analytics}`",
+                window_seconds="${window_seconds}",
+                as_of=_condition(as_of),
+            )
+            + "\n"
+        )
+
+    def _render(self, names: Names, *, as_of: bool) -> str:
         return Template(self.template).substitute(
             event_store=f"`{names.project}`.`{names.event_store}`",
             analytics=f"`{names.project}`.`{names.analytics}`",
             window_seconds=names.window_seconds,
-            as_of=as_of,
+            as_of=_condition(as_of),
         )
+
+
+def _condition(as_of: bool) -> str:
+    return f"event_time <= {AS_OF_ARGUMENT}" if as_of else "TRUE"
 
 
 def parse_view(dataset: str, name: str, text: str) -> View:

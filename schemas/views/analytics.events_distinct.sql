@@ -15,6 +15,12 @@
 -- ingest_time: when the run that wrote the row began
 -- amount: what the event adds to event_counts.amount
 -- run_id: the run that wrote the row
+WITH firsts AS (
+  SELECT *
+  FROM ${event_store}.events
+  WHERE TRUE
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY event_id ORDER BY publish_time, message_id, ingest_time, run_id) = 1
+)
 SELECT
   event_id,
   event_type,
@@ -30,5 +36,5 @@ SELECT
   ingest_time,
   amount,
   run_id
-FROM ${event_store}.events_distinct
+FROM firsts
 WHERE ${as_of}
