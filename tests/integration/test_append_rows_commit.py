@@ -7,7 +7,7 @@ import apache_beam as beam
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from tests.integration.test_append_rows import SMALL, TABLES, Warehouse, batches, run, sent_ids, warehouse
+from tests.support.append_harness import SMALL, TABLES, Warehouse, batches, run, sent_ids, warehouse
 from transforms.rows import TableRows
 from transforms.sinks.appends import AppendLimits
 from transforms.sinks.bigquery import AppendRows

@@ -10,7 +10,7 @@ import pytest
 from google.cloud.bigquery_storage_v1 import types
 
 from pipelines.local.client import write_client
-from tests.integration.test_append_rows import SCHEMA, TABLES, Warehouse, batches, warehouse
+from tests.support.append_harness import SCHEMA, TABLES, Warehouse, batches, warehouse
 from transforms.sinks.append_stream import ConnectionClosed, ConnectionEnded, WriteStream
 
 PAYLOADS = [rows.rows.serialize().to_pybytes() for rows in batches("events", 12, size=2)]
@@ -76,10 +76,8 @@ def test_a_connection_that_the_server_closed_is_opened_again(tmp_path: Path) -> 
 
 
 def test_the_first_that_waits_gets_the_status_and_those_behind_it_none(tmp_path: Path) -> None:
-    with warehouse(
-        tmp_path, {"on": "append", "call": 1, "delay_seconds": 0.2, "status": "PERMISSION_DENIED"}
-    ) as server:
-        events = stream(server, Clock())
+    fault = {"on": "append", "call": 1, "delay_seconds": 0.2, "status": "PERMISSION_DENIED"}
+    with serving(tmp_path, fault) as (_, events):
         first, second = (events.send(payload, SCHEMA, None) for payload in PAYLOADS[:2])
         with pytest.raises(grpc.RpcError) as refused:
             first.result(10)
