@@ -1,4 +1,4 @@
-"""Columns: one description of a column, and its type in BigQuery, Arrow and Avro. Typed columns are made from models."""
+"""Columns: one description of a column, its type in BigQuery, Arrow and Avro; typed columns are made from models."""
 
 import re
 from dataclasses import dataclass, replace

@@ -1,9 +1,9 @@
 """The `data` of an event against its model: strict pydantic, its errors told in the contract's codes (section 4)."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from schemas.fields import Payload
 from schemas.outcomes import CODE_ORDER, Code, Refused, Stage
@@ -24,35 +24,43 @@ _DETAILS = {
     Code.FIELD_FORMAT: "the text does not have the form that the contract gives this field",
     Code.FIELD_RANGE: "the value is outside the range that the contract gives this field",
 }
+_Place = tuple[int | str, ...]
 
 
 def check_data(event_type: EventType, data: dict[str, Any], publish_time: int) -> Payload:
     """Validate the data of one event; raise Refused with the first code in the contract's order."""
     try:
-        payload = event_type.model.__pydantic_validator__.validate_python(data)
+        payload: Payload = event_type.model.__pydantic_validator__.validate_python(data)
     except ValidationError as invalid:
-        raise _first(invalid) from None
+        code, place = min(_failures(event_type, data, invalid), key=lambda failure: CODE_ORDER[failure[0]])
+        raise Refused(Stage.DATA, code, path_of(place), _DETAILS[code]) from None
     for name in event_type.times:
         moment = getattr(payload, name)
         if moment is not None and moment > publish_time + MAX_AHEAD_US:
             raise Refused(
                 Stage.DATA, Code.FIELD_RANGE, f"data.{name}", "the time is more than 300 s after the publish time"
             )
-    assert isinstance(payload, Payload)
     return payload
 
 
-def _first(invalid: ValidationError) -> Refused:
-    errors = invalid.errors(include_url=False, include_context=False, include_input=False)
-    error = min(errors, key=lambda one: CODE_ORDER[_code(one)])
-    code = _code(error)
-    return Refused(Stage.DATA, code, path_of(error["loc"]), _DETAILS[code])
+def _failures(event_type: EventType, data: dict[str, Any], invalid: ValidationError) -> Iterator[tuple[Code, _Place]]:
+    """Yield every failure, those behind the first bad object of a list one by one: there may be half a million."""
+    yield from _errors(invalid)
+    for name, model in event_type.nested.items():
+        items = data.get(name)
+        for position, item in enumerate(items if isinstance(items, list) else ()):
+            try:
+                model.__pydantic_validator__.validate_python(item)
+            except ValidationError as bad:
+                for code, place in _errors(bad):
+                    yield code, (name, position, *place)
 
 
-def _code(error: ErrorDetails) -> Code:
-    return _CODES.get(error["type"], Code.FIELD_TYPE)
+def _errors(invalid: ValidationError) -> Iterator[tuple[Code, _Place]]:
+    for error in invalid.errors(include_url=False, include_context=False, include_input=False):
+        yield _CODES.get(error["type"], Code.FIELD_TYPE), error["loc"]
 
 
-def path_of(location: tuple[int | str, ...]) -> str:
+def path_of(place: _Place) -> str:
     """Return `data.items[0].quantity` of pydantic's location; it holds names of the model only, and positions."""
-    return "data" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return "data" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)

@@ -5,6 +5,7 @@ order of checks. Both end in the same envelope and data checks.
 """
 
 import re
+from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Any
 
@@ -46,26 +47,34 @@ class Decoder:
         """Return the one outcome of a message."""
         event: dict[str, Any] | None = None
         try:
-            event = parsed = parse_object(message.data)
+            parsed = parse_object(message.data)
             odd = parsed is None
             if parsed is None:
-                event = parsed = self._inspect(message.data)
-            if self.accept_cloudevents:
-                event = from_cloudevent(parsed, message.attributes)
+                parsed = self._inspect(message)
+            event = self._envelope_of(parsed, message)
             try:
-                return self._accept(message, event or parsed, parsed, odd)
+                return self._accept(message, event, parsed, odd)
             except Refused:
                 if not odd:  # the fast parser may have missed an earlier fault, of the stage json
-                    self._inspect(message.data)
+                    self._inspect(message)
                 raise
         except Refused as refused:
+            if refused.stage is Stage.JSON:
+                event = self._envelope_of(refused.value, message) if isinstance(refused.value, dict) else None
             return dead_letter(message, refused, *self._identity(event))
         except Exception:  # a bug: the contract's INTERNAL, counted and 0 in every test; its text could quote a payload
-            refused = Refused(Stage.INTERNAL, Code.INTERNAL, "", "an exception nobody expected")
-            return dead_letter(message, refused, *self._identity(event))
+            bug = Refused(Stage.INTERNAL, Code.INTERNAL, "", "an exception nobody expected")
+            return dead_letter(message, bug, *self._identity(event))
 
-    def _inspect(self, data: bytes) -> dict[str, Any]:
-        return inspect_object(data, lambda value: look(value, self.registry))
+    def _envelope_of(self, parsed: dict[str, Any], message: Message) -> dict[str, Any]:
+        return from_cloudevent(parsed, message.attributes) if self.accept_cloudevents else parsed
+
+    def _inspect(self, message: Message) -> dict[str, Any]:
+        def look_at(value: Any) -> Iterator[Code]:
+            event = self._envelope_of(value, message) if isinstance(value, dict) else None
+            return look(value, event, self.registry)
+
+        return inspect_object(message.data, look_at)
 
     def _identity(self, event: dict[str, Any] | None) -> tuple[str | None, str | None]:
         """Return event id and type of a refused message where they are what they should be: closed forms both."""
@@ -78,36 +87,38 @@ class Decoder:
         )
 
     def _accept(self, message: Message, event: dict[str, Any], parsed: dict[str, Any], odd: bool) -> Event:
+        raw = message.data
         envelope = check_envelope(event, message.topic, message.publish_time, self.registry)
         event_type = envelope.event_type
         payload = check_data(event_type, envelope.data, message.publish_time)
-        raw = message.data
-        extensions, notes = None, ()
-        unknown = has_unknown_field(event, event_type)
+        extensions: str | None = None
+        notes: tuple[str, ...] = ()
+        unknown = has_unknown_field(event, event_type, payload)
         if unknown:
-            if not odd:  # the fast parser does not see colliding keys, overlong integers and infinities there
-                self._inspect(raw)
+            if not odd:  # the fast parser does not see colliding keys, overlong integers and depth there
+                self._inspect(message)
             extra = envelope_extensions(event)
             extensions = _canonical(extra).decode() if extra else None
-        if unknown or odd or envelope.truncated or b"\\" in raw or b"\x7f" in raw or not raw.isascii() or event_type.times:
+        ascii_only = raw.isascii() and b"\\" not in raw and b"\x7f" not in raw
+        if unknown or odd or envelope.truncated or event_type.times or not ascii_only:
             notes = _notes(envelope, payload, raw, unknown)
-        return Event(
-            event_id=envelope.event_id,
-            event_type=event_type.name,
-            event_time=envelope.event_time,
-            source=event_type.source,
-            topic=message.topic,
-            entity_id=getattr(payload, event_type.entity),
-            correlation_id=envelope.correlation_id,
-            causation_id=envelope.causation_id,
-            data=_data_text(raw, envelope.data, envelope.data is parsed),
-            extensions=extensions,
-            notes=notes,
-            message_id=message.message_id,
-            publish_time=message.publish_time,
-            amount=getattr(payload, event_type.amount) if event_type.amount else None,
-            content=_content(envelope, extensions),
-            payload=payload,
+        return Event(  # in the order of its fields: by name it takes 0.5 µs longer
+            envelope.event_id,
+            event_type.name,
+            envelope.event_time,
+            event_type.source,
+            message.topic,
+            getattr(payload, event_type.entity),
+            envelope.correlation_id,
+            envelope.causation_id,
+            _data_text(raw, is_whole=envelope.data is parsed),
+            extensions,
+            notes,
+            message.message_id,
+            message.publish_time,
+            getattr(payload, event_type.amount) if event_type.amount else None,
+            _content(envelope, extensions),
+            payload,
         )
 
 
@@ -119,14 +130,17 @@ def decode(message: Message) -> Event | DeadLetter:
     return _default.decode(message)
 
 
-def _data_text(raw: bytes, data: dict[str, Any], is_whole: bool) -> str:
+def _data_text(raw: bytes, *, is_whole: bool) -> str:
     """Return the data's text as it came; `is_whole` where the message is nothing but data (CloudEvents attributes)."""
     text = raw.removeprefix(BOM)
     return (text if is_whole else bytes(_raw_data(text).data)).decode()
 
 
 def _content(envelope: Envelope, extensions: str | None) -> bytes:
-    """Hash what the event says: equal for any order of keys, white space, spelling of an instant or a UUID."""
+    """Hash what the event says: equal for any order of keys, white space, escapes, spelling of its time and ids.
+
+    Numbers and texts of the data count as they are spelled: 1.0 is other content than 1.
+    """
     head = (
         f"{envelope.event_type.name}|{envelope.event_time}|{envelope.correlation_id}|{envelope.causation_id}|"
         f"{extensions or ''}|"
@@ -147,4 +161,3 @@ def _notes(envelope: Envelope, payload: Payload, raw: bytes, unknown: bool) -> t
     if any(text is not None and _CONTROL(text) for text in texts):
         notes.append(Note.CONTROL_CHARS.value)
     return tuple(notes)
-

@@ -1,7 +1,9 @@
 """The envelope: its fields, their checks in the contract's order (sections 2 and 4), and what is unknown in it."""
 
 import re
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from schemas.outcomes import Code, Refused, Stage
 from schemas.registry import EventType, Registry
@@ -15,7 +17,7 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}
 _CONTENT_TYPE = re.compile(r"application/json[ \t]*(;.*)?", re.IGNORECASE | re.DOTALL).fullmatch
 
 
-class Envelope(NamedTuple):
+class Envelope(msgspec.Struct, frozen=True, gc=False):
     """A checked envelope: ids in lower case, the time in UTC microseconds, `data` not yet looked at."""
 
     event_id: str

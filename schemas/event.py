@@ -8,6 +8,7 @@ import msgspec
 from schemas.fields import Payload
 from schemas.message import Message, NotAMessage
 from schemas.outcomes import Code, Refused, Stage
+from schemas.payload import MAX_BYTES
 
 DEAD_LETTER_BYTES = 64 * 1024
 """How much of a message over the size limit a dead letter keeps (contract 4)."""
@@ -71,23 +72,23 @@ def dead_letter(
     message: Message | NotAMessage, refused: Refused, event_id: str | None = None, event_type: str | None = None
 ) -> DeadLetter:
     """Make the dead letter of a message: the one place where they are made."""
-    is_message = isinstance(message, Message)
-    kept = message.data[:DEAD_LETTER_BYTES] if refused.code is Code.TOO_LARGE else message.data
+    sent = message if isinstance(message, Message) else None
+    kept = message.data[:DEAD_LETTER_BYTES] if len(message.data) > MAX_BYTES else message.data
     return DeadLetter(
         stage=refused.stage.value,
         code=refused.code.value,
         path=refused.path,
         error_message=refused.detail,
         topic=message.topic,
-        message_id=message.message_id if is_message else None,
-        publish_time=message.publish_time if is_message else None,
-        attributes=message.attributes if is_message else {},
+        message_id=sent.message_id if sent else None,
+        publish_time=sent.publish_time if sent else None,
+        attributes=sent.attributes if sent else {},
         data=kept,
         size=len(message.data),
         sha256=hashlib.sha256(message.data).hexdigest(),
         event_id=event_id,
         event_type=event_type,
-        attempt=_attempt(message.attributes) if is_message else 1,
+        attempt=_attempt(sent.attributes) if sent else 1,
     )
 
 

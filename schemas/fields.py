@@ -6,7 +6,7 @@ Values come from a JSON parser that keeps a number's text: an `int`, or a `Decim
 import re
 from decimal import Decimal
 from math import isinf
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 from pydantic_core import PydanticCustomError
@@ -19,6 +19,7 @@ MONEY_FRACTION_DIGITS = 9
 """BigQuery's NUMERIC: 29 digits before the point and 9 after it."""
 
 _MONEY = re.compile(r"-?([0-9]+)(?:\.([0-9]+))?").fullmatch
+_PLAIN_MONEY = re.compile(r"[0-9]{1,29}(?:\.[0-9]{1,9})?").fullmatch
 
 
 def _type(expected: str) -> PydanticCustomError:
@@ -36,6 +37,8 @@ def _range(rule: str) -> PydanticCustomError:
 def parse_money(value: object) -> Decimal:
     """Return the exact amount of a money string or JSON number; negative amounts and overlong ones are refused."""
     if type(value) is str:
+        if _PLAIN_MONEY(value):
+            return Decimal(value)
         match = _MONEY(value)
         if match is None:
             raise _format("an amount of money")
@@ -46,6 +49,8 @@ def parse_money(value: object) -> Decimal:
     elif type(value) is Decimal:
         _, digits, exponent = value.as_tuple()
         # int() tells mypy what the contract says: NaN and infinities never get here
+        if not value and int(exponent) > 0:  # 0e30 is nought, but no NUMERIC has room for its exponent
+            return Decimal(0)
         if -int(exponent) > MONEY_FRACTION_DIGITS or len(digits) + int(exponent) > MONEY_INTEGER_DIGITS:
             raise _range("at most 29 digits before the point and 9 after it")
         amount = value
@@ -98,6 +103,10 @@ Time = Annotated[int, PlainValidator(parse_time), "time"]
 Text = Annotated[str, "text"]
 PersonalText = Annotated[str, "text", "personal"]
 """Text that names or reaches a person: in `analytics` it stands only as a keyed hash, or not at all (section 5)."""
+
+_T = TypeVar("_T")
+ListOf = Annotated[list[_T], Field(fail_fast=True)]
+"""A list of objects. Validation stops at the first bad one: errors of half a million would fill the memory."""
 
 
 def optional() -> Any:

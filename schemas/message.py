@@ -1,11 +1,12 @@
 """A message as the bus delivers it, and the line and record forms in which files hold it (contract 1)."""
 
 import base64
+import re
 from typing import Any
 
 import msgspec
 
-from schemas.times import TimeFormatError, parse_rfc3339, to_rfc3339
+from schemas.times import EARLIEST_US, LATEST_US, TimeFormatError, TimeRangeError, parse_rfc3339, to_rfc3339
 
 TOPICS = ("orders", "customers", "inventory", "iot-events")
 """The short names of the topics; a closed list, so that a metric may carry one."""
@@ -58,9 +59,9 @@ def parse_line(line: bytes, topic: str) -> Message | NotAMessage:
         publish_time, _ = parse_rfc3339(raw.publishTime)
     except msgspec.ValidationError as error:
         return NotAMessage(topic, line, _path_of(error), "a field of the message is missing or of the wrong form")
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return NotAMessage(topic, line, "", "the line is not a JSON object")
-    except TimeFormatError:
+    except (TimeFormatError, TimeRangeError):
         return NotAMessage(topic, line, "publishTime", "publishTime is not an RFC 3339 time")
     return Message(raw.topic, raw.messageId, publish_time, raw.attributes, raw.data)
 
@@ -84,7 +85,7 @@ def format_line(message: Message) -> bytes:
 def from_record(record: Any, topic: str) -> Message | NotAMessage:
     """Turn one record of the Avro archive into a message; `publishTime` comes as microseconds."""
     try:
-        return msgspec.convert(
+        message = msgspec.convert(
             {
                 "topic": record["topic"],
                 "message_id": record["messageId"],
@@ -96,11 +97,21 @@ def from_record(record: Any, topic: str) -> Message | NotAMessage:
             builtin_types=(bytes,),
         )
     except (KeyError, TypeError, msgspec.ValidationError):
-        return NotAMessage(topic, repr(sorted(record)).encode() if isinstance(record, dict) else b"", "",
-                           "the record lacks a field of a message")
+        return NotAMessage(topic, _text_of(record), "", "the record lacks a field of a message")
+    if not EARLIEST_US <= message.publish_time <= LATEST_US:
+        return NotAMessage(topic, _text_of(record), "publishTime", "publishTime is outside the years 1 to 9999")
+    return message
+
+
+def _text_of(record: Any) -> bytes:
+    """Return a record that is no message as JSON text, bytes in base64: a dead letter keeps it whole."""
+    return msgspec.json.encode(record, enc_hook=repr)
+
+
+_FIELD = re.compile(r"(?:required field `|`\$\.|in \$\.)(\w+)").search
 
 
 def _path_of(error: msgspec.ValidationError) -> str:
-    """Read the path out of msgspec's error (`… - at `$.data``), whose text quotes names and never values."""
-    _, _, path = str(error).partition("`$.")
-    return path.rstrip("`").split("[")[0].split(".")[0]
+    """Read the field out of msgspec's error (`… - at `$.data``), whose text quotes our names and never values."""
+    found = _FIELD(str(error))
+    return found[1] if found else ""

@@ -1,6 +1,6 @@
 """The orders domain: order.created, order.updated, order.completed (contract 3)."""
 
-from schemas.fields import Currency, Id, Money, Payload, Quantity, Text, Time, optional
+from schemas.fields import Currency, Id, ListOf, Money, Payload, Quantity, Text, Time, optional
 
 
 class Item(Payload):
@@ -16,7 +16,7 @@ class OrderCreated(Payload):
 
     orderId: Id
     customerId: Id
-    items: list[Item]
+    items: ListOf[Item]
     currency: Currency = optional()
     totalAmount: Money = optional()
     status: Text = optional()
@@ -27,7 +27,7 @@ class OrderUpdated(Payload):
 
     orderId: Id
     status: Text = optional()
-    items: list[Item] = optional()
+    items: ListOf[Item] = optional()
     currency: Currency = optional()
     totalAmount: Money = optional()
 

@@ -61,8 +61,11 @@ CODE_ORDER = {code: position for position, code in enumerate(Code)}
 
 
 class Refused(Exception):
-    """A check that a message did not pass. `detail` is a fixed text and `path` holds field names only, never a value."""
+    """A check that a message did not pass. `detail` is a fixed text and `path` holds field names only, never a value.
 
-    def __init__(self, stage: Stage, code: Code, path: str, detail: str) -> None:
+    `value` is what the message says, as far as a refusal of stage `json` could read it.
+    """
+
+    def __init__(self, stage: Stage, code: Code, path: str, detail: str, value: object = None) -> None:
         super().__init__(detail)
-        self.stage, self.code, self.path, self.detail = stage, code, path, detail
+        self.stage, self.code, self.path, self.detail, self.value = stage, code, path, detail, value

@@ -6,9 +6,11 @@ slowly and says exactly what is wrong, or returns the object.
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
 from itertools import accumulate
+from math import isinf
 from typing import Any
 
 import jiter
@@ -24,15 +26,20 @@ _COMPRESSED = (
     b"\x1f\x8b",  # gzip
     b"\x28\xb5\x2f\xfd",  # zstd
     b"\xfd7zXZ\x00",  # xz
-    b"BZh91AY&SY",  # bzip2
     b"\x04\x22\x4d\x18",  # lz4
     b"\xff\x06\x00\x00sNaPpY",  # snappy, framed
     b"PK\x03\x04",  # zip
 )
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
+_BZIP2 = re.compile(rb"BZh[1-9]1AY&SY").match
+_NOT_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1f]").search
+_ZLIB = (b"x\x01", b"x^", b"x\x9c", b"x\xda")  # RFC 1950: deflate, 32 KiB window, each of the four levels
+# RFC 4627 section 3: JSON begins with two ASCII characters, so the zeros tell UTF-16 and UTF-32 of either order.
+_WIDE = re.compile(rb"\x00\x00\x00[^\x00]|[^\x00]\x00\x00\x00|\x00[^\x00]\x00[^\x00]|[^\x00]\x00[^\x00]\x00").match
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 _BRACKETS = bytes(byte for byte in range(256) if byte not in b"{}[]")
 _STEP = {ord("{"): 1, ord("["): 1, ord("}"): -1, ord("]"): -1}
-_MAX_FLOAT = Decimal(1.7976931348623157e308)
+_MAX_DIGITS = 400
+"""An integer of more digits is over any double, and int() itself refuses 4,300."""
 
 
 def check_bytes(data: bytes) -> None:
@@ -43,7 +50,7 @@ def check_bytes(data: bytes) -> None:
         raise Refused(Stage.BYTES, Code.COMPRESSED, "", "the payload is compressed; it is never inflated")
     if not data.removeprefix(BOM).strip(JSON_SPACE):
         raise Refused(Stage.BYTES, Code.EMPTY, "", "the message has no payload")
-    if b"\x00" in data[:4] and data[:1] != b'"':
+    if _WIDE(data):
         raise Refused(Stage.BYTES, Code.ENCODING, "", "the payload is not UTF-8 (it looks like UTF-16 or UTF-32)")
     try:
         data.decode()
@@ -52,10 +59,18 @@ def check_bytes(data: bytes) -> None:
 
 
 def is_compressed(data: bytes) -> bool:
-    """Tell whether the bytes begin as a compressed stream does (zlib by its header's own checksum, RFC 1950)."""
-    if data.startswith(_COMPRESSED):
+    """Tell whether the bytes begin as a compressed stream does; zlib's two may begin a text too (`x^2`)."""
+    if data.startswith(_COMPRESSED) or _BZIP2(data):
         return True
-    return len(data) > 2 and data[0] == 0x78 and data[1] in (0x01, 0x5E, 0x9C, 0xDA)
+    return data.startswith(_ZLIB) and not _is_text(data)
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return not _NOT_TEXT(data)
 
 
 def nests_too_deep(data: bytes) -> bool:
@@ -67,8 +82,12 @@ def nests_too_deep(data: bytes) -> bool:
 
 
 def parse_object(data: bytes) -> dict[str, Any] | None:
-    """Parse a message that has nothing odd: an object of unique keys; None where a closer look is needed."""
-    if len(data) > MAX_BYTES or data[:1] != b"{" or data.count(b"{") + data.count(b"[") > MAX_DEPTH:
+    """Parse a message that has nothing odd: an object of unique keys; None where a closer look is needed.
+
+    Depth is not counted: jiter stops at its own limit, and whatever nests in a place unknown to the contract is
+    inspected later.
+    """
+    if len(data) > MAX_BYTES:
         return None
     try:
         value = jiter.from_json(
@@ -91,16 +110,15 @@ class _Findings:
 
     def decimal(self, text: str) -> Decimal:
         try:
-            number = Decimal(text)
-        except InvalidOperation:
-            self.add(Code.JSON_NUMBER)
-            return Decimal(0)
-        if abs(number) > _MAX_FLOAT:
-            self.add(Code.JSON_NUMBER)
-        return number
+            if not isinf(float(text)):
+                return Decimal(text)
+        except InvalidOperation:  # an exponent that no Decimal holds
+            pass
+        self.add(Code.JSON_NUMBER)
+        return Decimal(0)
 
     def integer(self, text: str) -> int:
-        if len(text) > 400:  # beyond any field's range, and int() refuses 4,300 digits
+        if len(text) > _MAX_DIGITS:
             self.add(Code.JSON_NUMBER)
             return 0
         return int(text)
@@ -113,6 +131,8 @@ class _Findings:
         found = dict(pairs)
         if len(found) != len(pairs):
             self.add(Code.JSON_DUPLICATE_KEY)
+            times = Counter(key for key, _ in pairs)
+            return {key: value for key, value in found.items() if times[key] == 1}  # the others have no one value
         return found
 
 
@@ -125,10 +145,11 @@ _DETAIL = {
 }
 
 
-def inspect_object(data: bytes, look: Callable[[dict[str, Any]], Iterable[Code]]) -> dict[str, Any]:
+def inspect_object(data: bytes, look: Callable[[Any], Iterable[Code]]) -> dict[str, Any]:
     """Parse with every check of the stages `bytes` and `json`, the first failure naming the code.
 
     `look` finds what only someone who knows the fields can see: colliding keys, overlong integers in unknown fields.
+    Depth is counted before parsing and names the code even where the text is broken too: it is not parsed so deep.
     """
     check_bytes(data)
     text = data.removeprefix(BOM)
@@ -143,16 +164,16 @@ def inspect_object(data: bytes, look: Callable[[dict[str, Any]], Iterable[Code]]
             parse_int=found.integer,
             parse_constant=found.constant,
         )
-    except (ValueError, RecursionError):
+    except ValueError:
         raise Refused(Stage.JSON, Code.JSON_SYNTAX, "", "the payload is not JSON") from None
-    for code in look(value) if isinstance(value, dict) else ():
+    for code in look(value):
         found.add(code)
     if b"\\u" in text and _has_lone_surrogate(value):
         found.add(Code.STRING_CONTENT)
     if not isinstance(value, dict):
         found.add(Code.NOT_OBJECT)
     if found.worst is not None:
-        raise Refused(Stage.JSON, found.worst, "", _DETAIL[found.worst])
+        raise Refused(Stage.JSON, found.worst, "", _DETAIL[found.worst], value)
     assert isinstance(value, dict)
     return value
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, get_args
 
-from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from schemas.customers import Customer
@@ -38,12 +37,10 @@ class EventType:
         return frozenset(self.model.model_fields)
 
     @cached_property
-    def nested(self) -> dict[str, frozenset[str]]:
-        """Data fields that are lists of objects, with the known names of those objects."""
+    def nested(self) -> dict[str, type[Payload]]:
+        """Data fields that are lists of objects, with the model of those objects."""
         return {
-            name: frozenset(inner.model_fields)
-            for name, field in self.model.model_fields.items()
-            if (inner := nested_model(field)) is not None
+            name: inner for name, field in self.model.model_fields.items() if (inner := nested_model(field)) is not None
         }
 
     @cached_property
@@ -57,10 +54,10 @@ class EventType:
         return tuple(name for name, field in self.model.model_fields.items() if "time" in field.metadata)
 
 
-def nested_model(field: FieldInfo) -> type[BaseModel] | None:
+def nested_model(field: FieldInfo) -> type[Payload] | None:
     """Return the model of a field that is a list of objects, else None."""
     inner: tuple[Any, ...] = get_args(field.annotation)
-    return inner[0] if inner and isinstance(inner[0], type) and issubclass(inner[0], BaseModel) else None
+    return inner[0] if inner and isinstance(inner[0], type) and issubclass(inner[0], Payload) else None
 
 
 class Registry:
