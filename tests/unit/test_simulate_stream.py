@@ -1,12 +1,15 @@
 """The simulation in process: live messages, sizes, large messages, quotas, and the curve of a day."""
 
+import ast
 from collections import Counter
 from datetime import UTC, datetime
 from itertools import islice
+from pathlib import Path
 from random import Random
 
 import pytest
 
+from pipelines import simulation
 from pipelines.simulation import Simulation, SimulationConfig, messages
 from pipelines.simulation.clock import DAY, HOUR, SECOND, arrivals, rfc3339, rfc3339_offset
 from pipelines.simulation.delivery import Quota
@@ -114,3 +117,12 @@ def test_times_are_written_in_utc_or_with_an_offset_as_the_same_instant():
 def test_no_topic_is_silent():
     found = Counter(message.topic for message in messages(SimulationConfig(events=1000)))
     assert set(found) == set(TOPICS)
+
+
+def test_the_generator_shares_no_code_with_what_it_judges():
+    for path in Path(simulation.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            assert not any(name.split(".")[0] in ("schemas", "transforms") for name in names), path.name
