@@ -8,20 +8,16 @@ import sys
 import threading
 from pathlib import Path
 
-from pipelines.local.faults import FaultScript
+from pipelines.local.fault_script import FaultScript
 from pipelines.local.server import LoopbackBigQuery, WarehouseLocked
 
 
 def main(argv: list[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT; return 0, or 2 when the warehouse or the fault script cannot be used."""
     parser = argparse.ArgumentParser(prog="python -m pipelines.local", description=__doc__)
-    parser.add_argument(
-        "--warehouse", type=Path, required=True, help="the DuckDB file, created when it is absent"
-    )
+    parser.add_argument("--warehouse", type=Path, required=True, help="the DuckDB file, created when it is absent")
     parser.add_argument("--faults", type=Path, help="a fault script, YAML or JSON (docs/faults.md)")
-    parser.add_argument(
-        "--address_file", type=Path, help="write the address here too, beside the one by the warehouse"
-    )
+    parser.add_argument("--address_file", type=Path, help="write the address here too, beside the one by the warehouse")
     parser.add_argument("--project", default="local", help="the project's name (default: %(default)s)")
     args = parser.parse_args(argv)
     ended = threading.Event()
@@ -29,9 +25,7 @@ def main(argv: list[str] | None = None) -> int:
         signal.signal(number, lambda *_: ended.set())
     try:
         faults = FaultScript.load(args.faults) if args.faults else None
-        server = LoopbackBigQuery(
-            args.warehouse, faults=faults, project=args.project, address_file=args.address_file
-        )
+        server = LoopbackBigQuery(args.warehouse, faults=faults, project=args.project, address_file=args.address_file)
     except (ValueError, WarehouseLocked) as error:
         print(error, file=sys.stderr)
         return 2

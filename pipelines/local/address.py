@@ -41,9 +41,7 @@ def write_address(path: Path, rest: str, grpc: str) -> Path:
     """Write the address file of this process, whole at once; return its path."""
     started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     unfinished = path.with_suffix(f".{os.getpid()}.tmp")
-    unfinished.write_text(
-        json.dumps(asdict(Address(rest, grpc, os.getpid(), started))) + "\n", encoding="utf-8"
-    )
+    unfinished.write_text(json.dumps(asdict(Address(rest, grpc, os.getpid(), started))) + "\n", encoding="utf-8")
     unfinished.replace(path)
     return path
 

@@ -11,7 +11,7 @@ from google.cloud.bigquery_storage_v1 import types
 
 from pipelines.local.checks import bad_rows, check_schema
 from pipelines.local.errors import ApiError, WriteError
-from pipelines.local.faults import RowErrors
+from pipelines.local.fault_script import RowErrors
 from pipelines.local.landing import Lander
 from pipelines.local.proto_rows import ProtoReader
 from pipelines.local.streams import INVALID_ARGUMENT, NOT_FOUND, PENDING, TABLE_NOT_FOUND, Stream, Streams
@@ -50,9 +50,7 @@ class AppendConnection:
         self.stream_name = request.write_stream or self.stream_name
         match = _STREAM.fullmatch(self.stream_name)
         if match is None:
-            raise WriteError(
-                INVALID_ARGUMENT, f"Not the name of a write stream: {self.stream_name!r}", closes=True
-            )
+            raise WriteError(INVALID_ARGUMENT, f"Not the name of a write stream: {self.stream_name!r}", closes=True)
         table = (match[2], match[3])
         try:
             fields = {field["name"].lower(): field for field in self._warehouse.fields(*table)}
@@ -90,13 +88,9 @@ class AppendConnection:
             arrow = request.arrow_rows
             try:
                 if arrow.writer_schema.serialized_schema:
-                    self._arrow_schema = pa.ipc.read_schema(
-                        pa.py_buffer(arrow.writer_schema.serialized_schema)
-                    )
+                    self._arrow_schema = pa.ipc.read_schema(pa.py_buffer(arrow.writer_schema.serialized_schema))
                 if self._arrow_schema is None:
-                    raise WriteError(
-                        INVALID_ARGUMENT, "The first request of a connection must carry the writer schema"
-                    )
+                    raise WriteError(INVALID_ARGUMENT, "The first request of a connection must carry the writer schema")
                 message = arrow.rows.serialized_record_batch
                 return pa.ipc.read_record_batch(pa.py_buffer(message), self._arrow_schema), message
             except (pa.ArrowException, OSError) as error:
@@ -106,9 +100,7 @@ class AppendConnection:
             if proto.writer_schema.proto_descriptor.name:
                 self._proto = ProtoReader(proto.writer_schema.proto_descriptor)
             if self._proto is None:
-                raise WriteError(
-                    INVALID_ARGUMENT, "The first request of a connection must carry the writer schema"
-                )
+                raise WriteError(INVALID_ARGUMENT, "The first request of a connection must carry the writer schema")
             batch = self._proto.batch(list(proto.rows.serialized_rows), fields)
             return batch, batch.serialize().to_pybytes()
         raise WriteError(INVALID_ARGUMENT, "The request carries no rows")

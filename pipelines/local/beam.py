@@ -19,12 +19,12 @@ def point_beam_at(rest_url: str, project: str = "local") -> Iterator[None]:
     from apache_beam.internal.gcp import auth
     from apache_beam.io.gcp.internal.clients.bigquery import bigquery_v2_client
 
-    anonymous = AnonymousCredentials()  # type: ignore[no-untyped-call]
+    anonymous = AnonymousCredentials()
     with (
         mock.patch.dict("os.environ", {"BIGQUERY_EMULATOR_HOST": rest_url, "GOOGLE_CLOUD_PROJECT": project}),
         mock.patch.object(bigquery_v2_client.BigqueryV2, "BASE_URL", f"{rest_url}/bigquery/v2/"),
         mock.patch.object(auth._Credentials, "_credentials_init", True),
         mock.patch.object(auth._Credentials, "_credentials", auth._ApitoolsCredentialsAdapter(anonymous)),
-        mock.patch("google.auth.default", lambda *args, **kwargs: (anonymous, project)),
+        mock.patch("google.auth.default", return_value=(anonymous, project)),
     ):
         yield

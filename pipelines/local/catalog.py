@@ -71,9 +71,7 @@ class Catalog:
 
     def all(self, kind: str, dataset: str | None = None) -> list[Resource]:
         """Return the resources of a kind, in order of creation."""
-        return [
-            r for (k, d, _), r in self._resources.items() if k == kind and (dataset is None or d == dataset)
-        ]
+        return [r for (k, d, _), r in self._resources.items() if k == kind and (dataset is None or d == dataset)]
 
     def save(self, kind: str, dataset: str, name: str, resource: Resource) -> Resource:
         """Store a resource with new times and etag; it keeps its place in the order of creation."""

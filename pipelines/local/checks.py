@@ -45,9 +45,7 @@ def check_schema(schema: pa.Schema, fields: dict[str, Field]) -> None:
         seen.add(column.name.lower())
     for name, field in fields.items():
         if field.get("mode") == "REQUIRED" and name not in seen:
-            raise WriteError(
-                INVALID_ARGUMENT, f"Required field '{field['name']}' is missing in the input schema"
-            )
+            raise WriteError(INVALID_ARGUMENT, f"Required field '{field['name']}' is missing in the input schema")
 
 
 def bad_rows(
@@ -85,9 +83,7 @@ def _bad(
             children = {child["name"].lower(): child for child in field["fields"]}
             present = column.is_valid().to_numpy(zero_copy_only=False)
             for item, child in zip(column.type, column.flatten(), strict=True):
-                for rows, message in _bad(
-                    children[item.name.lower()], child, f"{path}.{item.name}", connection
-                ):
+                for rows, message in _bad(children[item.name.lower()], child, f"{path}.{item.name}", connection):
                     out.append((rows[present[rows]], message))
         case "JSON":
             refused = _not_json(column, connection)
@@ -96,9 +92,7 @@ def _bad(
         case "NUMERIC":
             limits = pc.min_max(column).as_py()
             if max(abs(limits["min"]), abs(limits["max"])) > _NUMERIC_MAX.as_py():
-                out.append(
-                    (_where(pc.greater(pc.abs(column), _NUMERIC_MAX)), f"Field {path}: NUMERIC out of range")
-                )
+                out.append((_where(pc.greater(pc.abs(column), _NUMERIC_MAX)), f"Field {path}: NUMERIC out of range"))
         case "TIMESTAMP" | "DATETIME":
             ticks = column.view(pa.int64())
             limits = pc.min_max(ticks).as_py()

@@ -28,8 +28,8 @@ def bigquery_client(rest_url: str, project: str = "local") -> bigquery.Client:
     """Return a REST client for a loopback BigQuery."""
     return _Client(
         project=project,
-        credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
-        client_options=ClientOptions(api_endpoint=rest_url),  # type: ignore[no-untyped-call]
+        credentials=AnonymousCredentials(),
+        client_options=ClientOptions(api_endpoint=rest_url),
     )
 
 

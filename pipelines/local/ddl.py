@@ -50,9 +50,7 @@ def _changes(warehouse: Warehouse, dataset: str, name: str, old: Field, new: Fie
     if kind(old) != kind(new) or ("REPEATED" in (old["mode"], new["mode"]) and old["mode"] != new["mode"]):
         raise _refused(warehouse, dataset, name, f"Field {old['name']} has changed type or mode")
     if new["mode"] == "REQUIRED" and old["mode"] == "NULLABLE":
-        raise _refused(
-            warehouse, dataset, name, f"Field {old['name']} has changed mode from NULLABLE to REQUIRED"
-        )
+        raise _refused(warehouse, dataset, name, f"Field {old['name']} has changed mode from NULLABLE to REQUIRED")
     column = f"alter table {quoted(dataset, name)} alter column {quoted(old['name'])}"
     out = [f"{column} drop not null"] if old["mode"] == "REQUIRED" and new["mode"] == "NULLABLE" else []
     if kind(old) == "RECORD" and _shape(old) != _shape(new):
@@ -66,21 +64,14 @@ def _changes(warehouse: Warehouse, dataset: str, name: str, old: Field, new: Fie
 
 
 def _shape(field: Field) -> Any:
-    return [
-        (child["name"].lower(), kind(child), child["mode"], _shape(child))
-        for child in field.get("fields", [])
-    ]
+    return [(child["name"].lower(), kind(child), child["mode"], _shape(child)) for child in field.get("fields", [])]
 
 
 def _refused(warehouse: Warehouse, dataset: str, name: str, why: str) -> ApiError:
-    return ApiError(
-        "invalid", f"Provided Schema does not match Table {warehouse.project}:{dataset}.{name}. {why}"
-    )
+    return ApiError("invalid", f"Provided Schema does not match Table {warehouse.project}:{dataset}.{name}. {why}")
 
 
-def create_view(
-    warehouse: Warehouse, dataset: str, name: str, body: Resource, *, replace: bool = False
-) -> Resource:
+def create_view(warehouse: Warehouse, dataset: str, name: str, body: Resource, *, replace: bool = False) -> Resource:
     """Create a view from the GoogleSQL of its resource; the resource keeps the GoogleSQL."""
     warehouse.catalog.dataset(dataset)
     if warehouse.catalog.find("table", dataset, name) and not replace:
@@ -104,9 +95,7 @@ def create_view(
         )
 
 
-def create_routine(
-    warehouse: Warehouse, dataset: str, name: str, body: Resource, *, replace: bool = False
-) -> Resource:
+def create_routine(warehouse: Warehouse, dataset: str, name: str, body: Resource, *, replace: bool = False) -> Resource:
     """Create a table-valued function as a DuckDB table macro, a scalar SQL function as a macro."""
     warehouse.catalog.dataset(dataset)
     if warehouse.catalog.find("routine", dataset, name) and not replace:
@@ -135,7 +124,5 @@ def drop_routine(warehouse: Warehouse, dataset: str, name: str) -> None:
     """Drop a function."""
     table = warehouse.catalog.routine(dataset, name)["routineType"] == "TABLE_VALUED_FUNCTION"
     with warehouse.transaction() as connection:
-        connection.execute(
-            f"drop macro {'table ' if table else ''}if exists {quoted(dataset, name)}"
-        ).fetchall()
+        connection.execute(f"drop macro {'table ' if table else ''}if exists {quoted(dataset, name)}").fetchall()
         warehouse.catalog.drop("routine", dataset, name)

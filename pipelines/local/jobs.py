@@ -59,9 +59,7 @@ class Jobs:
     def list(self, call: Call) -> dict[str, Any]:
         """jobs.list, newest first."""
         with self._lock:
-            newest = [job.resource for job in reversed(self._jobs.values())][
-                : int(call.params.get("maxResults") or 50)
-            ]
+            newest = [job.resource for job in reversed(self._jobs.values())][: int(call.params.get("maxResults") or 50)]
         return {"kind": "bigquery#jobList", "jobs": [{**job, "state": "DONE"} for job in newest]}
 
     def query(self, call: Call) -> dict[str, Any]:
@@ -127,9 +125,7 @@ class Jobs:
         try:
             if kind == "query":
                 dry = bool(configuration.get("dryRun"))
-                job.result, statistics["query"] = run_query(
-                    self._warehouse, configuration["query"], dry_run=dry
-                )
+                job.result, statistics["query"] = run_query(self._warehouse, configuration["query"], dry_run=dry)
                 statistics["totalBytesProcessed"] = statistics["query"]["totalBytesProcessed"]
             elif kind == "load":
                 statistics["load"] = load_rows(self._warehouse, configuration["load"], data)
@@ -155,9 +151,7 @@ class Jobs:
         with self._lock:
             while len(self._jobs) > _KEPT_JOBS:
                 self._jobs.popitem(last=False)
-            with_rows = [
-                job for job in self._jobs.values() if job.result is not None and job.result.table.num_rows
-            ]
+            with_rows = [job for job in self._jobs.values() if job.result is not None and job.result.table.num_rows]
             for job in with_rows[:-_KEPT_RESULTS]:
                 job.result = None
                 job.error = ApiError("notFound", "The result of this job is no longer kept")

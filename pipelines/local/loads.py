@@ -29,18 +29,15 @@ _ROWS_A_BATCH = 10_000
 
 def load_rows(warehouse: Warehouse, job: dict[str, Any], data: bytes | None) -> dict[str, Any]:
     """Run a load job in one transaction; return its statistics."""
-    blobs = (
-        [data] if data is not None else [blob for uri in job.get("sourceUris", []) for blob in _fetch(uri)]
-    )
+    blobs = [data] if data is not None else [blob for uri in job.get("sourceUris", []) for blob in _fetch(uri)]
     table = _target(job)
     given = job.get("schema", {}).get("fields", [])
     with warehouse.lock:
         if warehouse.catalog.find("table", *table) is None:
             _may_create(warehouse, job, table)
             fields = given or _inferred(warehouse, job, blobs)
-            settings = {
-                key: job[key] for key in ("timePartitioning", "rangePartitioning", "clustering") if key in job
-            }
+            layout = ("timePartitioning", "rangePartitioning", "clustering")
+            settings: dict[str, Any] = {key: job[key] for key in layout if key in job}
             body = {"tableReference": _reference(table), "schema": {"fields": fields}, **settings}
             warehouse.create_table(*table, body)
         elif given and "ALLOW_FIELD_ADDITION" in job.get("schemaUpdateOptions", []):
@@ -69,18 +66,18 @@ def copy_tables(warehouse: Warehouse, job: dict[str, Any]) -> dict[str, Any]:
     references = job.get("sourceTables") or [job["sourceTable"]]
     sources = [(reference["datasetId"], reference["tableId"]) for reference in references]
     with warehouse.lock:
-        first = [warehouse.catalog.table(*source) for source in sources][0]
+        first = warehouse.catalog.table(*sources[0])
         if warehouse.catalog.find("table", *table) is None:
             _may_create(warehouse, job, table)
-            kept = {key: first[key] for key in ("schema", "timePartitioning", "clustering") if key in first}
+            kept: dict[str, Any] = {
+                key: first[key] for key in ("schema", "timePartitioning", "clustering") if key in first
+            }
             warehouse.create_table(*table, {"tableReference": _reference(table), **kept})
         count = 0
         with warehouse.transaction() as connection:
             dispose(connection, table, job.get("writeDisposition", "WRITE_EMPTY"))
             for source in sources:
-                inserted = connection.execute(
-                    f"insert into {quoted(*table)} by name from {quoted(*source)}"
-                ).fetchall()
+                inserted = connection.execute(f"insert into {quoted(*table)} by name from {quoted(*source)}").fetchall()
                 count += inserted[0][0]
     return {"copiedRows": str(count)}
 

@@ -23,9 +23,7 @@ class ProtoReader:
         file.message_type.add().CopyFrom(descriptor)
         pool = descriptor_pool.DescriptorPool()
         pool.Add(file)
-        self._class = message_factory.GetMessageClass(
-            pool.FindMessageTypeByName(f"{package}.{descriptor.name}")
-        )
+        self._class = message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{package}.{descriptor.name}"))
 
     def batch(self, rows: list[bytes], fields: dict[str, Field]) -> pa.RecordBatch:
         """Return the rows as a batch of the table's Arrow types."""

@@ -20,15 +20,11 @@ from pipelines.local.warehouse import Warehouse
 _WIDTHS = {"STRING": 24, "JSON": 400, "BYTES": 400, "NUMERIC": 16, "BIGNUMERIC": 32, "BOOLEAN": 1}
 
 
-def run_query(
-    warehouse: Warehouse, job: dict[str, Any], *, dry_run: bool
-) -> tuple[Result | None, dict[str, Any]]:
+def run_query(warehouse: Warehouse, job: dict[str, Any], *, dry_run: bool) -> tuple[Result | None, dict[str, Any]]:
     """Run a query job; return its last result and the query statistics of the job."""
     if job.get("useLegacySql"):
         raise ApiError("invalidQuery", "Legacy SQL is not supported by the loopback BigQuery")
-    statements = Dialect(warehouse.project, job.get("defaultDataset", {}).get("datasetId")).parse(
-        job["query"]
-    )
+    statements = Dialect(warehouse.project, job.get("defaultDataset", {}).get("datasetId")).parse(job["query"])
     values = parameters_of(job)
     statistics: dict[str, Any] = {
         "statementType": "SCRIPT" if len(statements) > 1 else statement_type(statements[0]),
@@ -51,14 +47,10 @@ def run_query(
     return result, statistics
 
 
-def _explained(
-    cursor: duckdb.DuckDBPyConnection, statement: exp.Expression, values: dict[str, Any]
-) -> list[Field]:
+def _explained(cursor: duckdb.DuckDBPyConnection, statement: exp.Expression, values: dict[str, Any]) -> list[Field]:
     """Let DuckDB bind a statement without running it; return the fields that a query would give."""
     if isinstance(statement, exp.Query):
-        return Result.of(
-            cursor, f"select * from ({duck_sql(statement)}) limit 0", bound(statement, values)
-        ).fields
+        return Result.of(cursor, f"select * from ({duck_sql(statement)}) limit 0", bound(statement, values)).fields
     if isinstance(statement, exp.DML):
         cursor.execute(f"explain {duck_sql(statement)}", bound(statement, values)).fetchall()
     return []
@@ -74,9 +66,7 @@ def _bytes_read(warehouse: Warehouse, statement: exp.Expression) -> int:
         if resource is None:
             continue
         if "view" in resource:
-            total += sum(
-                _bytes_read(warehouse, t) for t in Dialect(warehouse.project).parse(resource["view"]["query"])
-            )
+            total += sum(_bytes_read(warehouse, t) for t in Dialect(warehouse.project).parse(resource["view"]["query"]))
             continue
         fields = [f for f in resource["schema"]["fields"] if everything or f["name"].lower() in named]
         with warehouse.cursor() as cursor:
@@ -95,7 +85,7 @@ def _store(warehouse: Warehouse, job: dict[str, Any], result: Result) -> None:
     with warehouse.lock:
         if warehouse.catalog.find("table", *table) is None:
             fields = [{**field, "mode": field.get("mode", "NULLABLE")} for field in result.fields]
-            settings = {key: job[key] for key in ("timePartitioning", "clustering") if key in job}
+            settings: dict[str, Any] = {key: job[key] for key in ("timePartitioning", "clustering") if key in job}
             body = {
                 "tableReference": {"datasetId": table[0], "tableId": table[1]},
                 "schema": {"fields": fields},

@@ -30,9 +30,7 @@ class Resources:
     def _shown(self, kind: str, resource: Resource) -> Resource:
         """Return a resource as BigQuery gives it out."""
         reference = {**resource[f"{kind}Reference"], "projectId": self._warehouse.project}
-        name = ".".join(
-            str(reference[key]) for key in ("datasetId", "tableId", "routineId") if key in reference
-        )
+        name = ".".join(str(reference[key]) for key in ("datasetId", "tableId", "routineId") if key in reference)
         shown = {
             **resource,
             f"{kind}Reference": reference,
@@ -99,9 +97,7 @@ class Resources:
 
     def delete_dataset(self, call: Call) -> None:
         """datasets.delete."""
-        self._warehouse.drop_dataset(
-            call.path[1], contents=call.params.get("deleteContents", "").lower() == "true"
-        )
+        self._warehouse.drop_dataset(call.path[1], contents=call.params.get("deleteContents", "").lower() == "true")
 
     def list_tables(self, call: Call) -> dict[str, Any]:
         """tables.list."""
@@ -151,9 +147,7 @@ class Resources:
             total = cursor.execute(f"select count(*) from {table}").fetchall()[0][0]
             limit = min(int(count or 50_000), 50_000)
             order = "" if "view" in self._catalog.table(call.path[1], call.path[3]) else "order by rowid"
-            rows = Result.of(
-                cursor, f"select {names} from {table} {order} limit {limit} offset {int(start)}"
-            ).table
+            rows = Result.of(cursor, f"select {names} from {table} {order} limit {limit} offset {int(start)}").table
         finally:
             cursor.close()
         page = Result(fields, rows).page({**call.params, "startIndex": "0", "pageToken": ""})

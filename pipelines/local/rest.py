@@ -18,13 +18,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import duckdb
 
 from pipelines.local.errors import REASON_OF_STATUS, ApiError
-from pipelines.local.faults import Faults, RowErrors, Strike
+from pipelines.local.fault_script import RowErrors
+from pipelines.local.faults import Faults, Strike
 
 _log = logging.getLogger(__name__)
 _PREFIX = re.compile(r"^(?:/resumable)?(/upload)?/bigquery/v2/projects/([^/]+)/")
-_BASE = re.compile(
-    r"^(?:/resumable)?(/upload)?/projects/([^/]+)/"
-)  # Beam's apitools client leaves /bigquery/v2 out
+_BASE = re.compile(r"^(?:/resumable)?(/upload)?/projects/([^/]+)/")  # Beam's apitools client leaves /bigquery/v2 out
 
 
 @dataclass
@@ -166,9 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
             if endpoint.takes(call):
                 break
         else:
-            raise ApiError(
-                "notImplemented", f"The loopback BigQuery has no {call.method} {'/'.join(call.path)}"
-            )
+            raise ApiError("notImplemented", f"The loopback BigQuery has no {call.method} {'/'.join(call.path)}")
         points, table = self.server.points(call)
         strike = self.server.faults.strike((f"rest:{endpoint.point}", *points), table)
         if strike is not None:
@@ -182,8 +179,6 @@ class _Handler(BaseHTTPRequestHandler):
         time.sleep(strike.delay_seconds)
         if strike.status is not None and not strike.reply_lost:
             status = strike.http_status()
-            raise ApiError(
-                REASON_OF_STATUS.get(status, "backendError"), "Refused by the fault script", status
-            )
+            raise ApiError(REASON_OF_STATUS.get(status, "backendError"), "Refused by the fault script", status)
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer

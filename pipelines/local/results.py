@@ -34,9 +34,7 @@ class Result:
     affected: int | None = None
 
     @classmethod
-    def of(
-        cls, connection: duckdb.DuckDBPyConnection, sql: str, values: dict[str, Any] | None = None
-    ) -> Result:
+    def of(cls, connection: duckdb.DuckDBPyConnection, sql: str, values: dict[str, Any] | None = None) -> Result:
         """Run a query and take its whole result."""
         relation = connection.sql(sql, params=values)
         columns: list[Any] = relation.description
@@ -112,9 +110,7 @@ def _interval(value: Any) -> str:
     months, days, nanoseconds = value
     seconds, rest = divmod(abs(nanoseconds), 1_000_000_000)
     sign = "-" if nanoseconds < 0 else ""
-    clock = f"{sign}{seconds // 3600}:{seconds // 60 % 60}:{seconds % 60}" + (
-        f".{rest // 1000:06d}" if rest else ""
-    )
+    clock = f"{sign}{seconds // 3600}:{seconds // 60 % 60}:{seconds % 60}" + (f".{rest // 1000:06d}" if rest else "")
     return f"{months // 12}-{months % 12} {days} {clock}"
 
 

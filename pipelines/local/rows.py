@@ -16,7 +16,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.local.errors import ApiError
 from pipelines.local.typemap import Field, arrow_type, kind
 
 _ZONE = re.compile(r"(?i)(z|[+-]\d\d(:?\d\d)?)$")
@@ -43,14 +42,10 @@ class RowError(ValueError):
 
 def to_batch(rows: list[dict[str, Any]], fields: list[Field]) -> pa.RecordBatch:
     """Return converted rows as a batch of the table's Arrow types."""
-    return pa.RecordBatch.from_pylist(
-        rows, schema=pa.schema([(field["name"], arrow_type(field)) for field in fields])
-    )
+    return pa.RecordBatch.from_pylist(rows, schema=pa.schema([(field["name"], arrow_type(field)) for field in fields]))
 
 
-def convert_row(
-    fields: list[Field], row: Any, *, ignore_unknown: bool = False, path: str = ""
-) -> dict[str, Any]:
+def convert_row(fields: list[Field], row: Any, *, ignore_unknown: bool = False, path: str = "") -> dict[str, Any]:
     """Return the row with Python values that Arrow takes; RowError for the first value that does not fit."""
     if not isinstance(row, dict):
         raise RowError(path.rstrip("."), f"This field: {path.rstrip('.')} is not a record.")
@@ -60,9 +55,7 @@ def convert_row(
         for name in row:
             if name.lower() not in known:
                 raise RowError(path + name, f"no such field: {path}{name}.")
-    return {
-        field["name"]: _convert(field, given.get(name), path, ignore_unknown) for name, field in known.items()
-    }
+    return {field["name"]: _convert(field, given.get(name), path, ignore_unknown) for name, field in known.items()}
 
 
 def _convert(field: Field, value: Any, path: str, ignore_unknown: bool) -> Any:
@@ -86,13 +79,11 @@ def _convert(field: Field, value: Any, path: str, ignore_unknown: bool) -> Any:
     try:
         return _SCALARS[kind(field)](value)
     except (ValueError, TypeError, ArithmeticError, KeyError):
-        raise RowError(
-            name, f"Cannot convert value to {kind(field).lower()} (bad value) in field: {name}"
-        ) from None
+        raise RowError(name, f"Cannot convert value to {kind(field).lower()} (bad value) in field: {name}") from None
 
 
 def _integer(value: Any) -> int:
-    if isinstance(value, bool) or isinstance(value, float) and not value.is_integer():
+    if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
         raise ValueError
     number = int(value)
     if number not in _INT64:

@@ -10,7 +10,8 @@ from typing import Self
 import duckdb
 
 from pipelines.local.address import FILE_NAME, read_address, write_address
-from pipelines.local.faults import Faults, FaultScript
+from pipelines.local.fault_script import FaultScript
+from pipelines.local.faults import Faults
 from pipelines.local.routes import rest_server
 from pipelines.local.storage_write import WriteService, serve
 from pipelines.local.streams import Streams
@@ -51,9 +52,7 @@ class LoopbackBigQuery:
         self._grpc, grpc_port = serve(WriteService(self._warehouse, self._streams, struck))
         self.rest_url = f"http://127.0.0.1:{self._rest.server_address[1]}"
         self.grpc_target = f"127.0.0.1:{grpc_port}"
-        self._thread = threading.Thread(
-            target=self._rest.serve_forever, args=(0.1,), name="bigquery-rest", daemon=True
-        )
+        self._thread = threading.Thread(target=self._rest.serve_forever, args=(0.1,), name="bigquery-rest", daemon=True)
         self._thread.start()
         self._addresses = [write_address(path.parent / FILE_NAME, self.rest_url, self.grpc_target)]
         if address_file is not None:

@@ -60,9 +60,7 @@ def create(
             routine = {
                 "routineType": "TABLE_VALUED_FUNCTION" if is_table else "SCALAR_FUNCTION",
                 "definitionBody": google_sql,
-                "arguments": [
-                    {"name": a.name, "dataType": {"typeKind": a.kind.sql("bigquery")}} for a in arguments
-                ],
+                "arguments": [{"name": a.name, "dataType": {"typeKind": a.kind.sql("bigquery")}} for a in arguments],
                 **options,
             }
             create_routine(warehouse, dataset, name, routine, replace=known is not None)
@@ -96,11 +94,7 @@ def synchronize(warehouse: Warehouse, connection: duckdb.DuckDBPyConnection, dat
     ).fetchall()
     fields = []
     for field in warehouse.describe(connection, dataset, name):
-        kept = {
-            k: v
-            for k, v in known.get(field["name"].lower(), {}).items()
-            if k in ("description", "policyTags")
-        }
+        kept = {k: v for k, v in known.get(field["name"].lower(), {}).items() if k in ("description", "policyTags")}
         mode = "REQUIRED" if (field["name"],) in required else field["mode"]
         fields.append({**field, "mode": mode, **kept})
     warehouse.catalog.save("table", dataset, name, {**resource, "schema": {"fields": fields}})
@@ -127,10 +121,8 @@ def _options(properties: exp.Properties | None) -> dict[str, Any]:
                 "value"
             ].name
         elif item.name.lower() == "labels":
-            pairs = [
-                [leaf.name for leaf in pair.expressions] for pair in item.args["value"].find_all(exp.Tuple)
-            ]
-            options["labels"] = {key: value for key, value in pairs}
+            pairs = [[leaf.name for leaf in pair.expressions] for pair in item.args["value"].find_all(exp.Tuple)]
+            options["labels"] = dict(pairs)
     return options
 
 
@@ -162,7 +154,5 @@ def _described(statement: exp.Create) -> list[dict[str, Any]]:
     described = []
     for column in statement.this.expressions if isinstance(statement.this, exp.Schema) else []:
         options = next(column.find_all(exp.Properties), None)
-        described.append(
-            {"name": column.name, **{k: v for k, v in _options(options).items() if k == "description"}}
-        )
+        described.append({"name": column.name, **{k: v for k, v in _options(options).items() if k == "description"}})
     return described

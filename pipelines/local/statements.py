@@ -24,11 +24,7 @@ def statement_type(statement: exp.Expression) -> str:
         return "SELECT"
     if isinstance(statement, exp.Create | exp.Drop | exp.Alter):
         kind = str(statement.args.get("kind") or "TABLE")
-        as_select = (
-            "_AS_SELECT"
-            if kind == "TABLE" and isinstance(statement.args.get("expression"), exp.Query)
-            else ""
-        )
+        as_select = "_AS_SELECT" if kind == "TABLE" and isinstance(statement.args.get("expression"), exp.Query) else ""
         return f"{type(statement).__name__.upper()}_{kind}{as_select}"
     return {"TruncateTable": "TRUNCATE_TABLE", "Transaction": "BEGIN_TRANSACTION"}.get(
         type(statement).__name__, type(statement).__name__.upper()
@@ -51,9 +47,7 @@ class Script:
                 for statement in statements:
                     last = self._step(statement) or last
                 if self._open:
-                    raise ApiError(
-                        "invalidQuery", "The script ended inside a transaction: it was rolled back"
-                    )
+                    raise ApiError("invalidQuery", "The script ended inside a transaction: it was rolled back")
             except BaseException:
                 if self._open:
                     self._warehouse.rollback()

@@ -25,9 +25,7 @@ from pipelines.local.landing import Lander, insert_arrow
 from pipelines.local.streams import INVALID_ARGUMENT, NOT_FOUND, TABLE_NOT_FOUND, Stream, Streams
 from pipelines.local.warehouse import Warehouse
 
-_MAX_MESSAGE = (
-    64 * 1024 * 1024
-)  # what gRPC lets through, so that the service itself can refuse what is too large
+_MAX_MESSAGE = 64 * 1024 * 1024  # what gRPC lets through, so that the service itself can refuse what is too large
 _THREADS = 256  # an open append connection holds one; they are started as they are needed
 _TABLE = re.compile(r"projects/([^/]+)/datasets/([^/]+)/tables/([^/]+)")
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
@@ -182,15 +180,14 @@ def _status(error: WriteError) -> status_pb2.Status:
 def _abort(context: grpc.ServicerContext, error: WriteError) -> NoReturn:
     context.set_trailing_metadata((("grpc-status-details-bin", _status(error).SerializeToString()),))
     context.abort(_CODES[error.code], error.message)
+    raise AssertionError("abort raises")
 
 
 def _refusal(error: WriteError, stream_name: str) -> Any:
     """Return the answer inside an append connection that goes on."""
     response = _Response(write_stream=stream_name)
     response.error.CopyFrom(_status(error))
-    response.row_errors.extend(
-        _RowError(index=row, code=1, message=message) for row, message in error.row_errors
-    )
+    response.row_errors.extend(_RowError(index=row, code=1, message=message) for row, message in error.row_errors)
     return response
 
 
@@ -204,9 +201,7 @@ def serve(service: WriteService) -> tuple[grpc.Server, int]:
         "CreateWriteStream": unary(service.create_write_stream, "CreateWriteStreamRequest"),
         "GetWriteStream": unary(service.get_write_stream, "GetWriteStreamRequest"),
         "FinalizeWriteStream": unary(service.finalize_write_stream, "FinalizeWriteStreamRequest"),
-        "BatchCommitWriteStreams": unary(
-            service.batch_commit_write_streams, "BatchCommitWriteStreamsRequest"
-        ),
+        "BatchCommitWriteStreams": unary(service.batch_commit_write_streams, "BatchCommitWriteStreamsRequest"),
         "AppendRows": grpc.stream_stream_rpc_method_handler(
             service.append_rows, _pb("AppendRowsRequest").FromString, _serialized
         ),

@@ -86,9 +86,7 @@ class Stream:
     def spill(self, folder: Path, schema: pa.Schema, message: bytes) -> None:
         """Keep one serialized batch until the commit."""
         if not self.files or not self.files[-1].schema.equals(schema):
-            self.files.append(
-                SpillFile(folder / f"{self.name.rsplit('/', 1)[1]}.{len(self.files)}.arrows", schema)
-            )
+            self.files.append(SpillFile(folder / f"{self.name.rsplit('/', 1)[1]}.{len(self.files)}.arrows", schema))
         self.files[-1].append(message)
 
 
@@ -137,19 +135,13 @@ class Streams:
             if stream is None or stream.table != table:
                 errors.append(_stream_error(NOT_FOUND, STREAM_NOT_FOUND, name, "Stream is not found"))
             elif stream.type != PENDING:
-                errors.append(
-                    _stream_error(INVALID_ARGUMENT, INVALID_STREAM_TYPE, name, "Stream is not PENDING")
-                )
+                errors.append(_stream_error(INVALID_ARGUMENT, INVALID_STREAM_TYPE, name, "Stream is not PENDING"))
             elif stream.committed:
                 errors.append(
-                    _stream_error(
-                        INVALID_ARGUMENT, STREAM_ALREADY_COMMITTED, name, "Stream is already committed"
-                    )
+                    _stream_error(INVALID_ARGUMENT, STREAM_ALREADY_COMMITTED, name, "Stream is already committed")
                 )
             elif not stream.finalized:
-                errors.append(
-                    _stream_error(INVALID_ARGUMENT, INVALID_STREAM_STATE, name, "Stream is not finalized")
-                )
+                errors.append(_stream_error(INVALID_ARGUMENT, INVALID_STREAM_STATE, name, "Stream is not finalized"))
         return errors
 
     def batches(self, names: list[str]) -> Iterator[tuple[pa.Schema, Iterator[pa.RecordBatch]]]:

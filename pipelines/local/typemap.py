@@ -120,10 +120,7 @@ def accepts(field: Field, given: pa.DataType) -> bool:
         if not pa.types.is_struct(given):
             return False
         children = {child["name"].lower(): child for child in field["fields"]}
-        return all(
-            item.name.lower() in children and accepts(children[item.name.lower()], item.type)
-            for item in given
-        )
+        return all(item.name.lower() in children and accepts(children[item.name.lower()], item.type) for item in given)
     return given in _ARROW.get(kind(field), ())
 
 

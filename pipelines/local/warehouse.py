@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,9 @@ EMPTY_COLUMN = "__empty"  # stands in for the columns of a table that was create
 # One compression for all strings: DuckDB's own choice tries each of them on every row group, at twice the CPU.
 _SETTINGS = """
 set timezone = 'UTC'; set force_compression = 'zstd'; set preserve_insertion_order = false;
-set python_enable_replacements = false
+set python_enable_replacements = false; set memory_limit = '1GB'
 """
-_CHECKPOINT_AT = (
-    "256MB"  # small appends pile up in the log; each checkpoint rewrites the table's last row group
-)
+_CHECKPOINT_AT = "256MB"  # small appends pile up in the log; each checkpoint rewrites the table's last row group
 
 
 class Warehouse:
@@ -83,10 +81,8 @@ class Warehouse:
     def rollback(self) -> None:
         """Undo the open transaction and read the catalog back."""
         self._open = False
-        try:
+        with suppress(duckdb.TransactionException):  # DuckDB may have ended it already
             self.connection.execute("rollback").fetchall()
-        except duckdb.TransactionException:
-            pass  # DuckDB has ended it already
         self.catalog.reload()
 
     def fields(self, dataset: str, table: str) -> list[Field]:
