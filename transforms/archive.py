@@ -41,18 +41,19 @@ def hour_partition(time_us: int) -> str:
 def archive_avro(messages: Iterable[Message]) -> bytes:
     """Return messages as one Avro file."""
     file = BytesIO()
-    records = (
-        {
-            "topic": message.topic,
-            "messageId": message.message_id,
-            "publishTime": message.publish_time,
-            "attributes": message.attributes,
-            "data": message.data,
-        }
-        for message in messages
-    )
-    fastavro.writer(file, _SCHEMA, records, sync_interval=BLOCK_BYTES)
+    fastavro.writer(file, _SCHEMA, map(archive_record, messages), sync_interval=BLOCK_BYTES)
     return file.getvalue()
+
+
+def archive_record(message: Message) -> dict[str, Any]:
+    """Return a message as a record of the archive."""
+    return {
+        "topic": message.topic,
+        "messageId": message.message_id,
+        "publishTime": message.publish_time,
+        "attributes": message.attributes,
+        "data": message.data,
+    }
 
 
 @dataclass

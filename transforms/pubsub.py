@@ -1,0 +1,218 @@
+"""ReadPubSub: live messages as batches. Native on Dataflow and DirectRunner; elsewhere a splittable DoFn of our own.
+
+The splittable DoFn keeps the promise "nothing lost" where the runner's shuffle is memory: it writes the archive within
+its own bundle, and acknowledges in the bundle's finalizer, when the runner has taken the bundle's results.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTracker
+from apache_beam.io.watermark_estimators import ManualWatermarkEstimator
+from apache_beam.transforms.window import TimestampedValue
+from apache_beam.utils.timestamp import Duration, Timestamp
+
+from schemas.message import TOPICS
+from transforms.archive_segments import StreamArchive, open_archive
+from transforms.read import MessageBatch
+from transforms.subscription import Subscription
+from transforms.wall_clock import wall_us
+
+END = 1 << 62
+IDLE_AFTER_SECONDS = 1.0
+"""A topic from which nothing came for this long counts as silent; its watermark then follows the clock."""
+WATERMARK_SLACK_US = 1_000_000
+"""How far the watermark of a silent topic stays behind the clock: a message may be on its way."""
+
+
+@dataclass(frozen=True)
+class Feed:
+    """A topic's short name and the subscription it is read from (`projects/P/subscriptions/S`)."""
+
+    topic: str
+    subscription: str
+
+
+@dataclass
+class PullPubSub(beam.PTransform[Any, beam.PCollection[MessageBatch]]):
+    """Pull subscriptions on a portable runner; `lake` is where the archive stands.
+
+    `linger_seconds`: how long the source waits between two looks at a topic that has less than a batch.
+    `stop_file`: the source ends when this file appears. `max_messages`, `stop_after_idle_seconds`: 0 is never.
+    """
+
+    feeds: list[Feed]
+    lake: str
+    run_id: str
+    stop_file: str
+    batch_messages: int = 1000
+    linger_seconds: float = 0.25
+    max_messages: int = 0
+    stop_after_idle_seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        if not self.feeds:
+            raise ValueError("feeds must name at least one subscription")
+        for feed in self.feeds:
+            if feed.topic not in TOPICS:
+                raise ValueError(f"feeds: topic {feed.topic!r} is not one of {', '.join(TOPICS)}")
+        if self.batch_messages < 1:
+            raise ValueError(f"batch_messages must be at least 1, got {self.batch_messages}")
+
+    def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[MessageBatch]:
+        return (
+            pbegin
+            | "Subscriptions" >> beam.Create(self.feeds, reshuffle=False)
+            | "Pull" >> beam.ParDo(_PullFn(self))
+        )
+
+
+@dataclass
+class _Source:
+    """What this process holds of one run's subscription; all instances of the DoFn share it."""
+
+    subscription: Subscription
+    archive: StreamArchive
+    taken: int = 0
+    ended: bool = False
+
+
+@dataclass
+class _Sources:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    of: dict[tuple[str, str], _Source] = field(default_factory=dict)
+
+
+_SOURCES = _Sources()
+
+
+class _Unbounded(OffsetRestrictionTracker):
+    def is_bounded(self) -> bool:
+        return False
+
+
+class _Restrictions(beam.RestrictionProvider):
+    """One restriction a subscription, counted in looks; it never splits: one process pulls it."""
+
+    def initial_restriction(self, element: Feed) -> OffsetRange:
+        return OffsetRange(0, END)
+
+    def create_tracker(self, restriction: OffsetRange) -> OffsetRestrictionTracker:
+        return _Unbounded(restriction)
+
+    def restriction_size(self, element: Feed, restriction: OffsetRange) -> int:
+        return 1
+
+    def split(self, element: Feed, restriction: OffsetRange) -> Iterator[OffsetRange]:
+        yield restriction
+
+    def truncate(self, element: Feed, restriction: OffsetRange) -> OffsetRange | None:
+        return None
+
+
+class _PullFn(beam.DoFn):
+    def __init__(self, spec: PullPubSub) -> None:
+        self._spec = spec
+
+    @beam.DoFn.unbounded_per_element()
+    def process(
+        self,
+        feed: Feed,
+        finalizer: Any = beam.DoFn.BundleFinalizerParam,
+        tracker: Any = beam.DoFn.RestrictionParam(_Restrictions()),
+        watermark: Any = beam.DoFn.WatermarkEstimatorParam(ManualWatermarkEstimator.default_provider()),
+    ) -> Iterator[TimestampedValue]:
+        if not tracker.try_claim(tracker.current_restriction().start):
+            return
+        source = self._source(feed)
+        subscription = source.subscription
+        if subscription.failure is not None:
+            raise RuntimeError(subscription.failure)
+        received = subscription.take(self._most(source))
+        if received:
+            source.taken += len(received)
+            messages = [one.message for one in received]
+            oldest = min(message.publish_time for message in messages)
+            _advance(watermark, oldest)
+            self._keep(finalizer, source, messages, [one.ack_id for one in received])
+            yield TimestampedValue(messages, Timestamp(micros=oldest))
+        elif subscription.idle_seconds() > IDLE_AFTER_SECONDS:
+            _advance(watermark, wall_us() - WATERMARK_SLACK_US)
+        if self._over(source):
+            self._finish(source)
+            tracker.try_claim(END)
+            return
+        tracker.defer_remainder(Duration(0 if subscription.waiting() else self._spec.linger_seconds))
+
+    def _keep(self, finalizer: Any, source: _Source, messages: list[Any], ack_ids: list[str]) -> None:
+        """The promise: on disk first, acknowledged when the runner has taken the bundle. Never the other way round."""
+        source.archive.append(messages)
+        finalizer.register(lambda: source.subscription.ack(ack_ids))
+
+    def _source(self, feed: Feed) -> _Source:
+        key = (self._spec.run_id, feed.subscription)
+        with _SOURCES.lock:
+            source = _SOURCES.of.get(key)
+            if source is None:
+                archive = open_archive(self._spec.lake, feed.topic, self._spec.run_id)
+                pulled = Subscription(feed.subscription, feed.topic, 2 * self._spec.batch_messages, archive.roll)
+                source = _SOURCES.of[key] = _Source(pulled, archive)
+            return source
+
+    def _mine(self) -> list[_Source]:
+        with _SOURCES.lock:
+            return [source for (run_id, _), source in _SOURCES.of.items() if run_id == self._spec.run_id]
+
+    def _most(self, source: _Source) -> int:
+        most = self._spec.batch_messages
+        if self._spec.max_messages:
+            most = min(most, self._spec.max_messages - sum(one.taken for one in self._mine()))
+        return max(0, most)
+
+    def _over(self, source: _Source) -> bool:
+        """Tell whether this subscription has ended: told to stop, or long silent, and all that was pulled is out."""
+        spec = self._spec
+        if spec.max_messages and self._most(source) == 0:
+            return True
+        idle = spec.stop_after_idle_seconds
+        silent = idle > 0 and min(one.subscription.idle_seconds() for one in self._mine()) > idle
+        if silent or os.path.exists(spec.stop_file):
+            source.subscription.stop_pulling()
+        return source.subscription.drained()
+
+    def _finish(self, source: _Source) -> None:
+        """Give back what was never handed out and finish the archive; leases end with the last acknowledgement."""
+        if source.ended:
+            return
+        source.ended = True
+        source.subscription.stop_pulling()
+        source.subscription.give_back()
+        source.archive.close()
+        threading.Thread(target=_end_when_acked, args=(source.subscription,), daemon=True).start()
+
+
+def _end_when_acked(subscription: Subscription) -> None:
+    limit = time.monotonic() + 60
+    while subscription.outstanding() and time.monotonic() < limit:
+        time.sleep(0.1)
+    subscription.end()
+
+
+def outstanding(run_id: str) -> int:
+    """Return how many deliveries this process holds of a run without having acknowledged them."""
+    with _SOURCES.lock:
+        return sum(one.subscription.outstanding() for (run, _), one in _SOURCES.of.items() if run == run_id)
+
+
+def _advance(watermark: Any, time_us: int) -> None:
+    """Move the watermark forward to a time; it never goes back."""
+    current = watermark.current_watermark()
+    wanted = Timestamp(micros=time_us)
+    if current is None or wanted > current:
+        watermark.set_watermark(wanted)
