@@ -1,8 +1,10 @@
 """The inputs of a bounded run: found, checked before anything is written, and planned as ranges."""
 
 import gzip
+import re
 import zlib
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
@@ -11,7 +13,9 @@ from pipelines.errors import UserError
 from transforms.read import first_line
 from transforms.sources import FileRange, looks_like_messages, plan_ranges
 
-SUFFIXES = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".json", ".avro")
+_NOT_INPUT = re.compile(r"[._]|truth").match
+"""Files of a folder that are no input: hidden ones, manifests, and what `simulate` says of its messages."""
+SUFFIXES = (".jsonl", ".jsonl.gz", ".avro")
 
 
 def plan_inputs(inputs: Iterable[str], form: str) -> list[FileRange]:
@@ -30,13 +34,13 @@ def plan_inputs(inputs: Iterable[str], form: str) -> list[FileRange]:
 
 def _files(given: str) -> Iterator[tuple[str, int]]:
     patterns = [given]
-    if not given.endswith(SUFFIXES):
+    if Path(given).is_dir() or (given.startswith("gs://") and not given.endswith(SUFFIXES)):
         patterns = [FileSystems.join(given, f"*{suffix}") for suffix in SUFFIXES]
         patterns += [FileSystems.join(given, "**", "*.avro")]
     try:
         for pattern in dict.fromkeys(patterns):
             for found in FileSystems.match([pattern])[0].metadata_list:
-                if not found.path.endswith("truth.json"):
+                if pattern == given or not _NOT_INPUT(found.path.rsplit("/", 1)[-1]):
                     yield found.path, found.size_in_bytes
     except BeamIOError as error:
         raise UserError(f"--input {given}: cannot be read ({type(error).__name__})") from None

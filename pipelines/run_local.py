@@ -13,7 +13,7 @@ from pipelines import batch
 from pipelines.config import JobConfig, pipeline_version
 from pipelines.errors import RunFailed, UserError
 from pipelines.inputs import plan_inputs
-from pipelines.local.fault_script import load_faults
+from pipelines.local.fault_script import FaultScript
 from pipelines.options import add_job_arguments, now_us, parse_moment, positive, read_key
 from pipelines.progress import show_progress
 from pipelines.provision import provision
@@ -94,6 +94,14 @@ def run(args: argparse.Namespace) -> int:
     if summary["difference"]:
         raise RunFailed(summary["difference"])
     return 0
+
+
+def load_faults(path: str) -> FaultScript:
+    """Return a fault script; raise UserError where it does not parse."""
+    try:
+        return FaultScript.load(Path(path))
+    except ValueError as error:
+        raise UserError(f"--faults {error}") from None
 
 
 def prepare_output(output: Path, *, overwrite: bool) -> Path:
