@@ -93,7 +93,7 @@ def test_everything_at_once_stores_or_fails_each_row(tmp_path: Path, mode: str) 
     faults += [{"on": point, "rate": 0.1, "seed": 9, "reply_lost": True} for point in ("finalize", "commit")]
     elements = batches("events", 2500) + batches("order_events", 500)
     with warehouse(tmp_path, *faults) as server:
-        failed, counts = run(elements, server, mode=mode, retry_budget_seconds=60.0)
+        failed, counts = run(elements, server, mode=mode, retry_budget_seconds=60.0, limits=AppendLimits(max_rows=250))
         assert {rows.code for rows in failed} == {"SINK_REJECTED"}
         for table in ("events", "order_events"):
             stored = server.ids(table)

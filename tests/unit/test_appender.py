@@ -1,5 +1,6 @@
 """Whatever a server does, every row ends once: in a stream that is committed, or among the lost, and never in both."""
 
+import pickle
 from concurrent.futures import Future
 
 import grpc
@@ -248,6 +249,26 @@ def test_a_full_stream_is_sealed_and_the_next_one_begun() -> None:
     stored, table = run(Server([]), max_stream_bytes=100)
     assert stored == list(range(20))
     assert len(table.sealed) > 1
+
+
+def test_a_stream_that_took_nothing_is_not_finalized() -> None:
+    server = Server(["bad row"] * 3 + ["hangs"])
+    table = appender(server)
+    table.append(batch(0, 3), mark=None)
+    table.drain()
+    assert table.sealed == []
+    assert sorted(lost_rows(table)) == [0, 1, 2]
+    assert not server.streams[0].finalized
+
+
+def test_lost_rows_travel_without_those_they_were_cut_from() -> None:
+    server = Server(["invalid"])
+    table = appender(server)
+    table.append(batch(0, 3000), mark=None)
+    table.drain()
+    (lost,) = table.lost
+    assert lost.rows.num_rows == 3
+    assert len(pickle.dumps(lost.rows)) < 2000
 
 
 def test_reset_forgets_a_failed_bundle() -> None:

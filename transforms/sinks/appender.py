@@ -34,9 +34,7 @@ _TOO_LARGE = Failure(Kind.PERMANENT, "ROW_TOO_LARGE", "column unknown: the row i
 
 
 class TableAppender:
-    """Appends of one table. What came of them is read from `written`, `sealed` and `lost`, which the caller
-    empties.
-    """
+    """Appends of one table; what came of them is read from `written`, `sealed` and `lost`."""
 
     def __init__(
         self, streams: Streams, patience: Patience, limits: AppendLimits, report: Callable[[GaveUp], None]
@@ -187,6 +185,8 @@ class TableAppender:
         self._held = []
         self._sent.clear()
         assert stream is not None
+        if not held and not in_doubt:  # nothing was accepted: the stream stays empty, and is never committed
+            return stream.renew()
         (stream.cancel if in_doubt else stream.renew)()
         rest, gone = held + in_doubt, classify("UNKNOWN")
         try:
@@ -220,4 +220,7 @@ class TableAppender:
     def _lose(self, append: Append, gave_up: GaveUp) -> None:
         code = Code.SINK_EXHAUSTED if gave_up.exhausted else Code.SINK_REJECTED
         self._report(gave_up)
-        self.lost.append(Lost(append.rows, code, gave_up.failure.reason, max(1, append.attempts), append.mark))
+        rows = append.rows.take(
+            pa.array(range(append.rows.num_rows), pa.int64())
+        )  # a slice pickles what it is cut from
+        self.lost.append(Lost(rows, code, gave_up.failure.reason, max(1, append.attempts), append.mark))
