@@ -17,6 +17,14 @@ def positive(text: str) -> int:
     return value
 
 
+def window(text: str) -> int:
+    """Parse a window's length in seconds: it must divide an hour, because the feeds' files are by hour."""
+    value = positive(text)
+    if 3600 % value:
+        raise argparse.ArgumentTypeError(f"{text} does not divide an hour (3600)")
+    return value
+
+
 def not_negative(text: str) -> float:
     """Parse a number from 0."""
     value = float(text)
@@ -55,7 +63,7 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the steps of the main job can be told."""
     group = parser.add_argument_group("the job")
     group.add_argument(
-        "--window_seconds", type=positive, default=60, help="fixed windows of counts, features and metrics, seconds"
+        "--window_seconds", type=window, default=60, help="fixed windows of counts, features and metrics, seconds"
     )
     group.add_argument(
         "--allowed_lateness_seconds",

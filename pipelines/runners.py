@@ -30,8 +30,19 @@ def run_to_end(pipeline: beam.Pipeline) -> Any:
         result = pipeline.run()
         result.wait_until_finish()
     except Exception as error:
+        if was_interrupted(error):
+            raise KeyboardInterrupt from None
         raise RunFailed(describe(error)) from error
     return result
+
+
+def was_interrupted(error: BaseException | None) -> bool:
+    """Tell whether an error is Ctrl-C in disguise: Beam wraps what a step raises in an error of its own."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt) or "KeyboardInterrupt" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def describe(error: BaseException) -> str:

@@ -13,6 +13,7 @@ from schemas.event import DeadLetter, Event, not_a_message
 from schemas.message import Message, NotAMessage
 from schemas.privacy import Pseudonymizer
 from schemas.registry import REGISTRY, Registry
+from transforms.collector import collector_paused
 from transforms.events import EventBatch, EventColumns
 from transforms.metrics import MeasuredBatch, measure_batch
 from transforms.read import MessageBatch
@@ -81,8 +82,10 @@ class _DecodeFn(beam.DoFn):
         self._columns = EventColumns(self._registry, Pseudonymizer(self._key))
 
     def process(self, messages: MessageBatch) -> Iterator[EventBatch | Dead | Measured]:
-        events, dead = decode_batch(self._decoder, messages)
-        yield from self._columns.batches(events)
+        with collector_paused():
+            events, dead = decode_batch(self._decoder, messages)
+            batches = self._columns.batches(events)
+        yield from batches
         if dead:
             yield TaggedOutput(DEAD, dead)
         yield TaggedOutput(MEASURED, measure_batch(messages, dead, self._as_of, self._window))

