@@ -13,6 +13,7 @@ from pipelines import batch
 from pipelines.config import JobConfig, pipeline_version
 from pipelines.errors import RunFailed, UserError
 from pipelines.inputs import plan_inputs
+from pipelines.local.beam import point_beam_at
 from pipelines.local.fault_script import FaultScript
 from pipelines.options import add_job_arguments, now_us, parse_moment, positive, read_key
 from pipelines.progress import show_progress
@@ -76,6 +77,8 @@ def run(args: argparse.Namespace) -> int:
             sink_retry_budget_seconds=args.sink_retry_budget,
             bigquery_method=args.bigquery_method,
         )
+        if args.bigquery_method != "STORAGE_WRITE" and endpoints.rest_url:
+            stack.enter_context(point_beam_at(endpoints.rest_url, target.project))
         pipeline = make_pipeline(args.runner, args.direct_num_workers)
         batch.build(pipeline, ReadMessages(ranges, as_of), job)
         try:

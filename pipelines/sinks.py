@@ -6,7 +6,8 @@ import apache_beam as beam
 
 from pipelines.config import JobConfig
 from schemas.tables import DATASET_OF
-from transforms.sinks.bigquery import AppendRows
+from transforms.sinks.beam_bigquery import InsertRows, LoadFiles
+from transforms.sinks.bigquery import AppendResult, AppendRows
 from transforms.sinks.bigquery_tables import BigQueryTables
 
 
@@ -15,10 +16,17 @@ def tables_of(job: JobConfig) -> BigQueryTables:
     return BigQueryTables(job.project, DATASET_OF, job.event_store, job.analytics)
 
 
-def append_rows(job: JobConfig, gate: beam.PCollection[Any]) -> Any:
-    """Return the sink of a bounded run; it commits once `gate` is complete."""
+def append_rows(job: JobConfig, gate: beam.PCollection[Any]) -> beam.PTransform[Any, AppendResult]:
+    """Return the sink of a bounded run. STORAGE_WRITE commits once `gate` is complete; Beam's own two show rows as
+    they come, so a failed run may leave some of its rows.
+    """
+    tables = tables_of(job)
+    if job.bigquery_method == "STREAMING_INSERTS":
+        return InsertRows(tables, job.sink_retry_budget_seconds)
+    if job.bigquery_method == "FILE_LOADS":
+        return LoadFiles(tables, job.temp)
     return AppendRows(
-        tables_of(job),
+        tables,
         mode="pending",
         retry_budget_seconds=job.sink_retry_budget_seconds,
         endpoint=job.write_endpoint,

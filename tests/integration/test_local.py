@@ -155,3 +155,17 @@ def test_a_line_that_is_no_message_is_a_dead_letter_and_harms_no_other(tmp_path)
     assert query(tmp_path / "out", "select count(*) from event_store.events") == [(1,)]
     assert query(tmp_path / "out", "select distinct error_code, stage from event_store.dead_letters") == [("NOT_A_MESSAGE", "source")]
     assert query(tmp_path / "out", "select count(*) from event_store.dead_letters") == [(3,)]
+
+
+@pytest.mark.parametrize("method", ["STREAMING_INSERTS", "FILE_LOADS"])
+def test_beams_own_bigquery_methods_give_the_same_rows(tmp_path, method):
+    source = tmp_path / "in"
+    assert run_command("simulate", "--output", source, "--events", 300, "--seed", 3, "--dirty", 0.1)[0] == 0
+    for name, options in (("own", []), ("beams", ["--bigquery_method", method])):
+        code, _, err = run_command("local", "--input", source, "--output", tmp_path / name, *options)
+        assert code == 0, err
+    for sql in SAME[1:]:
+        assert query(tmp_path / "beams", sql) == query(tmp_path / "own", sql)
+    events = "select event_id, event_type, notes, message_id, data from event_store.events order by event_id"
+    own, beams = ([(*row, json.loads(text)) for *row, text in query(tmp_path / name, events)] for name in ("own", "beams"))
+    assert beams == own  # load jobs write JSON anew: equal by value, not by white space
