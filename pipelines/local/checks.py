@@ -9,6 +9,7 @@ from __future__ import annotations
 import decimal
 
 import duckdb
+import jiter
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,6 +23,8 @@ _TIME_MIN, _TIME_MAX = (
     -62_135_596_800_000_000,
     253_402_300_799_999_999,
 )  # 0001-01-01 .. 9999-12-31T23:59:59.999999
+
+_FEW = 500  # rows: up to here a parser called row by row is cheaper than a query
 
 
 def check_schema(schema: pa.Schema, fields: dict[str, Field]) -> None:
@@ -106,8 +109,18 @@ def _where(mask: pa.Array) -> np.ndarray:
     return np.flatnonzero(mask.fill_null(False).to_numpy(zero_copy_only=False))
 
 
+def _parses(text: str) -> bool:
+    try:
+        jiter.from_json(text.encode(), allow_inf_nan=False, cache_mode="none")
+    except ValueError:
+        return False
+    return True
+
+
 def _not_json(column: pa.Array, connection: duckdb.DuckDBPyConnection) -> np.ndarray:
-    """Return the indexes of the texts that are no JSON; DuckDB's parser looks at the whole column at once."""
+    """Return the indexes of the texts that are no JSON; above a few, DuckDB's parser takes the whole column."""
+    if len(column) <= _FEW:
+        return np.array([row for row, text in enumerate(column.to_pylist()) if text is not None and not _parses(text)], int)
     connection.register("__texts", pa.table({"text": column, "row": np.arange(len(column))}))
     try:
         found = connection.execute("select row from __texts where not json_valid(text)").fetchall()

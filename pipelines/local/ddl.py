@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import duckdb
-
 from pipelines.local.catalog import Resource
 from pipelines.local.dialect import Dialect
 from pipelines.local.errors import ApiError, already_exists
@@ -14,7 +12,7 @@ from pipelines.local.warehouse import EMPTY_COLUMN, Warehouse
 
 
 def change_schema(warehouse: Warehouse, dataset: str, name: str, body: Resource) -> Resource:
-    """Save a table's new resource; columns may be added and REQUIRED relaxed, anything else is refused as BigQuery does."""
+    """Save a table's new resource; columns may be added and REQUIRED relaxed, all else is refused as BigQuery does."""
     known = warehouse.fields(dataset, name)
     wanted = [normal(field) for field in body.get("schema", {}).get("fields", known)]
     table = quoted(dataset, name)
@@ -80,11 +78,8 @@ def create_view(warehouse: Warehouse, dataset: str, name: str, body: Resource, *
         raise ApiError("invalidQuery", "Legacy SQL is not supported")
     query = Dialect(warehouse.project).query(body["view"]["query"])
     with warehouse.transaction() as connection:
-        try:
-            connection.execute(f"create or replace view {quoted(dataset, name)} as {query}").fetchall()
-            fields = warehouse.describe(connection, dataset, name)
-        except duckdb.CatalogException as error:
-            raise ApiError("notFound", f"Not found: {error}") from None
+        connection.execute(f"create or replace view {quoted(dataset, name)} as {query}").fetchall()
+        fields = warehouse.describe(connection, dataset, name)
         given = {field["name"].lower(): field for field in body.get("schema", {}).get("fields", [])}
         for field in fields:
             described = given.get(field["name"].lower(), {})

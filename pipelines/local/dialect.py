@@ -59,9 +59,14 @@ class Dialect:
     def _place(self, table: exp.Table, local: set[str]) -> None:
         """Drop the project of a table name, and add the default dataset to a name that has none."""
         table.set("sample", None)
-        if table.db.upper() == "INFORMATION_SCHEMA":
+        if table.name.upper().startswith("INFORMATION_SCHEMA."):
             _place_information_schema(table)
             return
+        function = table.this
+        if isinstance(function, exp.Anonymous) and "." in function.name:
+            *place, name = function.name.split(".")  # `project.dataset.function`(…)
+            function.set("this", exp.to_identifier(name, quoted=True))
+            table.set("db", exp.to_identifier(place[-1], quoted=True))
         if table.catalog:
             table.set("catalog", None)
         plain = isinstance(table.this, exp.Identifier) and not table.db and table.name.lower() not in local
@@ -84,7 +89,7 @@ def _first_line(error: Exception) -> str:
 
 def _place_information_schema(table: exp.Table) -> None:
     """Turn dataset.INFORMATION_SCHEMA.X into DuckDB's, narrowed to the dataset."""
-    dataset, name = table.catalog, table.name.lower()
+    dataset, name = table.db, table.name.lower().removeprefix("information_schema.")
     rows = exp.select("*").from_(exp.table_(name, db="information_schema"))
     if dataset:
         column = "schema_name" if name == "schemata" else "table_schema"

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import duckdb
+
 HTTP_STATUS = {
     "invalid": 400,
     "invalidQuery": 400,
@@ -79,6 +81,15 @@ class WriteError(Exception):
         self.entity = entity
         self.row_errors = row_errors or []
         self.closes = closes
+
+
+def of_duckdb(error: duckdb.Error) -> ApiError:
+    """Return DuckDB's refusal of a statement as BigQuery's: an absent table is notFound, all else invalidQuery."""
+    absent = isinstance(error, duckdb.CatalogException) and " does not exist" in str(error)
+    kinds = ("Table with name", "Table Function with name", "Schema with name", "View with name")
+    if absent and any(kind in str(error) for kind in kinds):
+        return ApiError("notFound", f"Not found: {error}")
+    return ApiError("invalidQuery", str(error))
 
 
 def not_found(kind: str, name: str) -> ApiError:

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import yaml  # type: ignore[import-untyped]
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 GRPC_CODES = {

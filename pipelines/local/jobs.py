@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from pipelines.local.errors import ApiError, already_exists, not_found
+from pipelines.local.errors import ApiError, already_exists, not_found, of_duckdb
 from pipelines.local.loads import copy_tables, load_rows
 from pipelines.local.queries import run_query
 from pipelines.local.rest import Call
@@ -19,7 +19,7 @@ from pipelines.local.results import Result
 from pipelines.local.uploads import Uploads
 from pipelines.local.warehouse import Warehouse
 
-_KEPT_JOBS, _KEPT_RESULTS = 10_000, 50
+_KEPT_JOBS, _KEPT_REQUESTS, _KEPT_RESULTS = 10_000, 1_000, 50
 JOB_KINDS = ("query", "load", "copy")
 
 
@@ -37,6 +37,7 @@ class Jobs:
         self._warehouse = warehouse
         self._uploads = Uploads()
         self._jobs: OrderedDict[str, _Job] = OrderedDict()
+        self._by_request: OrderedDict[str, _Job] = OrderedDict()
         self._lock = threading.Lock()
 
     def insert(self, call: Call) -> dict[str, Any]:
@@ -65,7 +66,14 @@ class Jobs:
     def query(self, call: Call) -> dict[str, Any]:
         """jobs.query."""
         body = call.json()
-        job = self._run({"configuration": {"query": body, "dryRun": body.get("dryRun", False)}})
+        request = body.get("requestId", "")
+        with self._lock:
+            job = self._by_request.get(request)
+        if job is None:  # else the client asks again because the reply was lost: DML must not run twice
+            job = self._run({"configuration": {"query": body, "dryRun": body.get("dryRun", False)}})
+            with self._lock:
+                if request:
+                    self._by_request[request] = job
         options = {f"formatOptions.{key}": str(value) for key, value in body.get("formatOptions", {}).items()}
         asked = {"maxResults": str(body["maxResults"])} if body.get("maxResults") is not None else {}
         return self._results(job, {**options, **asked})
@@ -132,7 +140,11 @@ class Jobs:
             else:
                 statistics["copy"] = copy_tables(self._warehouse, configuration["copy"])
         except (ApiError, duckdb.Error) as error:
-            job.error = error if isinstance(error, ApiError) else ApiError("invalidQuery", str(error))
+            job.error = error if isinstance(error, ApiError) else of_duckdb(error)
+            if configuration.get("dryRun"):
+                with self._lock:
+                    del self._jobs[name]
+                raise job.error from None
             status["errorResult"] = {
                 "reason": job.error.reason,
                 "message": job.error.message,
@@ -151,6 +163,8 @@ class Jobs:
         with self._lock:
             while len(self._jobs) > _KEPT_JOBS:
                 self._jobs.popitem(last=False)
+            while len(self._by_request) > _KEPT_REQUESTS:
+                self._by_request.popitem(last=False)
             with_rows = [job for job in self._jobs.values() if job.result is not None and job.result.table.num_rows]
             for job in with_rows[:-_KEPT_RESULTS]:
                 job.result = None

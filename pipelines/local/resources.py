@@ -209,10 +209,9 @@ class Resources:
 
     def update_routine(self, call: Call) -> dict[str, Any]:
         """routines.update."""
-        self._catalog.routine(call.path[1], call.path[3])
-        return self._shown(
-            "routine", create_routine(self._warehouse, call.path[1], call.path[3], call.json(), replace=True)
-        )
+        dataset, name = call.path[1], call.path[3]
+        body = {**self._catalog.routine(dataset, name), **call.json()}
+        return self._shown("routine", create_routine(self._warehouse, dataset, name, body, replace=True))
 
     def delete_routine(self, call: Call) -> None:
         """routines.delete."""

@@ -17,13 +17,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import duckdb
 
-from pipelines.local.errors import REASON_OF_STATUS, ApiError
+from pipelines.local.errors import REASON_OF_STATUS, ApiError, of_duckdb
 from pipelines.local.fault_script import RowErrors
 from pipelines.local.faults import Faults, Strike
 
 _log = logging.getLogger(__name__)
 _PREFIX = re.compile(r"^(?:/resumable)?(/upload)?/bigquery/v2/projects/([^/]+)/")
-_BASE = re.compile(r"^(?:/resumable)?(/upload)?/projects/([^/]+)/")  # Beam's apitools client leaves /bigquery/v2 out
 
 
 @dataclass
@@ -128,7 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
         except ApiError as error:
             status, body, lost = error.status, error.body(), False
         except duckdb.Error as error:
-            refused = ApiError("invalidQuery", str(error))
+            refused = of_duckdb(error)
             status, body, lost = refused.status, refused.body(), False
         except Exception as error:
             _log.exception("%s %s", call.method, "/".join(call.path))
@@ -152,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if self.headers.get("Content-Encoding") == "gzip":
             raw = gzip.decompress(raw)
-        match = _PREFIX.match(url.path) or _BASE.match(url.path)
+        match = _PREFIX.match(url.path)
         method = self.headers.get("X-HTTP-Method-Override") or self.command
         path = [unquote(part) for part in url.path[match.end() :].split("/")] if match else [url.path]
         params = {name: values[-1] for name, values in parse_qs(url.query, keep_blank_values=True).items()}

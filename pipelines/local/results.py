@@ -102,7 +102,8 @@ def _timestamp_form(params: dict[str, str]) -> Encoder:
 
 def _numeric(value: Any) -> str:
     if isinstance(value, decimal.Decimal):
-        return format(value.normalize() if value else decimal.Decimal(0), "f")
+        text = format(value, "f")
+        return text.rstrip("0").rstrip(".") if "." in text else text
     return str(value)
 
 

@@ -140,7 +140,7 @@ def _decimal(name: str) -> Callable[[Any], decimal.Decimal]:
         if isinstance(value, bool):
             raise ValueError
         number = decimal.Decimal(str(value).strip())
-        if not number.is_finite() or abs(number) >= decimal.Decimal(10) ** before:
+        if not number.is_finite() or number.copy_abs() >= decimal.Decimal(10) ** before:
             raise ValueError
         with decimal.localcontext(prec=60):
             return number.quantize(decimal.Decimal(1).scaleb(-after), decimal.ROUND_HALF_UP)

@@ -137,7 +137,7 @@ def _layout(statement: exp.Create) -> dict[str, Any]:
         layout["timePartitioning"] = {"type": unit.name.upper() if unit else "DAY"}
         if column is not None and not column.name.startswith("_PARTITION"):
             layout["timePartitioning"]["field"] = column.name
-    cluster = properties.find(exp.Cluster) if properties else None
+    cluster = properties.find(exp.ClusterProperty) if properties else None
     if cluster is not None:
         layout["clustering"] = {"fields": [column.name for column in cluster.expressions]}
     return layout
