@@ -6,7 +6,7 @@ function puts on event time and a view leaves open. A view whose text has no `${
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from string import Template
@@ -44,7 +44,7 @@ class View:
     name: str
     description: str
     key: tuple[str, ...]
-    columns: dict[str, str]
+    columns: dict[str, str] = field(hash=False)
     as_of: str | None
     template: str
 
