@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pyarrow as pa
 from pydantic.fields import FieldInfo
 
-from schemas.fields import Payload
+from schemas.fields import Payload, kinds_of
 from schemas.registry import nested_model
 
 NUMERIC = pa.decimal128(38, 9)
@@ -97,10 +97,10 @@ def column_of(name: str, field: FieldInfo) -> Column:
     if inner is not None:
         fields = tuple(column_of(key, value) for key, value in inner.model_fields.items())
         return Column(snake_case(name), "STRUCT", f"{name} of the event", repeated=True, fields=fields)
-    if "personal" in field.metadata:
+    if "personal" in kinds_of(field):
         column = snake_case(name) + "_hmac"
         return Column(column, "STRING", f"HMAC-SHA256 of {name} under the run's key; NULL without one")
-    kind = "TIMESTAMP" if "time" in field.metadata else _TYPES[_base(field.annotation)]
+    kind = "TIMESTAMP" if "time" in kinds_of(field) else _TYPES[_base(field.annotation)]
     return Column(snake_case(name), kind, f"{name} of the event", required=field.is_required())
 
 

@@ -8,7 +8,8 @@ from decimal import Decimal
 from math import isinf
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from schemas.times import EARLIEST_EVENT_US, TimeFormatError, TimeRangeError, parse_rfc3339
@@ -94,12 +95,20 @@ def parse_time(value: object) -> int:
     return micros
 
 
-Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$")]
-Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
-Quantity = Annotated[int, Field(ge=1, le=INT64_MAX)]
-Money = Annotated[Decimal, PlainValidator(parse_money)]
-Number = Annotated[float, PlainValidator(parse_number)]
-Time = Annotated[int, PlainValidator(parse_time), "time"]
+_MONEY_SCHEMA = {
+    "anyOf": [
+        {"type": "string", "pattern": r"^(?:[0-9]{1,29}(?:\.[0-9]{1,9})?|-0+(?:\.0{1,9})?)$"},
+        {"type": "number", "minimum": 0, "exclusiveMaximum": 10**MONEY_INTEGER_DIGITS},
+    ]
+}
+
+# The word in each type is its kind: columns, examples and the contract's page ask for it by `kinds_of`.
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$"), "id"]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$"), "currency"]
+Quantity = Annotated[int, Field(ge=1, le=INT64_MAX), "quantity"]
+Money = Annotated[Decimal, PlainValidator(parse_money), WithJsonSchema(_MONEY_SCHEMA), "money"]
+Number = Annotated[float, PlainValidator(parse_number), WithJsonSchema({"type": "number"}), "number"]
+Time = Annotated[int, PlainValidator(parse_time), WithJsonSchema({"type": "string", "format": "date-time"}), "time"]
 Text = Annotated[str, "text"]
 PersonalText = Annotated[str, "text", "personal"]
 """Text that names or reaches a person: in `analytics` it stands only as a keyed hash, or not at all (section 5)."""
@@ -107,6 +116,11 @@ PersonalText = Annotated[str, "text", "personal"]
 _T = TypeVar("_T")
 ListOf = Annotated[list[_T], Field(fail_fast=True)]
 """A list of objects. Validation stops at the first bad one: errors of half a million would fill the memory."""
+
+
+def kinds_of(field: FieldInfo) -> tuple[str, ...]:
+    """Return the words by which a field's type is known: `("text", "personal")`."""
+    return tuple(word for word in field.metadata if isinstance(word, str))
 
 
 def optional() -> Any:

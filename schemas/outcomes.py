@@ -47,6 +47,37 @@ class Code(StrEnum):
     INTERNAL = "INTERNAL"
 
 
+CODES_OF = {
+    Stage.SOURCE: (Code.NOT_A_MESSAGE,),
+    Stage.BYTES: (Code.TOO_LARGE, Code.COMPRESSED, Code.EMPTY, Code.ENCODING),
+    Stage.JSON: (
+        Code.JSON_SYNTAX,
+        Code.JSON_DEPTH,
+        Code.JSON_NUMBER,
+        Code.JSON_DUPLICATE_KEY,
+        Code.KEY_COLLISION,
+        Code.STRING_CONTENT,
+        Code.NOT_OBJECT,
+    ),
+    Stage.ENVELOPE: (
+        Code.MISSING_FIELD,
+        Code.FIELD_TYPE,
+        Code.FIELD_FORMAT,
+        Code.CONTENT_TYPE,
+        Code.UNKNOWN_EVENT_TYPE,
+        Code.TOPIC_MISMATCH,
+        Code.SOURCE_NOT_ALLOWED,
+        Code.TIME_FORMAT,
+        Code.TIME_RANGE,
+    ),
+    Stage.DATA: (Code.MISSING_FIELD, Code.FIELD_TYPE, Code.FIELD_FORMAT, Code.FIELD_RANGE),
+    Stage.IDENTITY: (Code.EVENT_ID_CONFLICT,),
+    Stage.SINK: (Code.SINK_REJECTED, Code.SINK_EXHAUSTED),
+    Stage.INTERNAL: (Code.INTERNAL,),
+}
+"""Which codes each stage can give, both in the order of the checks (contract 4)."""
+
+
 class Note(StrEnum):
     """What was odd about a valid event."""
 

@@ -8,7 +8,7 @@ from typing import Any, get_args
 from pydantic.fields import FieldInfo
 
 from schemas.customers import Customer
-from schemas.fields import Payload
+from schemas.fields import Payload, kinds_of
 from schemas.inventory import StockMove
 from schemas.iot import Telemetry
 from schemas.orders import OrderCompleted, OrderCreated, OrderUpdated
@@ -46,12 +46,12 @@ class EventType:
     @cached_property
     def texts(self) -> tuple[str, ...]:
         """Data fields that hold free text."""
-        return tuple(name for name, field in self.model.model_fields.items() if "text" in field.metadata)
+        return tuple(name for name, field in self.model.model_fields.items() if "text" in kinds_of(field))
 
     @cached_property
     def times(self) -> tuple[str, ...]:
         """Data fields that hold a time."""
-        return tuple(name for name, field in self.model.model_fields.items() if "time" in field.metadata)
+        return tuple(name for name, field in self.model.model_fields.items() if "time" in kinds_of(field))
 
 
 def nested_model(field: FieldInfo) -> type[Payload] | None:
