@@ -60,14 +60,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=60,
         metavar="S",
-        help="width of event_counts_current's windows in seconds (default: %(default)s)",
+        help="width of event_counts_current's windows in seconds",
     )
     for dataset in (EVENT_STORE, ANALYTICS):
         parser.add_argument(
             f"--{dataset}_expiry_days",
             type=int,
             metavar="N",
-            help=f"delete partitions of {dataset} after N days; 0: never (default: as it is; never for new tables)",
+            help=f"delete partitions of {dataset} after N days; 0: never (not given: as it is, never for new ones)",
         )
     parser.add_argument(
         "--allow_shorter_expiry", action="store_true", help="let an expiry delete partitions that are there already"
@@ -75,7 +75,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--policy_tag",
         action="append",
-        default=[],
         metavar="NAME=RESOURCE",
         help="guard the columns of the policy tag NAME (payload) by projects/P/locations/L/taxonomies/T/policyTags/I",
     )
@@ -106,7 +105,7 @@ def _settings(args: argparse.Namespace) -> Settings:
         if days is not None and days < 0:
             raise UserError(f"--{dataset}_expiry_days {days}: must be 0 (never) or more")
     known, tags = policy_tag_names(REGISTRY), {}
-    for text in args.policy_tag:
+    for text in args.policy_tag or []:
         name, _, resource = text.partition("=")
         if name not in known or not resource:
             raise UserError(f"--policy_tag {text}: must be NAME=RESOURCE, NAME one of {', '.join(sorted(known))}")

@@ -124,8 +124,8 @@ def add_target_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("where the stores are (--output or --project)")
     group.add_argument("--output", metavar="DIR", help="a folder: DIR/warehouse.duckdb and DIR/lake")
     group.add_argument("--project", metavar="P", help="a Google Cloud project")
-    group.add_argument("--event_store_dataset", default=EVENT_STORE, metavar="D", help="default: %(default)s")
-    group.add_argument("--analytics_dataset", default=ANALYTICS, metavar="D", help="default: %(default)s")
+    group.add_argument("--event_store_dataset", default=EVENT_STORE, metavar="D", help="dataset of the event store")
+    group.add_argument("--analytics_dataset", default=ANALYTICS, metavar="D", help="dataset of the read side")
     group.add_argument("--lake", metavar="gs://BUCKET[/FOLDER]", help="root of the files (with --project)")
     group.add_argument("--location", metavar="L", help="where BigQuery keeps the datasets, such as EU (with --project)")
 

@@ -1,10 +1,20 @@
-"""Tables, views and table functions as GoogleSQL DDL: for those who run SQL and not `provision`, and for ZetaSQL to check."""
+"""Tables, views and table functions as GoogleSQL DDL: for those who run SQL, and for Google's analyzer to check."""
 
 import json
+from collections.abc import Mapping
 
 from schemas.columns import Column
 from schemas.tables import Table
 from schemas.views import AS_OF_ARGUMENT, Names, View
+
+
+def create_dataset(dataset: str, description: str, labels: Mapping[str, str], names: Names) -> str:
+    """Return CREATE SCHEMA, in the location of the job that runs it."""
+    pairs = ", ".join(f"({_text(key)}, {_text(value)})" for key, value in labels.items())
+    return (
+        f"CREATE SCHEMA IF NOT EXISTS `{names.project}`.`{names.dataset(dataset)}`\n"
+        f"OPTIONS (description = {_text(description)}, labels = [{pairs}])"
+    )
 
 
 def create_table(table: Table, names: Names) -> str:

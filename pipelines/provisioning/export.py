@@ -1,4 +1,4 @@
-"""The same resources as files for Terraform: JSON schemas, and SQL that `templatefile` fills in.
+"""The same resources as files: JSON schemas and SQL that Terraform's `templatefile` fills in, and all of it as DDL.
 
 `resources.json` says what to make of them; a test holds the files in `templates/bigquery/` equal to the models.
 """
@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.provisioning.resources import DATASETS
+from schemas.ddl import create_dataset, create_function, create_table, create_view
 from schemas.registry import REGISTRY, Registry
 from schemas.tables import EVENT_STORE, all_tables
-from schemas.views import AS_OF_ARGUMENT, all_views
+from schemas.views import AS_OF_ARGUMENT, Names, all_views
 
 
 def exported(registry: Registry = REGISTRY) -> dict[str, str]:
@@ -57,6 +58,7 @@ def exported(registry: Registry = REGISTRY) -> dict[str, str]:
             if reads_store:
                 manifest["may_read_event_store"].append(function)
     files["resources.json"] = _json(manifest)
+    files["ddl.sql"] = _ddl(registry)
     return files
 
 
@@ -72,6 +74,20 @@ def export(directory: Path, registry: Registry = REGISTRY) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     return len(files)
+
+
+def _ddl(registry: Registry) -> str:
+    names = Names("${project}", "${event_store}", "${analytics}")
+    statements = [
+        *(create_dataset(dataset, text, labels, names) for dataset, (text, labels) in DATASETS.items()),
+        *(create_table(table, names) for table in all_tables(registry).values()),
+        *(create_view(view, names) for view in all_views()),
+        *(create_function(view, names) for view in all_views() if view.function),
+    ]
+    head = (
+        "-- project=P event_store=event_store analytics=analytics envsubst < ddl.sql | bq query --use_legacy_sql=false"
+    )
+    return "\n\n".join([head, *(f"{statement};" for statement in statements)]) + "\n"
 
 
 def _needs(reads: list[tuple[str, str]]) -> list[str]:

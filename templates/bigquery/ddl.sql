@@ -1,0 +1,718 @@
+-- project=P event_store=event_store analytics=analytics envsubst < ddl.sql | bq query --use_legacy_sql=false
+
+CREATE SCHEMA IF NOT EXISTS `${project}`.`${event_store}`
+OPTIONS (description = "Events and dead letters, whole: payloads hold personal data, so few may read it.", labels = [("application", "event-pipelines"), ("data", "restricted")]);
+
+CREATE SCHEMA IF NOT EXISTS `${project}`.`${analytics}`
+OPTIONS (description = "Typed events, counts, sagas, metrics and the read side, without names, addresses and numbers in clear.", labels = [("application", "event-pipelines"), ("data", "pseudonymous")]);
+
+CREATE TABLE IF NOT EXISTS `${project}`.`${event_store}`.events (
+  event_id STRING NOT NULL OPTIONS (description = "the event's UUID, in lower case"),
+  event_type STRING NOT NULL OPTIONS (description = "what happened, one of the registry's names"),
+  event_time TIMESTAMP NOT NULL OPTIONS (description = "when it happened, by its producer's clock"),
+  source STRING NOT NULL OPTIONS (description = "the service that sent it"),
+  topic STRING NOT NULL OPTIONS (description = "the topic it came on"),
+  entity_id STRING NOT NULL OPTIONS (description = "id of the order, customer, article, payment or device it is about"),
+  correlation_id STRING NOT NULL OPTIONS (description = "UUID shared by all events of one business flow"),
+  causation_id STRING OPTIONS (description = "UUID of the event that caused this one"),
+  data JSON NOT NULL OPTIONS (description = "the event's data as it came"),
+  extensions JSON OPTIONS (description = "unknown fields of the envelope"),
+  notes ARRAY<STRING> OPTIONS (description = "what was odd about it, from a closed list"),
+  message_id STRING NOT NULL OPTIONS (description = "the bus's name of the message"),
+  publish_time TIMESTAMP NOT NULL OPTIONS (description = "when the bus took the message: the message's clock"),
+  ingest_time TIMESTAMP NOT NULL OPTIONS (description = "when the run that wrote the row began"),
+  amount NUMERIC OPTIONS (description = "what the event adds to event_counts.amount"),
+  run_id STRING NOT NULL OPTIONS (description = "the run that wrote the row")
+)
+PARTITION BY DATE(publish_time)
+CLUSTER BY event_type, entity_id
+OPTIONS (description = "Every valid event, whole: the event store that all else can be computed from again.");
+
+CREATE TABLE IF NOT EXISTS `${project}`.`${event_store}`.dead_letters (
+  dead_letter_id STRING NOT NULL OPTIONS (description = "hash of topic, message id, payload, code and attempt"),
+  failed_time TIMESTAMP NOT NULL OPTIONS (description = "the message's own clock (publishTime), or the run's where it has none"),
+  stage STRING NOT NULL OPTIONS (description = "the stage of the check that refused it"),
+  error_code STRING NOT NULL OPTIONS (description = "why, one of the contract's codes"),
+  path STRING OPTIONS (description = "the field that was refused"),
+  error_message STRING NOT NULL OPTIONS (description = "why, in words that quote no value"),
+  topic STRING NOT NULL OPTIONS (description = "the topic it came on"),
+  message_id STRING OPTIONS (description = "the bus's name of the message"),
+  publish_time TIMESTAMP OPTIONS (description = "when the bus took the message"),
+  attributes JSON OPTIONS (description = "the message's attributes"),
+  payload BYTES OPTIONS (description = "the bytes as they came; the first 64 KiB of a larger one"),
+  payload_size INT64 NOT NULL OPTIONS (description = "bytes of the whole payload"),
+  payload_sha256 STRING NOT NULL OPTIONS (description = "SHA-256 of the whole payload, in hex"),
+  event_id STRING OPTIONS (description = "the event's UUID where it could be read"),
+  event_type STRING OPTIONS (description = "the event's type where it could be read"),
+  attempt INT64 NOT NULL OPTIONS (description = "1 for the first failure, one more for each redrive"),
+  pipeline_version STRING NOT NULL OPTIONS (description = "the version that refused it"),
+  ingest_time TIMESTAMP NOT NULL OPTIONS (description = "when the run that wrote the row began"),
+  run_id STRING NOT NULL OPTIONS (description = "the run that wrote the row")
+)
+PARTITION BY DATE(failed_time)
+CLUSTER BY error_code, topic
+OPTIONS (description = "Every refused message, whole, and why.");
+
+CREATE TABLE IF NOT EXISTS `${project}`.`${analytics}`.order_events (
+  event_id STRING NOT NULL OPTIONS (description = "the event's UUID, in lower case"),
+  event_type STRING NOT NULL OPTIONS (description = "what happened, one of the registry's names"),
+  event_time TIMESTAMP NOT NULL OPTIONS (description = "when it happened, by its producer's clock"),
+  publish_time TIMESTAMP NOT NULL OPTIONS (description = "when the bus took the message: the message's clock"),
+  message_id STRING NOT NULL OPTIONS (description = "the bus's name of the message"),
+  correlation_id STRING NOT NULL OPTIONS (description = "UUID shared by all events of one business flow"),
+  run_id STRING NOT NULL OPTIONS (description = "the run that wrote the row"),
+  order_id STRING NOT NULL OPTIONS (description = "orderId of the event"),
+  customer_id STRING OPTIONS (description = "customerId of the event"),
+  items ARRAY<STRUCT<sku STRING NOT NULL, quantity INT64 NOT NULL, unit_price NUMERIC>> OPTIONS (description = "items of the event"),
+  has_items BOOL OPTIONS (description = "whether the event carried items"),
+  currency STRING OPTIONS (description = "currency of the event"),
+  total_amount NUMERIC OPTIONS (description = "totalAmount of the event"),
+  status STRING OPTIONS (description = "status of the event"),
+  completed_at TIMESTAMP OPTIONS (description = "completedAt of the event")
+)
+PARTITION BY TIMESTAMP_TRUNC(event_time, MONTH)
+CLUSTER BY order_id
+OPTIONS (description = "One row an event, its data typed: order.created, order.updated, order.completed.");
+
+CREATE TABLE IF NOT EXISTS `${project}`.`${analytics}`.customer_events (
+  event_id STRING NOT NULL OPTIONS (description = "the event's UUID, in lower case"),
+  event_type STRING NOT NULL OPTIONS (description = "what happened, one of the registry's names"),
+  event_time TIMESTAMP NOT NULL OPTIONS (description = "when it happened, by its producer's clock"),
+  publish_time TIMESTAMP NOT NULL OPTIONS (description = "when the bus took the message: the message's clock"),
+  message_id STRING NOT NULL OPTIONS (description = "the bus's name of the message"),
+  correlation_id STRING NOT NULL OPTIONS (description = "UUID shared by all events of one business flow"),
+  run_id STRING NOT NULL OPTIONS (description = "the run that wrote the row"),
+  customer_id STRING NOT NULL OPTIONS (description = "customerId of the event"),
+  name_hmac STRING OPTIONS (description = "HMAC-SHA256 of name under the run's key; NULL without one"),
+  email_hmac STRING OPTIONS (description = "HMAC-SHA256 of email under the run's key; NULL without one"),
+  phone_hmac STRING OPTIONS (description = "HMAC-SHA256 of phone under the run's key; NULL without one"),
+  country STRING OPTIONS (description = "country of the event"),
+  type STRING OPTIONS (description = "type of the event"),
+  status STRING OPTIONS (description = "status of the event")
+)
+PARTITION BY TIMESTAMP_TRUNC(event_time, MONTH)
+CLUSTER BY customer_id
+OPTIONS (description = "One row an event, its data typed: customer.registered, customer.updated.");
+
+CREATE TABLE IF NOT EXISTS `${project}`.`${analytics}`.inventory_events (
+  event_id STRING NOT NULL OPTIONS (description = "the event's UUID, in lower case"),
+  event_type STRING NOT NULL OPTIONS (description = "what happened, one of the registry's names"),
+  event_time TIMESTAMP NOT NULL OPTIONS (description = "when it happened, by its producer's clock"),
+  publish_time TIMESTAMP NOT NULL OPTIONS (description = "when the bus took the message: the message's clock"),
+  message_id STRING NOT NULL OPTIONS (description = "the bus's name of the message"),
+  correlation_id STRING NOT NULL OPTIONS (description = "UUID shared by all events of one business flow"),
+  run_id STRING NOT NULL OPTIONS (description = "the run that wrote the row"),
+  sku STRING NOT NULL OPTIONS (description = "sku of the event"),
+  quantity INT64 NOT NULL OPTIONS (description = "quantity of the event"),
+  order_id STRING OPTIONS (description = "orderId of the event"),
+  reservation_id STRING OPTIONS (description = "reservationId of the event"),
+  warehouse_id STRING OPTIONS (description = "warehouseId of the event")
+)
+PARTITION BY TIMESTAMP_TRUNC(event_time, MONTH)
+CLUSTER BY sku
+OPTIONS (description = "One row an event, its data typed: inventory.reserved, inventory.released.");
+
+CREATE TABLE IF NOT EXISTS `${project}`.`${analytics}`.payment_events (
+  event_id STRING NOT NULL OPTIONS (description = "the event's UUID, in lower case"),
+  event_type STRING NOT NULL OPTIONS (description = "what happened, one of the registry's names"),
+  event_time TIMESTAMP NOT NULL OPTIONS (description = "when it happened, by its producer's clock"),
+  publish_time TIMESTAMP NOT NULL OPTIONS (description = "when the bus took the message: the message's clock"),
+  message_id STRING NOT NULL OPTIONS (description = "the bus's name of the message"),
+  correlation_id STRING NOT NULL OPTIONS (description = "UUID shared by all events of one business flow"),
+  run_id STRING NOT NULL OPTIONS (description = "the run that wrote the row"),
+  payment_id STRING NOT NULL OPTIONS (description = "paymentId of the event"),
+  order_id STRING NOT NULL OPTIONS (description = "orderId of the event"),
+  amount NUMERIC NOT NULL OPTIONS (description = "amount of the event"),
+  currency STRING NOT NULL OPTIONS (description = "currency of the event"),
+  reason STRING OPTIONS (description = "reason of the event")
+)
+PARTITION BY TIMESTAMP_TRUNC(event_time, MONTH)
+CLUSTER BY payment_id
+OPTIONS (description = "One row an event, its data typed: payment.processed, payment.failed.");
+
+CREATE TABLE IF NOT EXISTS `${project}`.`${analytics}`.iot_telemetry (
+  event_id STRING NOT NULL OPTIONS (description = "the event's UUID, in lower case"),
+  event_type STRING NOT NULL OPTIONS (description = "what happened, one of the registry's names"),
+  event_time TIMESTAMP NOT NULL OPTIONS (description = "when it happened, by its producer's clock"),
+  publish_time TIMESTAMP NOT NULL OPTIONS (description = "when the bus took the message: the message's clock"),
+  message_id STRING NOT NULL OPTIONS (description = "the bus's name of the message"),
+  correlation_id STRING NOT NULL OPTIONS (description = "UUID shared by all events of one business flow"),
+  run_id STRING NOT NULL OPTIONS (description = "the run that wrote the row"),
+  device_id STRING NOT NULL OPTIONS (description = "deviceId of the event"),
+  metric STRING NOT NULL OPTIONS (description = "metric of the event"),
+  value FLOAT64 NOT NULL OPTIONS (description = "value of the event"),
+  unit STRING OPTIONS (description = "unit of the event")
+)
+PARTITION BY DATE(publish_time)
+CLUSTER BY device_id
+OPTIONS (description = "One row an event, its data typed: iot.telemetry.");
+
+CREATE TABLE IF NOT EXISTS `${project}`.`${analytics}`.event_counts (
+  window_start TIMESTAMP NOT NULL OPTIONS (description = "first instant of the window (event time)"),
+  window_end TIMESTAMP NOT NULL OPTIONS (description = "first instant after the window"),
+  event_type STRING NOT NULL OPTIONS (description = "what was counted"),
+  events INT64 NOT NULL OPTIONS (description = "how many distinct events"),
+  amount NUMERIC OPTIONS (description = "sum of payments' amount and created orders' totalAmount"),
+  pane INT64 NOT NULL OPTIONS (description = "which firing of the window this row is; the highest stands"),
+  run_id STRING NOT NULL OPTIONS (description = "the run that wrote the row")
+)
+PARTITION BY DATE(window_start)
+CLUSTER BY event_type
+OPTIONS (description = "Events and amounts by window and type. Within a run the row with the highest pane stands.");
+
+CREATE TABLE IF NOT EXISTS `${project}`.`${analytics}`.order_sagas (
+  order_id STRING NOT NULL OPTIONS (description = "the order"),
+  correlation_id STRING NOT NULL OPTIONS (description = "the flow that the order belongs to"),
+  state STRING NOT NULL OPTIONS (description = "CREATED, RESERVED, PAID, COMPLETED, PAYMENT_FAILED, RELEASED or CANCELLED"),
+  started_time TIMESTAMP NOT NULL OPTIONS (description = "event time of its first event"),
+  updated_time TIMESTAMP NOT NULL OPTIONS (description = "event time of its newest event"),
+  deadline TIMESTAMP OPTIONS (description = "when the next step is due; NULL once closed"),
+  events INT64 NOT NULL OPTIONS (description = "distinct events seen"),
+  alerts ARRAY<STRING> OPTIONS (description = "alerts raised, in order"),
+  version INT64 NOT NULL OPTIONS (description = "grows with all that is learned of the order"),
+  run_id STRING NOT NULL OPTIONS (description = "the run that wrote the row")
+)
+PARTITION BY DATE(started_time)
+CLUSTER BY order_id
+OPTIONS (description = "Where every order stands. The row with the highest version stands.");
+
+CREATE TABLE IF NOT EXISTS `${project}`.`${analytics}`.saga_alerts (
+  order_id STRING NOT NULL OPTIONS (description = "the order"),
+  correlation_id STRING NOT NULL OPTIONS (description = "the flow that the order belongs to"),
+  alert STRING NOT NULL OPTIONS (description = "SAGA_STUCK, SAGA_RECOVERED, COMPENSATION_ORDER or ILLEGAL_TRANSITION"),
+  alert_time TIMESTAMP NOT NULL OPTIONS (description = "event time at which it became true"),
+  event_id STRING OPTIONS (description = "the event that caused it; NULL for a deadline"),
+  run_id STRING NOT NULL OPTIONS (description = "the run that wrote the row")
+)
+PARTITION BY DATE(alert_time)
+CLUSTER BY alert
+OPTIONS (description = "Each alert of a saga, at most once a saga.");
+
+CREATE TABLE IF NOT EXISTS `${project}`.`${analytics}`.pipeline_metrics (
+  window_start TIMESTAMP NOT NULL OPTIONS (description = "first instant of the window (publish time)"),
+  topic STRING NOT NULL OPTIONS (description = "the topic, one of a closed list"),
+  mode STRING NOT NULL OPTIONS (description = "stream: lag is processed - eventTime; batch: publishTime - eventTime"),
+  received INT64 NOT NULL OPTIONS (description = "messages received"),
+  valid INT64 NOT NULL OPTIONS (description = "messages valid"),
+  duplicates INT64 NOT NULL OPTIONS (description = "messages duplicates"),
+  dead_letters INT64 NOT NULL OPTIONS (description = "messages dead_letters"),
+  late INT64 NOT NULL OPTIONS (description = "messages late"),
+  events_per_second FLOAT64 NOT NULL OPTIONS (description = "messages received a second"),
+  baseline_events_per_second FLOAT64 OPTIONS (description = "median of the windows before; NULL until enough are known"),
+  lag_p50_ms FLOAT64 OPTIONS (description = "event lag in milliseconds, p50"),
+  lag_p95_ms FLOAT64 OPTIONS (description = "event lag in milliseconds, p95"),
+  lag_p99_ms FLOAT64 OPTIONS (description = "event lag in milliseconds, p99"),
+  lag_max_ms FLOAT64 OPTIONS (description = "event lag in milliseconds, max"),
+  alerts ARRAY<STRING> OPTIONS (description = "LAG, THROUGHPUT, DEAD_LETTERS"),
+  run_id STRING NOT NULL OPTIONS (description = "the run that wrote the row")
+)
+PARTITION BY DATE(window_start)
+CLUSTER BY topic
+OPTIONS (description = "What came of the messages of each window and topic, and how late they were.");
+
+CREATE OR REPLACE VIEW `${project}`.`${analytics}`.events_distinct (
+  event_id OPTIONS (description = "the event's UUID, in lower case"),
+  event_type OPTIONS (description = "what happened, one of the registry's names"),
+  event_time OPTIONS (description = "when it happened, by its producer's clock"),
+  source OPTIONS (description = "the service that sent it"),
+  topic OPTIONS (description = "the topic it came on"),
+  entity_id OPTIONS (description = "id of the order, customer, article, payment or device it is about"),
+  correlation_id OPTIONS (description = "UUID shared by all events of one business flow"),
+  causation_id OPTIONS (description = "UUID of the event that caused this one"),
+  notes OPTIONS (description = "what was odd about it, from a closed list"),
+  message_id OPTIONS (description = "the bus's name of the message"),
+  publish_time OPTIONS (description = "when the bus took the message: the message's clock"),
+  ingest_time OPTIONS (description = "when the run that wrote the row began"),
+  amount OPTIONS (description = "what the event adds to event_counts.amount"),
+  run_id OPTIONS (description = "the run that wrote the row")
+)
+OPTIONS (description = "One row an event_id, without data and extensions: the one door from the event store to those who may not read payloads.")
+AS
+WITH firsts AS (
+  SELECT *
+  FROM `${project}`.`${event_store}`.events
+  WHERE TRUE
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY event_id ORDER BY publish_time, message_id, ingest_time, run_id) = 1
+)
+SELECT
+  event_id,
+  event_type,
+  event_time,
+  source,
+  topic,
+  entity_id,
+  correlation_id,
+  causation_id,
+  notes,
+  message_id,
+  publish_time,
+  ingest_time,
+  amount,
+  run_id
+FROM firsts
+WHERE TRUE;
+
+CREATE OR REPLACE VIEW `${project}`.`${analytics}`.customer_current (
+  customer_id OPTIONS (description = "the customer"),
+  country OPTIONS (description = "the newest country"),
+  type OPTIONS (description = "the newest type"),
+  status OPTIONS (description = "the newest status that an event gave"),
+  registered_time OPTIONS (description = "event time of customer.registered; NULL while only later events have come"),
+  updated_time OPTIONS (description = "event time of the newest event"),
+  events OPTIONS (description = "distinct events of the customer")
+)
+OPTIONS (description = "What is known of every customer: each column is the newest value that is not NULL, by (event_time, event_id).")
+AS
+WITH standing AS (
+  SELECT typed.*
+  FROM `${project}`.`${analytics}`.customer_events AS typed
+  JOIN `${project}`.`${analytics}`.events_distinct AS stored
+    ON stored.event_id = typed.event_id AND stored.event_type = typed.event_type
+  WHERE TRUE
+  QUALIFY ROW_NUMBER() OVER (
+    PARTITION BY typed.event_id ORDER BY typed.publish_time, typed.message_id, typed.run_id
+  ) = 1
+)
+SELECT
+  customer_id,
+  FIRST_VALUE(country IGNORE NULLS) OVER newest AS country,
+  FIRST_VALUE(type IGNORE NULLS) OVER newest AS type,
+  FIRST_VALUE(status IGNORE NULLS) OVER newest AS status,
+  FIRST_VALUE(IF(event_type = 'customer.registered', event_time, NULL) IGNORE NULLS) OVER newest AS registered_time,
+  MAX(event_time) OVER newest AS updated_time,
+  COUNT(*) OVER newest AS events
+FROM standing
+WHERE TRUE
+QUALIFY ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY event_time DESC, event_id DESC) = 1
+WINDOW newest AS (
+  PARTITION BY customer_id ORDER BY event_time DESC, event_id DESC
+  ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+);
+
+CREATE OR REPLACE VIEW `${project}`.`${analytics}`.event_counts_current (
+  window_start OPTIONS (description = "first instant of the window (event time)"),
+  window_end OPTIONS (description = "first instant after the window"),
+  event_type OPTIONS (description = "what was counted"),
+  events OPTIONS (description = "how many distinct events"),
+  amount OPTIONS (description = "sum of payments' amount and created orders' totalAmount; NULL where no event has one, or where the sum is past NUMERIC")
+)
+OPTIONS (description = "Events and amounts by window and type, exact whatever was delivered twice; windows without events have no row.")
+AS
+WITH windowed AS (
+  SELECT
+    TIMESTAMP_SECONDS(DIV(UNIX_MICROS(event_time), 60 * 1000000) * 60) AS window_start,
+    event_type,
+    amount
+  FROM `${project}`.`${analytics}`.events_distinct
+  WHERE TRUE
+),
+sized AS (
+  SELECT
+    *,
+    -- A sum past NUMERIC would fail the whole query, for every window: it is found out roughly, before.
+    COUNT(amount) OVER one_row = 1 OR SUM(CAST(amount AS FLOAT64)) OVER one_row < 9.999999e28 AS fits
+  FROM windowed
+  WINDOW one_row AS (PARTITION BY window_start, event_type)
+)
+SELECT
+  window_start,
+  TIMESTAMP_ADD(window_start, INTERVAL 60 SECOND) AS window_end,
+  event_type,
+  COUNT(*) AS events,
+  SUM(IF(fits, amount, NULL)) AS amount
+FROM sized
+GROUP BY window_start, event_type;
+
+CREATE OR REPLACE VIEW `${project}`.`${analytics}`.order_current (
+  order_id OPTIONS (description = "the order"),
+  customer_id OPTIONS (description = "who placed it"),
+  status OPTIONS (description = "the newest status that an event gave"),
+  currency OPTIONS (description = "ISO 4217 code"),
+  total_amount OPTIONS (description = "the newest total"),
+  items OPTIONS (description = "the newest list of lines; empty where no event carried one"),
+  created_time OPTIONS (description = "event time of order.created; NULL while only later events have come"),
+  updated_time OPTIONS (description = "event time of its newest event"),
+  completed_time OPTIONS (description = "when it was completed, by order.completed: its completedAt, else its event time"),
+  events OPTIONS (description = "distinct events of the order")
+)
+OPTIONS (description = "Where every order stands: each column is the newest value that is not NULL, by (event_time, event_id).")
+AS
+WITH standing AS (
+  SELECT typed.*
+  FROM `${project}`.`${analytics}`.order_events AS typed
+  JOIN `${project}`.`${analytics}`.events_distinct AS stored
+    ON stored.event_id = typed.event_id AND stored.event_type = typed.event_type
+  WHERE TRUE
+  QUALIFY ROW_NUMBER() OVER (
+    PARTITION BY typed.event_id ORDER BY typed.publish_time, typed.message_id, typed.run_id
+  ) = 1
+)
+SELECT
+  order_id,
+  FIRST_VALUE(customer_id IGNORE NULLS) OVER newest AS customer_id,
+  FIRST_VALUE(status IGNORE NULLS) OVER newest AS status,
+  FIRST_VALUE(currency IGNORE NULLS) OVER newest AS currency,
+  FIRST_VALUE(total_amount IGNORE NULLS) OVER newest AS total_amount,
+  IFNULL(FIRST_VALUE(IF(has_items, items, NULL) IGNORE NULLS) OVER newest, []) AS items,
+  FIRST_VALUE(IF(event_type = 'order.created', event_time, NULL) IGNORE NULLS) OVER newest AS created_time,
+  MAX(event_time) OVER newest AS updated_time,
+  FIRST_VALUE(
+    IF(event_type = 'order.completed', IFNULL(completed_at, event_time), NULL) IGNORE NULLS
+  ) OVER newest AS completed_time,
+  COUNT(*) OVER newest AS events
+FROM standing
+WHERE TRUE
+QUALIFY ROW_NUMBER() OVER (PARTITION BY order_id ORDER BY event_time DESC, event_id DESC) = 1
+WINDOW newest AS (
+  PARTITION BY order_id ORDER BY event_time DESC, event_id DESC
+  ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+);
+
+CREATE OR REPLACE VIEW `${project}`.`${analytics}`.order_saga_current (
+  order_id OPTIONS (description = "the order"),
+  correlation_id OPTIONS (description = "the flow that the order belongs to"),
+  state OPTIONS (description = "CREATED, RESERVED, PAID, COMPLETED, PAYMENT_FAILED, RELEASED or CANCELLED"),
+  started_time OPTIONS (description = "event time of its first event"),
+  updated_time OPTIONS (description = "event time of its newest event"),
+  deadline OPTIONS (description = "when the next step is due; NULL once closed"),
+  events OPTIONS (description = "distinct events seen"),
+  alerts OPTIONS (description = "alerts raised, in order"),
+  version OPTIONS (description = "grows with all that is learned of the order"),
+  run_id OPTIONS (description = "the run that wrote the row")
+)
+OPTIONS (description = "Where every order's saga stands: the row with the highest version.")
+AS
+SELECT
+  order_id,
+  correlation_id,
+  state,
+  started_time,
+  updated_time,
+  deadline,
+  events,
+  alerts,
+  version,
+  run_id
+FROM `${project}`.`${analytics}`.order_sagas
+WHERE TRUE
+QUALIFY ROW_NUMBER() OVER (PARTITION BY order_id ORDER BY version DESC, updated_time DESC, run_id DESC) = 1;
+
+CREATE OR REPLACE VIEW `${project}`.`${analytics}`.revenue_by_day (
+  day OPTIONS (description = "the UTC day of the payments' event time"),
+  currency OPTIONS (description = "ISO 4217 code"),
+  amount OPTIONS (description = "sum of the payments; NULL where it is past NUMERIC"),
+  payments OPTIONS (description = "how many payments")
+)
+OPTIONS (description = "What was paid on every day in every currency, from payment.processed, each event counted once.")
+AS
+WITH standing AS (
+  SELECT typed.*
+  FROM `${project}`.`${analytics}`.payment_events AS typed
+  JOIN `${project}`.`${analytics}`.events_distinct AS stored
+    ON stored.event_id = typed.event_id AND stored.event_type = typed.event_type
+  WHERE typed.event_type = 'payment.processed'
+  QUALIFY ROW_NUMBER() OVER (
+    PARTITION BY typed.event_id ORDER BY typed.publish_time, typed.message_id, typed.run_id
+  ) = 1
+),
+sized AS (
+  SELECT
+    DATE(DATETIME(event_time, 'UTC')) AS day,
+    currency,
+    amount,
+    -- A sum past NUMERIC would fail the whole query, for every day: it is found out roughly, before.
+    COUNT(*) OVER one_row = 1 OR SUM(CAST(amount AS FLOAT64)) OVER one_row < 9.999999e28 AS fits
+  FROM standing
+  WHERE TRUE
+  WINDOW one_row AS (PARTITION BY DATE(DATETIME(event_time, 'UTC')), currency)
+)
+SELECT
+  day,
+  currency,
+  SUM(IF(fits, amount, NULL)) AS amount,
+  COUNT(*) AS payments
+FROM sized
+GROUP BY day, currency;
+
+CREATE OR REPLACE VIEW `${project}`.`${analytics}`.stock_level (
+  sku OPTIONS (description = "the article"),
+  warehouse_id OPTIONS (description = "the warehouse; NULL for events that name none"),
+  reserved OPTIONS (description = "quantity reserved less quantity released; below zero where more was released than reserved; NULL beyond INT64"),
+  updated_time OPTIONS (description = "event time of the newest event")
+)
+OPTIONS (description = "What is reserved of every article in every warehouse, each event counted once.")
+AS
+WITH standing AS (
+  SELECT typed.*
+  FROM `${project}`.`${analytics}`.inventory_events AS typed
+  JOIN `${project}`.`${analytics}`.events_distinct AS stored
+    ON stored.event_id = typed.event_id AND stored.event_type = typed.event_type
+  WHERE TRUE
+  QUALIFY ROW_NUMBER() OVER (
+    PARTITION BY typed.event_id ORDER BY typed.publish_time, typed.message_id, typed.run_id
+  ) = 1
+)
+SELECT
+  sku,
+  warehouse_id,
+  -- Summed as NUMERIC: two events of nearly 2^63 would else fail the query for every article.
+  SAFE_CAST(SUM(CAST(IF(event_type = 'inventory.released', -quantity, quantity) AS NUMERIC)) AS INT64) AS reserved,
+  MAX(event_time) AS updated_time
+FROM standing
+WHERE TRUE
+GROUP BY sku, warehouse_id;
+
+CREATE OR REPLACE VIEW `${project}`.`${event_store}`.events_distinct (
+  event_id OPTIONS (description = "the event's UUID, in lower case"),
+  event_type OPTIONS (description = "what happened, one of the registry's names"),
+  event_time OPTIONS (description = "when it happened, by its producer's clock"),
+  source OPTIONS (description = "the service that sent it"),
+  topic OPTIONS (description = "the topic it came on"),
+  entity_id OPTIONS (description = "id of the order, customer, article, payment or device it is about"),
+  correlation_id OPTIONS (description = "UUID shared by all events of one business flow"),
+  causation_id OPTIONS (description = "UUID of the event that caused this one"),
+  data OPTIONS (description = "the event's data as it came"),
+  extensions OPTIONS (description = "unknown fields of the envelope"),
+  notes OPTIONS (description = "what was odd about it, from a closed list"),
+  message_id OPTIONS (description = "the bus's name of the message"),
+  publish_time OPTIONS (description = "when the bus took the message: the message's clock"),
+  ingest_time OPTIONS (description = "when the run that wrote the row began"),
+  amount OPTIONS (description = "what the event adds to event_counts.amount"),
+  run_id OPTIONS (description = "the run that wrote the row")
+)
+OPTIONS (description = "One row an event_id, whatever was delivered twice: the first by (publish_time, message_id).")
+AS
+WITH firsts AS (
+  SELECT *
+  FROM `${project}`.`${event_store}`.events
+  WHERE TRUE
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY event_id ORDER BY publish_time, message_id, ingest_time, run_id) = 1
+)
+SELECT
+  event_id,
+  event_type,
+  event_time,
+  source,
+  topic,
+  entity_id,
+  correlation_id,
+  causation_id,
+  data,
+  extensions,
+  notes,
+  message_id,
+  publish_time,
+  ingest_time,
+  amount,
+  run_id
+FROM firsts
+WHERE TRUE;
+
+CREATE OR REPLACE TABLE FUNCTION `${project}`.`${analytics}`.events_distinct_as_of(as_of TIMESTAMP)
+OPTIONS (description = "One row an event_id, without data and extensions: the one door from the event store to those who may not read payloads. As of a time: events that had happened by then.")
+AS (
+WITH firsts AS (
+  SELECT *
+  FROM `${project}`.`${event_store}`.events
+  WHERE TRUE
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY event_id ORDER BY publish_time, message_id, ingest_time, run_id) = 1
+)
+SELECT
+  event_id,
+  event_type,
+  event_time,
+  source,
+  topic,
+  entity_id,
+  correlation_id,
+  causation_id,
+  notes,
+  message_id,
+  publish_time,
+  ingest_time,
+  amount,
+  run_id
+FROM firsts
+WHERE event_time <= as_of
+);
+
+CREATE OR REPLACE TABLE FUNCTION `${project}`.`${analytics}`.customer_current_as_of(as_of TIMESTAMP)
+OPTIONS (description = "What is known of every customer: each column is the newest value that is not NULL, by (event_time, event_id). As of a time: the customers as their events up to then make them.")
+AS (
+WITH standing AS (
+  SELECT typed.*
+  FROM `${project}`.`${analytics}`.customer_events AS typed
+  JOIN `${project}`.`${analytics}`.events_distinct AS stored
+    ON stored.event_id = typed.event_id AND stored.event_type = typed.event_type
+  WHERE TRUE
+  QUALIFY ROW_NUMBER() OVER (
+    PARTITION BY typed.event_id ORDER BY typed.publish_time, typed.message_id, typed.run_id
+  ) = 1
+)
+SELECT
+  customer_id,
+  FIRST_VALUE(country IGNORE NULLS) OVER newest AS country,
+  FIRST_VALUE(type IGNORE NULLS) OVER newest AS type,
+  FIRST_VALUE(status IGNORE NULLS) OVER newest AS status,
+  FIRST_VALUE(IF(event_type = 'customer.registered', event_time, NULL) IGNORE NULLS) OVER newest AS registered_time,
+  MAX(event_time) OVER newest AS updated_time,
+  COUNT(*) OVER newest AS events
+FROM standing
+WHERE event_time <= as_of
+QUALIFY ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY event_time DESC, event_id DESC) = 1
+WINDOW newest AS (
+  PARTITION BY customer_id ORDER BY event_time DESC, event_id DESC
+  ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+)
+);
+
+CREATE OR REPLACE TABLE FUNCTION `${project}`.`${analytics}`.event_counts_current_as_of(as_of TIMESTAMP)
+OPTIONS (description = "Events and amounts by window and type, exact whatever was delivered twice; windows without events have no row. As of a time: counts of the events that had happened by then.")
+AS (
+WITH windowed AS (
+  SELECT
+    TIMESTAMP_SECONDS(DIV(UNIX_MICROS(event_time), 60 * 1000000) * 60) AS window_start,
+    event_type,
+    amount
+  FROM `${project}`.`${analytics}`.events_distinct
+  WHERE event_time <= as_of
+),
+sized AS (
+  SELECT
+    *,
+    -- A sum past NUMERIC would fail the whole query, for every window: it is found out roughly, before.
+    COUNT(amount) OVER one_row = 1 OR SUM(CAST(amount AS FLOAT64)) OVER one_row < 9.999999e28 AS fits
+  FROM windowed
+  WINDOW one_row AS (PARTITION BY window_start, event_type)
+)
+SELECT
+  window_start,
+  TIMESTAMP_ADD(window_start, INTERVAL 60 SECOND) AS window_end,
+  event_type,
+  COUNT(*) AS events,
+  SUM(IF(fits, amount, NULL)) AS amount
+FROM sized
+GROUP BY window_start, event_type
+);
+
+CREATE OR REPLACE TABLE FUNCTION `${project}`.`${analytics}`.order_current_as_of(as_of TIMESTAMP)
+OPTIONS (description = "Where every order stands: each column is the newest value that is not NULL, by (event_time, event_id). As of a time: the orders as their events up to then make them.")
+AS (
+WITH standing AS (
+  SELECT typed.*
+  FROM `${project}`.`${analytics}`.order_events AS typed
+  JOIN `${project}`.`${analytics}`.events_distinct AS stored
+    ON stored.event_id = typed.event_id AND stored.event_type = typed.event_type
+  WHERE TRUE
+  QUALIFY ROW_NUMBER() OVER (
+    PARTITION BY typed.event_id ORDER BY typed.publish_time, typed.message_id, typed.run_id
+  ) = 1
+)
+SELECT
+  order_id,
+  FIRST_VALUE(customer_id IGNORE NULLS) OVER newest AS customer_id,
+  FIRST_VALUE(status IGNORE NULLS) OVER newest AS status,
+  FIRST_VALUE(currency IGNORE NULLS) OVER newest AS currency,
+  FIRST_VALUE(total_amount IGNORE NULLS) OVER newest AS total_amount,
+  IFNULL(FIRST_VALUE(IF(has_items, items, NULL) IGNORE NULLS) OVER newest, []) AS items,
+  FIRST_VALUE(IF(event_type = 'order.created', event_time, NULL) IGNORE NULLS) OVER newest AS created_time,
+  MAX(event_time) OVER newest AS updated_time,
+  FIRST_VALUE(
+    IF(event_type = 'order.completed', IFNULL(completed_at, event_time), NULL) IGNORE NULLS
+  ) OVER newest AS completed_time,
+  COUNT(*) OVER newest AS events
+FROM standing
+WHERE event_time <= as_of
+QUALIFY ROW_NUMBER() OVER (PARTITION BY order_id ORDER BY event_time DESC, event_id DESC) = 1
+WINDOW newest AS (
+  PARTITION BY order_id ORDER BY event_time DESC, event_id DESC
+  ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+)
+);
+
+CREATE OR REPLACE TABLE FUNCTION `${project}`.`${analytics}`.revenue_by_day_as_of(as_of TIMESTAMP)
+OPTIONS (description = "What was paid on every day in every currency, from payment.processed, each event counted once. As of a time: what had been paid by then.")
+AS (
+WITH standing AS (
+  SELECT typed.*
+  FROM `${project}`.`${analytics}`.payment_events AS typed
+  JOIN `${project}`.`${analytics}`.events_distinct AS stored
+    ON stored.event_id = typed.event_id AND stored.event_type = typed.event_type
+  WHERE typed.event_type = 'payment.processed'
+  QUALIFY ROW_NUMBER() OVER (
+    PARTITION BY typed.event_id ORDER BY typed.publish_time, typed.message_id, typed.run_id
+  ) = 1
+),
+sized AS (
+  SELECT
+    DATE(DATETIME(event_time, 'UTC')) AS day,
+    currency,
+    amount,
+    -- A sum past NUMERIC would fail the whole query, for every day: it is found out roughly, before.
+    COUNT(*) OVER one_row = 1 OR SUM(CAST(amount AS FLOAT64)) OVER one_row < 9.999999e28 AS fits
+  FROM standing
+  WHERE event_time <= as_of
+  WINDOW one_row AS (PARTITION BY DATE(DATETIME(event_time, 'UTC')), currency)
+)
+SELECT
+  day,
+  currency,
+  SUM(IF(fits, amount, NULL)) AS amount,
+  COUNT(*) AS payments
+FROM sized
+GROUP BY day, currency
+);
+
+CREATE OR REPLACE TABLE FUNCTION `${project}`.`${analytics}`.stock_level_as_of(as_of TIMESTAMP)
+OPTIONS (description = "What is reserved of every article in every warehouse, each event counted once. As of a time: what was reserved by then.")
+AS (
+WITH standing AS (
+  SELECT typed.*
+  FROM `${project}`.`${analytics}`.inventory_events AS typed
+  JOIN `${project}`.`${analytics}`.events_distinct AS stored
+    ON stored.event_id = typed.event_id AND stored.event_type = typed.event_type
+  WHERE TRUE
+  QUALIFY ROW_NUMBER() OVER (
+    PARTITION BY typed.event_id ORDER BY typed.publish_time, typed.message_id, typed.run_id
+  ) = 1
+)
+SELECT
+  sku,
+  warehouse_id,
+  -- Summed as NUMERIC: two events of nearly 2^63 would else fail the query for every article.
+  SAFE_CAST(SUM(CAST(IF(event_type = 'inventory.released', -quantity, quantity) AS NUMERIC)) AS INT64) AS reserved,
+  MAX(event_time) AS updated_time
+FROM standing
+WHERE event_time <= as_of
+GROUP BY sku, warehouse_id
+);
+
+CREATE OR REPLACE TABLE FUNCTION `${project}`.`${event_store}`.events_distinct_as_of(as_of TIMESTAMP)
+OPTIONS (description = "One row an event_id, whatever was delivered twice: the first by (publish_time, message_id). As of a time: events that had happened by then.")
+AS (
+WITH firsts AS (
+  SELECT *
+  FROM `${project}`.`${event_store}`.events
+  WHERE TRUE
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY event_id ORDER BY publish_time, message_id, ingest_time, run_id) = 1
+)
+SELECT
+  event_id,
+  event_type,
+  event_time,
+  source,
+  topic,
+  entity_id,
+  correlation_id,
+  causation_id,
+  data,
+  extensions,
+  notes,
+  message_id,
+  publish_time,
+  ingest_time,
+  amount,
+  run_id
+FROM firsts
+WHERE event_time <= as_of
+);

@@ -1,0 +1,30 @@
+WITH standing AS (
+  SELECT typed.*
+  FROM `${project}`.`${analytics}`.order_events AS typed
+  JOIN `${project}`.`${analytics}`.events_distinct AS stored
+    ON stored.event_id = typed.event_id AND stored.event_type = typed.event_type
+  WHERE TRUE
+  QUALIFY ROW_NUMBER() OVER (
+    PARTITION BY typed.event_id ORDER BY typed.publish_time, typed.message_id, typed.run_id
+  ) = 1
+)
+SELECT
+  order_id,
+  FIRST_VALUE(customer_id IGNORE NULLS) OVER newest AS customer_id,
+  FIRST_VALUE(status IGNORE NULLS) OVER newest AS status,
+  FIRST_VALUE(currency IGNORE NULLS) OVER newest AS currency,
+  FIRST_VALUE(total_amount IGNORE NULLS) OVER newest AS total_amount,
+  IFNULL(FIRST_VALUE(IF(has_items, items, NULL) IGNORE NULLS) OVER newest, []) AS items,
+  FIRST_VALUE(IF(event_type = 'order.created', event_time, NULL) IGNORE NULLS) OVER newest AS created_time,
+  MAX(event_time) OVER newest AS updated_time,
+  FIRST_VALUE(
+    IF(event_type = 'order.completed', IFNULL(completed_at, event_time), NULL) IGNORE NULLS
+  ) OVER newest AS completed_time,
+  COUNT(*) OVER newest AS events
+FROM standing
+WHERE event_time <= as_of
+QUALIFY ROW_NUMBER() OVER (PARTITION BY order_id ORDER BY event_time DESC, event_id DESC) = 1
+WINDOW newest AS (
+  PARTITION BY order_id ORDER BY event_time DESC, event_id DESC
+  ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+)
