@@ -50,7 +50,7 @@ def build(pipeline: beam.Pipeline, source: beam.PTransform[Any, Any], job: JobCo
         events.events | "CountEvents" >> CountEvents(run.run_id, window),
         dead | "DeadLetterRows" >> DeadLetterRows(run),
         measured | "MeasurePipeline" >> MeasurePipeline(run.run_id, window),
-    ) | "AllRows" >> beam.Flatten()
+    )
     appended = rows | "AppendRows" >> append_rows(job, manifests)
     refused = appended.failed | "FailedRows" >> FailedToDeadLetters()
     (

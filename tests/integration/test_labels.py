@@ -15,7 +15,7 @@ from transforms.rows import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 LABELS = [
-    "AllDeadLetters", "AllFiles", "AllMeasured", "AllRefused", "AllRows", "AppendRows", "ArchiveMessages", "CountEvents",
+    "AllDeadLetters", "AllFiles", "AllMeasured", "AllRefused", "AppendRows", "ArchiveMessages", "CountEvents",
     "DeadLetterManifests", "DeadLetterRows", "DecodeMessages", "Deduplicate", "DeviceFeatures", "FailedRows",
     "MeasurePipeline", "ReadMessages", "ToRows", "WriteDeadLetters", "WriteFeatures", "WriteManifests",
     "WriteTelemetry",

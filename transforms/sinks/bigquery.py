@@ -73,23 +73,28 @@ class AppendRows(beam.PTransform[beam.PCollection[TableRows], Any]):
         return _AppendFn(self.tables, connect, self.retry_budget_seconds, self.limits, pending)
 
     @no_annotations  # Beam knows single outputs only
-    def expand(self, pcoll: beam.PCollection[TableRows]) -> AppendResult:
-        write = self.append_fn()
-        out = (
-            pcoll
-            | "Unwindow" >> beam.WindowInto(GlobalWindows())
-            | "Append" >> beam.ParDo(write).with_outputs(FAILED, main="main")
-        )
+    def expand(self, pcoll: beam.PCollection[TableRows] | tuple[beam.PCollection[TableRows], ...]) -> AppendResult:
+        inputs = pcoll if isinstance(pcoll, tuple) else (pcoll,)
+        outputs = [self._append(rows, f"Input{number}") for number, rows in enumerate(inputs)]
+        failed = tuple(out[FAILED] for out in outputs) | "Failed" >> beam.Flatten()
+        appended = tuple(out.main for out in outputs) | "Appended" >> beam.Flatten()
         if self.mode != "pending":
-            return AppendResult(out[FAILED], out.main)
+            return AppendResult(failed, appended)
         gate = [beam.pvalue.AsIter(self.gate | "Gate" >> beam.WindowInto(GlobalWindows()))] if self.gate else []
         committed = (
-            out.main
+            appended
             | "Together" >> beam.Map(_together)
             | "AllBundles" >> beam.GroupByKey()
             | "Commit" >> beam.ParDo(CommitFn(self.tables, Connect(self.endpoint), self.retry_budget_seconds), *gate)
         )
-        return AppendResult(out[FAILED], committed)
+        return AppendResult(failed, committed)
+
+    def _append(self, rows: beam.PCollection[TableRows], label: str) -> Any:
+        return (
+            rows
+            | f"{label}Unwindow" >> beam.WindowInto(GlobalWindows())
+            | f"{label}Append" >> beam.ParDo(self.append_fn()).with_outputs(FAILED, main="main")
+        )
 
 
 class _AppendFn(beam.DoFn):
