@@ -32,3 +32,15 @@ def append_rows(job: JobConfig, gate: beam.PCollection[Any]) -> beam.PTransform[
         endpoint=job.write_endpoint,
         gate=gate,
     )
+
+
+def append_rows_live(job: JobConfig) -> beam.PTransform[Any, AppendResult]:
+    """Return the sink of a live run: rows are visible at once, at least once."""
+    if job.bigquery_method == "STREAMING_INSERTS":
+        return InsertRows(tables_of(job), job.sink_retry_budget_seconds)
+    return AppendRows(
+        tables_of(job),
+        mode="default",
+        retry_budget_seconds=job.sink_retry_budget_seconds,
+        endpoint=job.write_endpoint,
+    )

@@ -7,7 +7,6 @@ what lay behind that was never acknowledged. A shard belongs to one process, whi
 
 import fcntl
 import hashlib
-import json
 import os
 import re
 import threading
@@ -16,21 +15,19 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 import fastavro
-from apache_beam.io.filesystems import FileSystems
 from fastavro.write import Writer
 
 from schemas.message import Message, topic_label
 from schemas.times import SECOND_US, to_rfc3339
 from transforms.archive import HOUR_US, MESSAGE_AVRO, archive_avro, archive_record, hour_partition
-from transforms.sinks.files import FileContent, LakeFile, write_file, write_whole
-from transforms.sinks.manifests import make_manifest, manifest_name, newest
+from transforms.sinks.files import FileContent, LakeFile, write_file
+from transforms.sinks.live_manifests import add_to_manifests
 from transforms.wall_clock import Clock, wall_us
 
 MINUTE_US = 60 * SECOND_US
 MAX_SHARDS = 64
 _SCHEMA = fastavro.parse_schema(MESSAGE_AVRO)
 _OPEN = re.compile(r"\.open-([0-9]{8}T[0-9]{4})-([0-9]{2})\.avro$")
-_MANIFESTS = threading.Lock()
 
 
 class StreamArchive(Protocol):
@@ -115,7 +112,7 @@ class Segments:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         path.rename(final)
         done = LakeFile(self._feed, path.parent.relative_to(self._folder).as_posix(), final.name, rows, end, digest)
-        add_to_manifest(self._root, [done], self._run_id)
+        add_to_manifests(self._root, [done], self._run_id)
         return done
 
 
@@ -170,7 +167,7 @@ class BundleFiles:
         """Name all files in manifests."""
         with self._lock:
             files, self._unnamed = self._unnamed, []
-        add_to_manifest(self._root, files, self._run_id)
+        add_to_manifests(self._root, files, self._run_id)
 
 
 def minute_label(time_us: int) -> str:
@@ -197,18 +194,6 @@ def whole_blocks(path: Path) -> tuple[int, int]:
         except (EOFError, ValueError, IndexError, StopIteration, UnicodeDecodeError):
             pass  # the kill came in the middle of a block: never acknowledged
     return rows, end
-
-
-def add_to_manifest(root: str, files: Iterable[LakeFile], run_id: str) -> None:
-    """Write the next generation of each window's manifest with these files added."""
-    windows: dict[tuple[str, str], list[LakeFile]] = {}
-    for file in files:
-        windows.setdefault((file.feed, file.partition), []).append(file)
-    with _MANIFESTS:
-        for (feed, partition), mine in windows.items():
-            manifest = make_manifest(newest(root, feed, partition), mine, run_id, replace=False)
-            name = manifest_name(manifest["generation"], run_id)
-            write_whole(FileSystems.join(root, feed, partition), name, json.dumps(manifest).encode())
 
 
 def _take_shard(folder: Path) -> tuple[int, IO[bytes]]:

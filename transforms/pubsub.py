@@ -69,7 +69,7 @@ class PullPubSub(beam.PTransform[Any, beam.PCollection[MessageBatch]]):
         return (
             pbegin
             | "Subscriptions" >> beam.Create(self.feeds, reshuffle=False)
-            | "Pull" >> beam.ParDo(_PullFn(self))
+            | "Pull" >> beam.ParDo(_PullFn(self)).with_output_types(MessageBatch)
         )
 
 
@@ -116,6 +116,10 @@ class _Restrictions(beam.RestrictionProvider):
         return None
 
 
+_TRACKER = beam.DoFn.RestrictionParam(_Restrictions())
+_WATERMARK = beam.DoFn.WatermarkEstimatorParam(ManualWatermarkEstimator.default_provider())
+
+
 class _PullFn(beam.DoFn):
     def __init__(self, spec: PullPubSub) -> None:
         self._spec = spec
@@ -125,8 +129,8 @@ class _PullFn(beam.DoFn):
         self,
         feed: Feed,
         finalizer: Any = beam.DoFn.BundleFinalizerParam,
-        tracker: Any = beam.DoFn.RestrictionParam(_Restrictions()),
-        watermark: Any = beam.DoFn.WatermarkEstimatorParam(ManualWatermarkEstimator.default_provider()),
+        tracker: Any = _TRACKER,
+        watermark: Any = _WATERMARK,
     ) -> Iterator[TimestampedValue]:
         if not tracker.try_claim(tracker.current_restriction().start):
             return

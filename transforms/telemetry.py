@@ -16,13 +16,13 @@ from transforms.sinks.files import FileContent
 FEED = "ml/iot_telemetry"
 TABLE = "iot_telemetry"
 COLUMNS = ("event_id", "event_time", "publish_time", "device_id", "metric", "value", "unit")
-_TABLE = typed_table(TABLE, REGISTRY)
+TELEMETRY_TABLE = typed_table(TABLE, REGISTRY)
 TELEMETRY_AVRO = {
     "type": "record",
     "name": TABLE,
-    "fields": [column.avro_field() for column in sorted(
-        (column for column in _TABLE.columns if column.name in COLUMNS), key=lambda column: COLUMNS.index(column.name)
-    )],
+    "fields": [
+        next(column for column in TELEMETRY_TABLE.columns if column.name == name).avro_field() for name in COLUMNS
+    ],
 }
 _SCHEMA = fastavro.parse_schema(TELEMETRY_AVRO)
 

@@ -1,0 +1,63 @@
+"""What only a live run is told, parsed once into one frozen config."""
+
+import argparse
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipelines.options import not_negative, positive
+from transforms.watch import AlertRules
+
+
+class StreamConfig(BaseModel):
+    """The values that the steps of a live run need beside JobConfig's. `topics` are those that are read."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    topics: list[str]
+    dedup_horizon_seconds: int = Field(default=3600, ge=4)
+    dedup_shards: int = Field(default=2, ge=1)
+    flush_seconds: float = Field(default=60.0, gt=0)
+    flush_bytes: int = Field(default=32 << 20, ge=1)
+    alert_rules: AlertRules = AlertRules()
+
+
+def add_stream_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the streaming steps can be told."""
+    group = parser.add_argument_group("the live run")
+    group.add_argument("--dedup_horizon", type=positive, default=3600, help="how long an event id is remembered, seconds")
+    group.add_argument("--dedup_shards", type=positive, default=2, help="keys of the ids' state; more for more workers")
+    group.add_argument("--flush_seconds", type=positive, default=60, help="files are written after this time, seconds")
+    group.add_argument("--flush_mb", type=positive, default=32, help="or after this size, MiB")
+    group.add_argument("--batch_messages", type=positive, default=1000, help="messages in a batch, at most")
+    group.add_argument(
+        "--linger_ms", type=positive, default=250, help="how long messages may wait to become a batch, milliseconds"
+    )
+    group.add_argument(
+        "--baseline_windows", type=positive, default=60, help="windows whose median is the normal throughput"
+    )
+    group.add_argument(
+        "--max_messages", type=not_negative_int, default=0, metavar="N", help="end after N messages; 0: never"
+    )
+    group.add_argument(
+        "--stop_after_idle", type=not_negative, default=0.0, metavar="S", help="end after S seconds of silence; 0: never"
+    )
+
+
+def not_negative_int(text: str) -> int:
+    """Parse a whole number from 0."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0")
+    return value
+
+
+def stream_config(args: argparse.Namespace, topics: list[str]) -> StreamConfig:
+    """Return the config that the options say."""
+    return StreamConfig(
+        topics=topics,
+        dedup_horizon_seconds=max(4, args.dedup_horizon),
+        dedup_shards=args.dedup_shards,
+        flush_seconds=args.flush_seconds,
+        flush_bytes=args.flush_mb << 20,
+        alert_rules=AlertRules(baseline_windows=args.baseline_windows),
+    )

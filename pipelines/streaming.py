@@ -1,0 +1,60 @@
+"""The main job over live messages: the same steps as batch.py in their streaming forms. One screen; logic is in the steps."""
+
+from typing import Any
+
+import apache_beam as beam
+
+from pipelines.config import JobConfig
+from pipelines.sinks import append_rows_live
+from pipelines.stream_config import StreamConfig
+from schemas.registry import REGISTRY, Registry
+from transforms.counts_stream import CountEventsStream
+from transforms.dead_letters import DeadLetterRows
+from transforms.decode import DecodeMessages
+from transforms.deduplicate_stream import DeduplicateStream
+from transforms.failed import FailedToDeadLetters
+from transforms.features_stream import DeviceFeaturesStream
+from transforms.measure_stream import MeasureStream
+from transforms.rows import ToRows
+from transforms.write_stream import WriteDeadLettersStream, WriteTelemetryStream
+
+
+def build(
+    pipeline: beam.Pipeline,
+    source: beam.PTransform[Any, Any],
+    job: JobConfig,
+    live: StreamConfig,
+    registry: Registry = REGISTRY,
+) -> None:
+    """Wire the main job onto a source of live message batches, which keeps the archive itself."""
+    run, window, lateness = job.run, job.window_seconds, job.lateness_seconds
+
+    messages = pipeline | "ReadMessages" >> source
+    decoded = messages | "DecodeMessages" >> DecodeMessages(
+        run.started, window, registry, job.accept_cloudevents, job.pii_key
+    )
+    events = decoded.events | "Deduplicate" >> DeduplicateStream(
+        window, lateness, live.dedup_horizon_seconds, live.dedup_shards, registry
+    )
+    stored = (events.events, events.earlier) | "AllStored" >> beam.Flatten()
+    dead = (decoded.dead, events.dead) | "AllDeadLetters" >> beam.Flatten()
+    measured = (decoded.measured, events.measured) | "AllMeasured" >> beam.Flatten()
+
+    _ = events.events | "WriteTelemetry" >> WriteTelemetryStream(
+        job.lake, run.run_id, live.flush_seconds, live.flush_bytes
+    )
+    _ = events.events | "DeviceFeatures" >> DeviceFeaturesStream(job.lake, run.run_id, window, lateness)
+
+    rows = (
+        stored | "ToRows" >> ToRows(run, registry),
+        events.events | "CountEvents" >> CountEventsStream(run.run_id, window, lateness),
+        dead | "DeadLetterRows" >> DeadLetterRows(run),
+        measured | "MeasurePipeline" >> MeasureStream(run.run_id, window, live.topics, run.started, live.alert_rules),
+    ) | "AllRows" >> beam.Flatten()
+    appended = rows | "AppendRows" >> append_rows_live(job)
+    refused = appended.failed | "FailedRows" >> FailedToDeadLetters()
+    (
+        (dead, refused)
+        | "AllRefused" >> beam.Flatten()
+        | "WriteDeadLetters" >> WriteDeadLettersStream(job.lake, run, live.flush_seconds, live.flush_bytes)
+    )
