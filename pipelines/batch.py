@@ -16,6 +16,8 @@ from transforms.failed import FailedToDeadLetters
 from transforms.features import DeviceFeatures
 from transforms.measure import MeasurePipeline
 from transforms.rows import ToRows
+from transforms.saga_publish import PublishSagaAlerts
+from transforms.sagas import TrackSagas
 from transforms.sinks.manifests import WriteManifests
 from transforms.write_files import WriteDeadLetters, WriteFiles, WriteTelemetry
 
@@ -45,11 +47,16 @@ def build(pipeline: beam.Pipeline, source: beam.PTransform[Any, Any], job: JobCo
         | "WriteManifests" >> WriteManifests(job.lake, run.run_id)
     )
 
+    sagas = events.events | "TrackSagas" >> TrackSagas(run.run_id, job.saga_timeout_us)
+    if job.saga_alerts_topic:
+        sagas.alerted | "PublishSagaAlerts" >> PublishSagaAlerts(job.saga_alerts_topic, sagas.clock)
+
     rows = (
         events.events | "ToRows" >> ToRows(run, registry),
         events.events | "CountEvents" >> CountEvents(run.run_id, window),
         dead | "DeadLetterRows" >> DeadLetterRows(run),
         measured | "MeasurePipeline" >> MeasurePipeline(run.run_id, window),
+        sagas.rows,
     )
     appended = rows | "AppendRows" >> append_rows(job, manifests)
     refused = appended.failed | "FailedRows" >> FailedToDeadLetters()

@@ -5,6 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.times import SECOND_US
 from transforms.rows import Run
 
 
@@ -34,6 +35,19 @@ class JobConfig(BaseModel):
     pii_key: bytes | None = Field(default=None, repr=False)
     sink_retry_budget_seconds: float = Field(default=600.0, ge=0)
     bigquery_method: str = "STORAGE_WRITE"
+    saga_timeout_minutes: int = Field(default=30, ge=1)
+    saga_retention_days: int = Field(default=30, ge=1)
+    saga_alerts_topic: str | None = None
+
+    @property
+    def saga_timeout_us(self) -> int:
+        """How long a saga may wait for its next step, in microseconds of event time."""
+        return self.saga_timeout_minutes * 60 * SECOND_US
+
+    @property
+    def saga_retention_us(self) -> int:
+        """How long a stream holds a saga after its end, in microseconds of event time."""
+        return self.saga_retention_days * 86_400 * SECOND_US
 
     def with_run_id(self, run_id: str) -> "JobConfig":
         """Return the same config for another run."""

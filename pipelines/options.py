@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipelines.errors import UserError
 from schemas.privacy import MIN_KEY_BYTES
+from schemas.saga_alerts import TOPIC
 from schemas.times import TimeFormatError, TimeRangeError, from_datetime, parse_rfc3339
 
 
@@ -31,6 +32,13 @@ def not_negative(text: str) -> float:
     if not value >= 0:
         raise argparse.ArgumentTypeError(f"{text} is not a number from 0")
     return value
+
+
+def topic(text: str) -> str:
+    """Take the full name of a Pub/Sub topic."""
+    if not TOPIC.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text} is not projects/P/topics/T")
+    return text
 
 
 def parse_moment(option: str, text: str) -> int:
@@ -86,4 +94,26 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("STORAGE_WRITE", "STREAMING_INSERTS", "FILE_LOADS"),
         default="STORAGE_WRITE",
         help="how rows reach BigQuery; the last two are Beam's own",
+    )
+    group.add_argument(
+        "--saga_timeout_minutes",
+        type=positive,
+        default=30,
+        help="an order without a next step for so long is stuck, minutes of event time",
+    )
+    group.add_argument(
+        "--saga_alerts_topic",
+        type=topic,
+        metavar="projects/P/topics/T",
+        help="publish saga alerts and requested compensations there (default: nowhere)",
+    )
+
+
+def add_saga_retention(parser: argparse.ArgumentParser) -> None:
+    """Add what only an unbounded run asks: how long it holds the sagas of orders that have ended."""
+    parser.add_argument(
+        "--saga_retention_days",
+        type=positive,
+        default=30,
+        help="how long facts of an order are taken after it has ended, days of event time; later ones need a replay",
     )

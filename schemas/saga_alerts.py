@@ -5,6 +5,7 @@ is one event a saga; a request for compensation is one event for what is asked a
 """
 
 import json
+import re
 from typing import Any, Final
 from uuid import UUID, uuid5
 
@@ -16,6 +17,8 @@ from schemas.times import to_rfc3339
 SOURCE: Final = "event-pipelines"
 # Fixed for ever: another namespace would make every alert a new event.
 SAGA_NAMESPACE: Final = UUID("6f0c7d0a-5b1e-5c39-9d57-3f2b8e6a4c11")
+TOPIC: Final = re.compile(r"projects/[a-z0-9.:-]+/topics/[A-Za-z][\w.~+%-]{2,254}", re.ASCII)
+"""Pub/Sub's own rule for the full name of a topic."""
 COMPENSATION_REQUESTED: Final = "saga.compensation_requested"
 EVENT_TYPES: Final[dict[AlertName, str]] = {
     AlertName.SAGA_STUCK: "saga.stuck",

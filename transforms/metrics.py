@@ -17,6 +17,7 @@ from apache_beam.metrics.metricbase import Distribution as BeamDistribution
 from schemas.event import DeadLetter
 from schemas.message import TOPICS, UNKNOWN_TOPIC, Message, NotAMessage, topic_label
 from schemas.outcomes import Code
+from schemas.saga_transitions import AlertName
 from schemas.times import SECOND_US
 
 NAMESPACE = "pipeline"
@@ -25,6 +26,8 @@ TOPIC_LABELS = (*TOPICS, UNKNOWN_TOPIC)
 COUNTER_NAMES = (
     *(f"{outcome}_{topic}" for outcome in OUTCOMES for topic in TOPIC_LABELS),
     *(f"dead_letter_{code}" for code in Code),
+    *(f"saga_{alert}" for alert in AlertName),
+    *("saga_late", "saga_published", "saga_publish_failed"),
 )
 DISTRIBUTION_NAMES = ("event_lag_ms", "publish_lag_ms")
 SKETCH_K = 200

@@ -1,0 +1,187 @@
+"""TrackSagasStream: every order's saga as its events arrive, in keyed state, with event-time timers for deadlines.
+
+The key is a shard of orders, not an order: a stateful call costs Beam a millisecond, and an order has five facts
+(docs/decisions/0017). State is a bag with the shard's log and the token of the log's content; the shard itself stays in
+this process, and is read again from the log only where the token says that what is held is something else.
+"""
+
+import secrets
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import apache_beam as beam
+import pyarrow as pa
+from apache_beam.coders import BytesCoder
+from apache_beam.pvalue import TaggedOutput
+from apache_beam.transforms.timeutil import TimeDomain
+from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
+from apache_beam.transforms.window import GlobalWindow, GlobalWindows
+from apache_beam.typehints.decorators import no_annotations
+from apache_beam.utils.timestamp import Timestamp
+from apache_beam.utils.windowed_value import WindowedValue
+
+from schemas.saga import DEFAULT_TIMEOUT_US, Saga
+from transforms.events import EventBatch
+from transforms.metrics import counter
+from transforms.rows import TableRows
+from transforms.saga_columns import FACTS, by_order, order_saga_rows, saga_alert_rows, saga_facts, split_by_shard
+from transforms.saga_shard import Changes, SagaShard
+from transforms.sagas import ALERTED, Alerted
+
+DEFAULT_RETENTION_US = 30 * 86_400 * 1_000_000
+_TOKEN_BYTES = 16
+ShardedFacts = tuple[int, bytes]
+
+
+class TrackedSagasStream(NamedTuple):
+    """The outputs: rows of both tables, and sagas that carry the alerts and requests not handed out before."""
+
+    rows: beam.PCollection[TableRows]
+    alerted: beam.PCollection[list[Saga]]
+
+
+@dataclass
+class TrackSagasStream(beam.PTransform[beam.PCollection[EventBatch], TrackedSagasStream]):
+    """Turn distinct events into the sagas of their orders (unbounded runs).
+
+    An order is forgotten `retention_us` after it was closed or, where it got stuck, after its deadline.
+    """
+
+    run_id: str
+    timeout_us: int = DEFAULT_TIMEOUT_US
+    retention_us: int = DEFAULT_RETENTION_US
+    shards: int = 2
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        for name in ("timeout_us", "retention_us", "shards"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+    @no_annotations
+    def expand(self, pcoll: beam.PCollection[EventBatch]) -> TrackedSagasStream:
+        tracked = (
+            pcoll
+            | "Unwindow" >> beam.WindowInto(GlobalWindows())
+            | "GatherFacts" >> beam.ParDo(_GatherFn(self.shards)).with_output_types(ShardedFacts)
+            | "Track" >> beam.ParDo(_TrackFn(self)).with_outputs(ALERTED, main="rows")
+        )
+        return TrackedSagasStream(tracked.rows, tracked[ALERTED])
+
+
+class _GatherFn(beam.DoFn):
+    """Hands out the facts of a bundle by shard, so that a shard is called once a bundle."""
+
+    def __init__(self, shards: int) -> None:
+        self._shards = shards
+
+    def start_bundle(self) -> None:
+        self._waiting: list[pa.RecordBatch] = []
+        self._earliest: Timestamp | None = None
+
+    def process(self, batch: EventBatch, timestamp: Any = beam.DoFn.TimestampParam) -> None:
+        facts = saga_facts(batch.rows)
+        if facts.num_rows:
+            self._waiting.append(facts)
+            self._earliest = timestamp if self._earliest is None else min(self._earliest, timestamp)
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        if self._waiting:
+            for shard, part in split_by_shard(pa.Table.from_batches(self._waiting), self._shards):
+                packed = part.combine_chunks().to_batches()[0].serialize().to_pybytes()
+                yield WindowedValue((shard, packed), self._earliest, [GlobalWindow()])
+
+
+class _HeldShards:
+    """The shards that this process holds, by run of the step and shard; all instances of the DoFn share them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._of: dict[tuple[str, int], tuple[bytes, SagaShard]] = {}
+
+    def take(self, key: tuple[str, int], token: bytes) -> SagaShard | None:
+        """Return the shard if it is the one that the token names; a bundle that fails leaves none behind."""
+        with self._lock:
+            held = self._of.pop(key, None)
+        return held[1] if held is not None and held[0] == token else None
+
+    def put(self, key: tuple[str, int], token: bytes, shard: SagaShard) -> None:
+        with self._lock:
+            self._of[key] = (token, shard)
+
+
+_HELD = _HeldShards()
+
+
+class _TrackFn(beam.DoFn):
+    TOKEN = ReadModifyWriteStateSpec("token", BytesCoder())
+    LOG = BagStateSpec("log", BytesCoder())
+    DUE = TimerSpec("due", TimeDomain.WATERMARK)
+
+    def __init__(self, spec: TrackSagasStream) -> None:
+        self._step = secrets.token_hex(8)
+        self._run_id, self._timeout_us, self._retention_us = spec.run_id, spec.timeout_us, spec.retention_us
+
+    def process(
+        self,
+        element: ShardedFacts,
+        token: Any = beam.DoFn.StateParam(TOKEN),
+        log: Any = beam.DoFn.StateParam(LOG),
+        due: Any = beam.DoFn.TimerParam(DUE),
+    ) -> Iterator[TableRows | Alerted]:
+        number, packed = element
+        facts = pa.Table.from_batches([pa.ipc.read_record_batch(pa.py_buffer(packed), FACTS)])
+        shard = self._open(number, token, log)
+        changes = shard.absorb(by_order(facts))
+        self._close(number, shard, changes, token, log, due)
+        yield from self._rows(changes)
+
+    @on_timer(DUE)
+    def let_time_pass(
+        self,
+        number: Any = beam.DoFn.KeyParam,
+        fired: Any = beam.DoFn.TimestampParam,
+        token: Any = beam.DoFn.StateParam(TOKEN),
+        log: Any = beam.DoFn.StateParam(LOG),
+        due: Any = beam.DoFn.TimerParam(DUE),
+    ) -> Iterator[TableRows | Alerted]:
+        """Find what is stuck, forget what is over, and come again for the next."""
+        shard = self._open(number, token, log)
+        changes = shard.advance(fired.micros)
+        self._close(number, shard, changes, token, log, due)
+        yield from self._rows(changes)
+
+    def _open(self, number: int, token: Any, log: Any) -> SagaShard:
+        name = token.read() or b""
+        shard = _HELD.take((self._step, number), name)
+        return SagaShard(self._timeout_us, self._retention_us, log.read()) if shard is None else shard
+
+    def _close(self, number: int, shard: SagaShard, changes: Changes, token: Any, log: Any, due: Any) -> None:
+        next_due = shard.next_due()
+        if next_due is None:
+            log.clear()
+            token.clear()
+            return
+        due.set(Timestamp(micros=next_due))
+        if shard.wants_snapshot:
+            log.clear()
+            for chunk in shard.snapshot():
+                log.add(chunk)
+        elif changes.log:
+            log.add(changes.log)
+        name = secrets.token_bytes(_TOKEN_BYTES)
+        token.write(name)
+        _HELD.put((self._step, number), name, shard)
+
+    def _rows(self, changes: Changes) -> Iterator[TableRows | Alerted]:
+        if changes.late:
+            counter("saga_late").inc(changes.late)
+        if changes.sagas:
+            yield order_saga_rows(changes.sagas, self._run_id)
+        if changes.alerted:
+            alerts = saga_alert_rows(changes.alerted, self._run_id)
+            if alerts is not None:
+                yield alerts
+            yield TaggedOutput(ALERTED, changes.alerted)
