@@ -1,0 +1,120 @@
+"""Rows as text: a table for the eye, an object a line for programs, CSV for spreadsheets."""
+
+import csv
+import io
+import itertools
+import json
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, TextIO
+
+Row = Sequence[Any]
+_WIDEST = 60
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def write_rows(form: str, columns: Sequence[str], rows: Iterable[Row], limit: int, out: TextIO) -> tuple[int, bool]:
+    """Write at most `limit` rows (0: all) as `form`; return how many were written and whether there were more."""
+    counted = _Counted(rows)
+    FORMATS[form](columns, itertools.islice(counted, limit or None), out)
+    printed = counted.count
+    return printed, bool(limit) and next(counted, None) is not None
+
+
+class _Counted:
+    """An iterator that counts what it gave."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self._rows = iter(rows)
+        self.count = 0
+
+    def __iter__(self) -> "_Counted":
+        return self
+
+    def __next__(self) -> Row:
+        row = next(self._rows)
+        self.count += 1
+        return row
+
+
+def plain(value: Any) -> Any:
+    """Return the value as JSON has it: times as RFC 3339 in UTC, decimals as text without an exponent."""
+    match value:
+        case Decimal():
+            return decimal_text(value)
+        case datetime():
+            return value.isoformat().replace("+00:00", "Z")
+        case date():
+            return value.isoformat()
+        case dict():
+            return {name: plain(item) for name, item in value.items()}
+        case list() | tuple():
+            return [plain(item) for item in value]
+    return value
+
+
+def decimal_text(value: Decimal) -> str:
+    """Return a decimal without exponent and without zeros that say nothing."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def cell(value: Any) -> str:
+    """Return one cell as text: NULL is empty, what has parts is JSON."""
+    value = plain(value)
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def csv_cell(value: Any) -> str:
+    """Return one cell of a CSV: text that a spreadsheet would run as a formula gets a ' in front; numbers stay."""
+    text = cell(value)
+    is_text = not isinstance(value, int | float | Decimal | date)
+    return f"'{text}" if is_text and text.startswith(_FORMULA) else text
+
+
+def _table_cell(value: Any) -> str:
+    # What a terminal would act on (ESC, newline) is shown as its escape.
+    text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in cell(value))
+    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
+
+
+def _write_table(columns: Sequence[str], rows: Iterable[Row], out: TextIO) -> None:
+    numeric = [True] * len(columns)
+    lines = [list(columns)]
+    for row in rows:
+        lines.append([_table_cell(value) for value in row])
+        for index, value in enumerate(row):
+            numeric[index] &= value is None or isinstance(value, int | float | Decimal)
+    widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
+    for number, line in enumerate(lines):
+        padded = (
+            text.rjust(width) if right else text.ljust(width)
+            for text, width, right in zip(line, widths, numeric, strict=True)
+        )
+        out.write("  ".join(padded).rstrip() + "\n")
+        if number == 0:
+            out.write("  ".join("-" * width for width in widths) + "\n")
+
+
+def _write_json(columns: Sequence[str], rows: Iterable[Row], out: TextIO) -> None:
+    for row in rows:
+        line = {name: plain(value) for name, value in zip(columns, row, strict=True)}
+        out.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def _write_csv(columns: Sequence[str], rows: Iterable[Row], out: TextIO) -> None:
+    for row in itertools.chain([columns], rows):
+        # With CRLF as its line end the writer quotes cells that hold either; lines end as this machine's do.
+        line = io.StringIO()
+        csv.writer(line, lineterminator="\r\n").writerow([csv_cell(value) for value in row])
+        out.write(line.getvalue().removesuffix("\r\n") + "\n")
+
+
+FORMATS: dict[str, Callable[[Sequence[str], Iterable[Row], TextIO], None]] = {
+    "table": _write_table,
+    "json": _write_json,
+    "csv": _write_csv,
+}
