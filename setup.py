@@ -16,7 +16,7 @@ def requirements(name: str) -> list[str]:
 setup(
     name="event-pipelines",
     version="0.1.0",
-    description="Apache Beam pipelines from an event bus to BigQuery, a lake and a dead-letter store; all of it runs on a laptop.",
+    description="Apache Beam pipelines from an event bus to BigQuery, a lake and a dead-letter store.",
     long_description=(HERE / "README.md").read_text(),
     long_description_content_type="text/markdown",
     license="Apache-2.0",

@@ -22,7 +22,9 @@ from transforms.sinks.manifests import WriteManifests
 from transforms.write_files import WriteDeadLetters, WriteFiles, WriteTelemetry
 
 
-def build(pipeline: beam.Pipeline, source: beam.PTransform[Any, Any], job: JobConfig, registry: Registry = REGISTRY) -> None:
+def build(
+    pipeline: beam.Pipeline, source: beam.PTransform[Any, Any], job: JobConfig, registry: Registry = REGISTRY
+) -> None:
     """Wire the main job onto a source of message batches."""
     run, window = job.run, job.window_seconds
 
@@ -37,9 +39,7 @@ def build(pipeline: beam.Pipeline, source: beam.PTransform[Any, Any], job: JobCo
 
     telemetry = events.events | "WriteTelemetry" >> WriteTelemetry(job.lake, run.run_id)
     features = (
-        events.events
-        | "DeviceFeatures" >> DeviceFeatures(window)
-        | "WriteFeatures" >> WriteFiles(job.lake, run.run_id)
+        events.events | "DeviceFeatures" >> DeviceFeatures(window) | "WriteFeatures" >> WriteFiles(job.lake, run.run_id)
     )
     manifests = (
         (archived, telemetry, features)

@@ -65,7 +65,9 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     parser = _Parser(prog="event-pipelines", description="Event pipelines on Apache Beam, from laptop to Dataflow.")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
     for name, (module, summary) in available().items():
-        sub = commands.add_parser(name, help=summary, description=summary, formatter_class=HelpFormatter, allow_abbrev=False)
+        sub = commands.add_parser(
+            name, help=summary, description=summary, formatter_class=HelpFormatter, allow_abbrev=False
+        )
         if name == command:
             loaded = importlib.import_module(module)
             sub.description = getattr(loaded, "HELP", summary)

@@ -45,4 +45,7 @@ def _follow_plain(total: int, done: threading.Event) -> None:
     while not done.wait(PLAIN_SECONDS):
         rate = PROGRESS.messages / (time.monotonic() - began)
         read = min(PROGRESS.bytes, total)
+        if read == total:
+            print(f"all {PROGRESS.messages:,} events read; writing to the stores", file=sys.stderr)
+            return
         print(f"{read:,} of {total:,} bytes, {PROGRESS.messages:,} events, {rate:,.0f} events/s", file=sys.stderr)

@@ -15,6 +15,7 @@ from pipelines.errors import RunFailed, UserError
 from pipelines.inputs import plan_inputs
 from pipelines.local.beam import point_beam_at
 from pipelines.local.fault_script import FaultScript
+from pipelines.memory import share_arenas
 from pipelines.options import add_job_arguments, now_us, parse_moment, positive, read_key
 from pipelines.progress import show_progress
 from pipelines.provision import provision
@@ -40,7 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", required=True, metavar="DIR", help="folder for warehouse, lake, report and summary")
     parser.add_argument("--overwrite", action="store_true", help="replace what an earlier run left in --output")
     parser.add_argument("--format", choices=FORMATS, default="auto", help="messages, or plain events one a line")
-    parser.add_argument("--as_of", metavar="T", help="publish time of plain events, RFC 3339 (default: the run's start)")
+    parser.add_argument(
+        "--as_of", metavar="T", help="publish time of plain events, RFC 3339 (default: the run's start)"
+    )
     parser.add_argument("--run_id", help="name of the run in every row (default: its start and six random digits)")
     parser.add_argument("--runner", choices=RUNNERS, default=RUNNERS[0], help="the Beam runner")
     parser.add_argument("--direct_num_workers", type=positive, default=1, help="worker processes")
@@ -51,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the job; return 0, or 1 where the run failed or its messages do not add up."""
     began, started = time.monotonic(), now_us()
+    share_arenas()
     as_of = parse_moment("as_of", args.as_of) if args.as_of else started
     key = read_key(args.pii_key_file)
     faults = load_faults(args.faults) if args.faults else None
@@ -76,6 +80,8 @@ def run(args: argparse.Namespace) -> int:
             pii_key=key,
             sink_retry_budget_seconds=args.sink_retry_budget,
             bigquery_method=args.bigquery_method,
+            saga_timeout_minutes=args.saga_timeout_minutes,
+            saga_alerts_topic=args.saga_alerts_topic,
         )
         if args.bigquery_method != "STORAGE_WRITE" and endpoints.rest_url:
             stack.enter_context(point_beam_at(endpoints.rest_url, target.project))
@@ -87,7 +93,9 @@ def run(args: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             shutil.rmtree(output / WORK, ignore_errors=True)
             kept = "no row was committed" if not _committed(endpoints, target) else "committed rows are kept"
-            raise KeyboardInterrupt(f"--output {output}: {kept}; files of the lake are kept, run again with --overwrite") from None
+            raise KeyboardInterrupt(
+                f"--output {output}: {kept}; files of the lake are kept, run again with --overwrite"
+            ) from None
         summary = _summarize(endpoints, target, job, counters(result))
         summary.update(resources(), seconds=round(time.monotonic() - began, 2))
         options = {name: value for name, value in vars(args).items() if name not in ("run", "pii_key_file")}

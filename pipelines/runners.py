@@ -15,7 +15,7 @@ OWN_PACKAGES = ("schemas", "transforms", "pipelines")
 
 
 def make_pipeline(runner: str, workers: int, extra: list[str] | None = None) -> beam.Pipeline:
-    """Return a pipeline on a runner of this machine. FnApiRunner is pinned: DirectRunner looks for another to download."""
+    """Return a pipeline on a runner of this machine. FnApiRunner is pinned: DirectRunner looks for another."""
     flags = [*(extra or [])]
     if workers > 1:
         flags += [f"--direct_num_workers={workers}", "--direct_running_mode=multi_processing"]
@@ -46,7 +46,7 @@ def was_interrupted(error: BaseException | None) -> bool:
 
 
 def describe(error: BaseException) -> str:
-    """Say where a run failed: the innermost line of our code and the kind of error, but no text that could hold data."""
+    """Say where a run failed: the innermost line of our code and the kind of error; no text that could hold data."""
     if isinstance(error, (RunFailed, TimeoutError)) or type(error).__module__.split(".")[0] in OWN_PACKAGES:
         return f"the run failed: {error}"
     frames = [

@@ -27,4 +27,6 @@ def print_summary(summary: dict[str, Any], output: Path) -> None:
         f"{summary['seconds']:.1f} s, {rate:,.0f} messages/s, {summary['cpu_seconds']:.1f} CPU-s, "
         f"peak {summary['peak_memory_mib']:,.0f} MiB"
     )
-    console.print(f"report    {output}/report.html\nwarehouse {output}/warehouse.duckdb\nlake      {output}/lake", soft_wrap=True)
+    console.print(
+        f"report    {output}/report.html\nwarehouse {output}/warehouse.duckdb\nlake      {output}/lake", soft_wrap=True
+    )

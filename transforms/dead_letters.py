@@ -14,7 +14,6 @@ from schemas.times import to_rfc3339
 from transforms.rows import Run, TableRows
 
 
-
 def dead_letter_cells(letter: DeadLetter, run: Run) -> dict[str, object]:
     """Return one dead letter as the cells of its table; a line without a clock takes the run's."""
     return {

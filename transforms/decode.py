@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
@@ -20,8 +20,8 @@ from transforms.read import MessageBatch
 
 DEAD = "dead"
 MEASURED = "measured"
-Dead = TaggedOutput[Literal["dead"], list[DeadLetter]]
-Measured = TaggedOutput[Literal["measured"], MeasuredBatch]
+Dead: TypeAlias = TaggedOutput[Literal["dead"], list[DeadLetter]]
+Measured: TypeAlias = TaggedOutput[Literal["measured"], MeasuredBatch]
 
 
 class Decoded(NamedTuple):

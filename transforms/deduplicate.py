@@ -7,7 +7,7 @@ repeats, and the third reads each spill again without its repeats. Memory does n
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import apache_beam as beam
 import numpy as np
@@ -31,10 +31,10 @@ SHARDS = 32
 SPILL_ROWS = 16_384
 DEAD = "dead"
 MEASURED = "measured"
-Dead = TaggedOutput[Literal["dead"], list[DeadLetter]]
-Measured = TaggedOutput[Literal["measured"], MeasuredBatch]
+Dead: TypeAlias = TaggedOutput[Literal["dead"], list[DeadLetter]]
+Measured: TypeAlias = TaggedOutput[Literal["measured"], MeasuredBatch]
 IDS = "ids"
-SpillOutput = tuple[str, Spill] | TaggedOutput[Literal["ids"], tuple[int, IdSlice]]
+SpillOutput: TypeAlias = tuple[str, Spill] | TaggedOutput[Literal["ids"], tuple[int, IdSlice]]
 
 
 class Deduplicated(NamedTuple):
@@ -66,7 +66,8 @@ class Deduplicate(beam.PTransform[beam.PCollection[EventBatch], Deduplicated]):
         kept = (
             {"spills": spilled.spills, "repeats": repeats}
             | "Verdicts" >> beam.CoGroupByKey()
-            | "Keep" >> beam.ParDo(_KeepFn(self.window_seconds, self.lateness_seconds)).with_outputs(
+            | "Keep"
+            >> beam.ParDo(_KeepFn(self.window_seconds, self.lateness_seconds)).with_outputs(
                 DEAD, MEASURED, main="events"
             )
         )

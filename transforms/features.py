@@ -1,4 +1,4 @@
-"""DeviceFeatures: what a device measured in each window, as Parquet by hour: count, min, max, mean, stddev, first, last.
+"""DeviceFeatures: what a device measured in each window, as Parquet by hour: count, extremes, mean, first, last.
 
 Measurements of an hour are sorted by (device, metric, event time, event id) before anything is added up, so that the
 floats come out the same whatever the order of arrival, the split into bundles or the runner.

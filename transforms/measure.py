@@ -67,7 +67,12 @@ def merge(measures: Iterable[Measure]) -> list[Measure]:
             total[position] += value
         if one.lags is not None:
             sketches.setdefault(key, []).append(one.lags)
-    return [Measure(*key, *sums[key], _merged(sketches.get(key))) for key in sorted(sums)]  # type: ignore[arg-type]
+    return [_measure(key, sums[key], sketches.get(key)) for key in sorted(sums)]
+
+
+def _measure(key: tuple[int, str], sums: list[int], sketches: list[bytes] | None) -> Measure:
+    received, valid, duplicates, dead_letters, late = sums
+    return Measure(*key, received, valid, duplicates, dead_letters, late, _merged(sketches))
 
 
 def _merged(parts: list[bytes] | None) -> bytes | None:

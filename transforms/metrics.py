@@ -74,7 +74,9 @@ def measure_batch(
     for message in messages:
         moment = message.publish_time if type(message) is Message else as_of
         received[moment - moment % size, message.topic] += 1
-    refused = Counter((window_of(as_of if d.publish_time is None else d.publish_time, window_seconds), d.topic) for d in dead)
+    refused = Counter(
+        (window_of(as_of if d.publish_time is None else d.publish_time, window_seconds), d.topic) for d in dead
+    )
     for code, count in Counter(one.code for one in dead).items():
         counter(f"dead_letter_{code}").inc(count)
     measured: dict[tuple[int, str], list[int]] = {}
@@ -95,7 +97,9 @@ def measure_dead(dead: Iterable[DeadLetter], as_of: int, window_seconds: int) ->
     return measure_batch([], dead, as_of, window_seconds)
 
 
-def late_mask(event_time: np.ndarray, publish_time: np.ndarray, window_seconds: int, lateness_seconds: int) -> np.ndarray:
+def late_mask(
+    event_time: np.ndarray, publish_time: np.ndarray, window_seconds: int, lateness_seconds: int
+) -> np.ndarray:
     """Tell which events were published after their window and its allowed lateness had passed (message's own clock)."""
     size = window_seconds * SECOND_US
     window_end = event_time - event_time % size + size

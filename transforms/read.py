@@ -92,9 +92,7 @@ def read_avro(file: Any, topic: str) -> Iterator[Message | NotAMessage]:
         yield from_record(record, topic)
 
 
-def line_parser(
-    form: str, topic: str, as_of: int, path: str, start: int
-) -> Callable[[bytes], Message | NotAMessage]:
+def line_parser(form: str, topic: str, as_of: int, path: str, start: int) -> Callable[[bytes], Message | NotAMessage]:
     """Return what turns a line into a message: parsed, or wrapped where lines are plain events.
 
     A plain event's message id is made of its file, range and line, so that a second run gives the same.
@@ -141,7 +139,7 @@ def _lines(file: BinaryIO, start: int, end: int | None) -> Iterator[bytes]:
 
 
 def first_line(path: str) -> bytes:
-    """Return the beginning of a file, inflated if need be: enough to see which form it has. Raises EOFError on a cut gzip."""
+    """Return the first line of a file, inflated if need be: enough to see which form the file has."""
     with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as raw:
         if path.endswith(".gz"):
             with gzip.open(raw, "rb") as lines:

@@ -32,7 +32,9 @@ class IdSlice(NamedTuple):
     size: int
 
 
-def write_spill(folder: str, table: str, batches: list[pa.RecordBatch], shards: int) -> tuple[Spill, dict[int, IdSlice]]:
+def write_spill(
+    folder: str, table: str, batches: list[pa.RecordBatch], shards: int
+) -> tuple[Spill, dict[int, IdSlice]]:
     """Write one spill; return it and the slices of its ids by shard."""
     path = FileSystems.join(folder, uuid.uuid4().hex)
     sink = pa.BufferOutputStream()

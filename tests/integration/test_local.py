@@ -39,7 +39,12 @@ def test_writes_exactly_what_it_says(output):
 
 def test_every_count_is_the_generators_truth(simulated, output):
     truth, summary = truth_of(simulated), json.loads((output / "summary.json").read_text())
-    for name, told in (("received", "messages"), ("valid", "valid"), ("duplicates", "duplicates"), ("dead_letters", "dead_letters")):
+    for name, told in (
+        ("received", "messages"),
+        ("valid", "valid"),
+        ("duplicates", "duplicates"),
+        ("dead_letters", "dead_letters"),
+    ):
         assert summary[name] == truth[told]["all"] if isinstance(truth[told], dict) else truth[told], name
     assert summary["dead_letters_by_code"] == truth["dead_letters_by_code"]
     assert {name: counts["valid"] for name, counts in summary["by_event_type"].items()} == truth["valid_by_event_type"]
@@ -131,13 +136,17 @@ def test_plain_events_take_their_clock_from_as_of(tmp_path):
         "metadata": {"correlationId": "00000000-0000-4000-8000-000000000002"},
     }  # fmt: skip
     (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "orders.jsonl").write_text(json.dumps(event) + "\n" + json.dumps({**event, "eventId": "x"}) + "\n")
+    (tmp_path / "in" / "orders.jsonl").write_text(
+        json.dumps(event) + "\n" + json.dumps({**event, "eventId": "x"}) + "\n"
+    )
     code, _, err = run_command(
         "local", "--input", tmp_path / "in", "--output", tmp_path / "out", "--as_of", "2026-06-15T12:00:00Z"
     )
     assert code == 0, err
     assert query(tmp_path / "out", "select strftime(publish_time, '%H:%M') from event_store.events") == [("12:00",)]
-    assert query(tmp_path / "out", "select error_code, path from event_store.dead_letters") == [("FIELD_FORMAT", "eventId")]
+    assert query(tmp_path / "out", "select error_code, path from event_store.dead_letters") == [
+        ("FIELD_FORMAT", "eventId")
+    ]
 
 
 def test_a_line_that_is_no_message_is_a_dead_letter_and_harms_no_other(tmp_path):
@@ -153,7 +162,9 @@ def test_a_line_that_is_no_message_is_a_dead_letter_and_harms_no_other(tmp_path)
     code, _, err = run_command("local", "--input", source, "--output", tmp_path / "out")
     assert code == 0, err
     assert query(tmp_path / "out", "select count(*) from event_store.events") == [(1,)]
-    assert query(tmp_path / "out", "select distinct error_code, stage from event_store.dead_letters") == [("NOT_A_MESSAGE", "source")]
+    assert query(tmp_path / "out", "select distinct error_code, stage from event_store.dead_letters") == [
+        ("NOT_A_MESSAGE", "source")
+    ]
     assert query(tmp_path / "out", "select count(*) from event_store.dead_letters") == [(3,)]
 
 
@@ -167,5 +178,7 @@ def test_beams_own_bigquery_methods_give_the_same_rows(tmp_path, method):
     for sql in SAME[1:]:
         assert query(tmp_path / "beams", sql) == query(tmp_path / "own", sql)
     events = "select event_id, event_type, notes, message_id, data from event_store.events order by event_id"
-    own, beams = ([(*row, json.loads(text)) for *row, text in query(tmp_path / name, events)] for name in ("own", "beams"))
+    own, beams = (
+        [(*row, json.loads(text)) for *row, text in query(tmp_path / name, events)] for name in ("own", "beams")
+    )
     assert beams == own  # load jobs write JSON anew: equal by value, not by white space

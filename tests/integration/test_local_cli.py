@@ -38,7 +38,10 @@ MISTAKES = {
     "truncated gzip": (lambda t, s: ["--input", truncated(t)], "truncated"),
     "time that does not parse": (lambda t, s: ["--input", s, "--as_of", "yesterday"], "--as_of yesterday"),
     "window of zero": (lambda t, s: ["--input", s, "--window_seconds", "0"], "--window_seconds"),
-    "window that does not divide an hour": (lambda t, s: ["--input", s, "--window_seconds", "7"], "7 does not divide an hour"),
+    "window that does not divide an hour": (
+        lambda t, s: ["--input", s, "--window_seconds", "7"],
+        "7 does not divide an hour",
+    ),
     "missing key file": (lambda t, s: ["--input", s, "--pii_key_file", t / "key"], "--pii_key_file"),
     "unknown format": (lambda t, s: ["--input", s, "--format", "xml"], "--format"),
     "fault script that is none": (lambda t, s: ["--input", s, "--faults", s], "--faults"),
@@ -49,7 +52,7 @@ MISTAKES = {
 def test_a_mistake_is_named_and_nothing_is_written(tmp_path, source, mistake):
     words, named = MISTAKES[mistake]
     (tmp_path / "none").mkdir()
-    code, out, err = run_command("local", "--output", tmp_path / "out", *words(tmp_path, source))
+    code, _, err = run_command("local", "--output", tmp_path / "out", *words(tmp_path, source))
     assert code == 2
     assert named in err
     assert "Traceback" not in err

@@ -33,11 +33,12 @@ CASES = [
     ("customers", event(21, "customer.registered", SECRET, GOOD_CUSTOMER)),
     ("customers", event(22, "customer.registered", "customer-service", GOOD_CUSTOMER, eventTime=SECRET)),
     ("customers", event(23, "customer.registered", "customer-service", GOOD_CUSTOMER, eventId=SECRET)),
-    ("customers", event(24, "customer.registered", "customer-service", GOOD_CUSTOMER, metadata={"correlationId": SECRET})),
+    ("customers", event(24, "customer.registered", "customer-service", GOOD_CUSTOMER, metadata={SECRET: SECRET})),
     ("customers", event(25, "customer.registered", "customer-service", GOOD_CUSTOMER, dataContentType=SECRET)),
     ("orders", event(30, "payment.processed", "payment-service",
                      {"paymentId": "p", "orderId": "o", "amount": SECRET, "currency": SECRET})),
-    ("orders", event(31, "order.created", "order-service", {"orderId": "o", "customerId": "c", "items": [{SECRET: SECRET}]})),
+    ("orders", event(31, "order.created", "order-service",
+                     {"orderId": "o", "customerId": "c", "items": [{SECRET: SECRET}]})),
     ("orders", SECRET.encode()),
     ("orders", b'{"' + SECRET.encode() + b'": ' + SECRET.encode()),
     ("orders", b"\xff" + SECRET.encode()),
@@ -68,7 +69,12 @@ def test_nothing_printed_or_reported_holds_the_secret(run):
 
 def test_analytics_holds_no_secret(run):
     output, _, _ = run
-    tables = [name for (name,) in query(output, "select table_name from information_schema.tables where table_schema = 'analytics'")]
+    tables = [
+        name
+        for (name,) in query(
+            output, "select table_name from information_schema.tables where table_schema = 'analytics'"
+        )
+    ]
     assert "customer_events" in tables
     for table in tables:
         rows = query(output, f"select count(*) from analytics.{table} t where cast(t as varchar) ilike '%{SECRET}%'")
@@ -83,7 +89,7 @@ def test_feeds_of_the_lake_hold_no_secret(run):
 
 def test_dead_letters_say_why_without_quoting(run):
     output, _, _ = run
-    columns = "stage || error_code || coalesce(path, '') || error_message || coalesce(event_id, '') || coalesce(event_type, '')"
+    columns = "concat(stage, error_code, path, error_message, event_id, event_type)"
     rows = query(output, f"select count(*) from event_store.dead_letters where {columns} ilike '%{SECRET}%'")
     assert rows == [(0,)]
     assert query(output, "select count(*) from event_store.dead_letters") == [(len(LINES) - 2,)]
@@ -92,10 +98,15 @@ def test_dead_letters_say_why_without_quoting(run):
 
 def test_the_event_store_keeps_the_payload_whole(run):
     output, _, _ = run
-    assert query(output, f"select count(*) from event_store.events where cast(data as varchar) like '%{SECRET}%'") == [(2,)]
+    assert query(output, f"select count(*) from event_store.events where cast(data as varchar) like '%{SECRET}%'") == [
+        (2,)
+    ]
 
 
 def test_personal_text_is_hashed_under_a_key_and_left_out_without_one(run):
     output, _, key = run
-    rows = query(output, "select distinct length(name_hmac), length(email_hmac), length(phone_hmac) from analytics.customer_events")
+    rows = query(
+        output,
+        "select distinct length(name_hmac), length(email_hmac), length(phone_hmac) from analytics.customer_events",
+    )
     assert rows == [(64, 64, 64)] if key else [(None, None, None)]
