@@ -14,7 +14,7 @@ from pipelines.local.errors import ApiError, WriteError
 from pipelines.local.fault_script import RowErrors
 from pipelines.local.landing import Lander
 from pipelines.local.proto_rows import ProtoReader
-from pipelines.local.streams import INVALID_ARGUMENT, NOT_FOUND, PENDING, TABLE_NOT_FOUND, Stream, Streams
+from pipelines.local.streams import INTERNAL, INVALID_ARGUMENT, NOT_FOUND, PENDING, TABLE_NOT_FOUND, Stream, Streams
 from pipelines.local.typemap import Field
 from pipelines.local.warehouse import Warehouse
 
@@ -52,10 +52,7 @@ class AppendConnection:
         if match is None:
             raise WriteError(INVALID_ARGUMENT, f"Not the name of a write stream: {self.stream_name!r}", closes=True)
         table = (match[2], match[3])
-        try:
-            fields = {field["name"].lower(): field for field in self._warehouse.fields(*table)}
-        except ApiError as error:
-            raise WriteError(NOT_FOUND, error.message, storage_code=TABLE_NOT_FOUND, closes=True) from None
+        fields = self._fields(table)
         stream = None if match[4] == "_default" else self._streams.get(self.stream_name)
         size = request.ByteSize()
         if size > _MAX_REQUEST:
@@ -66,7 +63,7 @@ class AppendConnection:
         self._check(batch, fields, refuse)
         response = _Response(write_stream=self.stream_name)
         if stream is None:
-            self._lander.land(*table, batch)
+            self._land(table, batch)
             response.append_result.SetInParent()
             return response
         with stream.lock:
@@ -76,11 +73,26 @@ class AppendConnection:
             stream.rows += batch.num_rows
         return response
 
+    def _fields(self, table: tuple[str, str]) -> dict[str, Field]:
+        try:
+            resource = self._warehouse.catalog.table(*table)
+        except ApiError as error:
+            raise WriteError(NOT_FOUND, error.message, storage_code=TABLE_NOT_FOUND, closes=True) from None
+        if resource.get("type") == "VIEW":
+            raise WriteError(INVALID_ARGUMENT, f"{table[0]}.{table[1]} is a view: it takes no rows", closes=True)
+        return {field["name"].lower(): field for field in resource["schema"]["fields"]}
+
+    def _land(self, table: tuple[str, str], batch: pa.RecordBatch) -> None:
+        try:
+            self._lander.land(*table, batch)
+        except duckdb.Error as error:
+            raise WriteError(INTERNAL, f"{type(error).__name__} while writing to {table[0]}.{table[1]}") from error
+
     def _keep(self, stream: Stream, table: tuple[str, str], batch: pa.RecordBatch, message: bytes) -> None:
         if stream.type == PENDING:
             stream.spill(self._streams.folder, batch.schema, message)
         else:
-            self._lander.land(*table, batch)
+            self._land(table, batch)
 
     def _batch(self, request: Any, fields: dict[str, Field]) -> tuple[pa.RecordBatch, bytes]:
         """Return the rows as a batch, and as the IPC message that a spill file takes."""

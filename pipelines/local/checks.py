@@ -120,7 +120,8 @@ def _parses(text: str) -> bool:
 def _not_json(column: pa.Array, connection: duckdb.DuckDBPyConnection) -> np.ndarray:
     """Return the indexes of the texts that are no JSON; above a few, DuckDB's parser takes the whole column."""
     if len(column) <= _FEW:
-        return np.array([row for row, text in enumerate(column.to_pylist()) if text is not None and not _parses(text)], int)
+        texts = enumerate(column.to_pylist())
+        return np.array([row for row, text in texts if text is not None and not _parses(text)], np.int64)
     connection.register("__texts", pa.table({"text": column, "row": np.arange(len(column))}))
     try:
         found = connection.execute("select row from __texts where not json_valid(text)").fetchall()

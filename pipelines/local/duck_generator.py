@@ -22,6 +22,7 @@ _MICROSECONDS = {
     "DAY": 86_400_000_000,
 }
 _TEXT = (exp.JSONExtractScalar, exp.JSONValue, exp.Concat, exp.DPipe)
+_UTC = "'UTC'"
 _JSON = (exp.Dot, exp.Bracket, exp.JSONExtract)
 
 Generator = Any
@@ -74,9 +75,19 @@ def _data_type(self: Generator, node: exp.DataType) -> str:
 
 
 def _date(self: Generator, node: exp.Date) -> str:
-    if node.expressions or node.args.get("zone") is not None or _is_literal(node.this):
+    if node.args.get("zone") is not None:
+        return f"CAST(timezone({self.sql(node, 'zone')}, {self.sql(node, 'this')}) AS DATE)"
+    if node.expressions or _is_literal(node.this):
         return str(DuckDB.Generator.TRANSFORMS[exp.Date](self, node))
     return f"CAST({_utc(self, node.this)} AS DATE)"
+
+
+def _current_date(self: Generator, node: exp.CurrentDate) -> str:
+    return f"CAST(timezone({self.sql(node, 'this') or _UTC}, now()) AS DATE)"
+
+
+def _current_datetime(self: Generator, node: exp.CurrentDatetime) -> str:
+    return f"timezone({self.sql(node, 'this') or _UTC}, now())"
 
 
 def _datetime(self: Generator, node: exp.Expression) -> str:
@@ -212,6 +223,8 @@ class DuckForGoogle(DuckDB):
             exp.ApproxQuantiles: _approximate_quantiles,
             exp.ArrayAgg: _array_agg,
             exp.Cast: _cast,
+            exp.CurrentDate: _current_date,
+            exp.CurrentDatetime: _current_datetime,
             exp.DataType: _data_type,
             exp.Date: _date,
             exp.DateAdd: _as_date,

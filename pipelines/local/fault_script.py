@@ -39,6 +39,17 @@ REST_POINTS = ("insertAll", "datasets", "tables", "routines", "tabledata", "jobs
 POINTS = {"any", *GRPC_POINTS, *JOB_POINTS, *(f"rest:{name}" for name in REST_POINTS)}
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML in which `on` is a word: only true and false are booleans, as YAML 1.2 has it."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf"))
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
@@ -172,7 +183,7 @@ class FaultScript(_Strict):
         """Read a YAML or JSON file; ValueError with one line naming the file and the key."""
         try:
             text = path.read_text(encoding="utf-8")
-            value = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+            value = json.loads(text) if path.suffix == ".json" else yaml.load(text, _Loader)
         except (OSError, ValueError, yaml.YAMLError) as error:
             raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
         return cls.parse(value, str(path))

@@ -79,7 +79,17 @@ class Faults:
 
     def __init__(self, script: FaultScript | None) -> None:
         self._lock = threading.Lock()
+        self._ended = threading.Event()
         self._watched = [_Watched(fault, random.Random(fault.seed)) for fault in script.faults] if script else []
+
+    def wait(self, strike: Strike) -> None:
+        """Wait as long as the strike says, or until the server closes."""
+        if strike.delay_seconds:
+            self._ended.wait(strike.delay_seconds)
+
+    def end(self) -> None:
+        """Let nobody wait any longer."""
+        self._ended.set()
 
     def strike(self, points: tuple[str, ...], table: str | None = None) -> Strike | None:
         """Count a call at any of these points, and return what befalls it (None: nothing)."""

@@ -19,7 +19,8 @@ from pipelines.local.results import Result
 from pipelines.local.uploads import Uploads
 from pipelines.local.warehouse import Warehouse
 
-_KEPT_JOBS, _KEPT_REQUESTS, _KEPT_RESULTS = 10_000, 1_000, 50
+_KEPT_JOBS, _KEPT_REQUESTS = 10_000, 1_000
+_KEPT_RESULT_BYTES = 128 * 1024 * 1024  # the newest result is kept whatever its size
 JOB_KINDS = ("query", "load", "copy")
 
 
@@ -165,10 +166,13 @@ class Jobs:
                 self._jobs.popitem(last=False)
             while len(self._by_request) > _KEPT_REQUESTS:
                 self._by_request.popitem(last=False)
-            with_rows = [job for job in self._jobs.values() if job.result is not None and job.result.table.num_rows]
-            for job in with_rows[:-_KEPT_RESULTS]:
-                job.result = None
-                job.error = ApiError("notFound", "The result of this job is no longer kept")
+            room = _KEPT_RESULT_BYTES
+            for job in [job for job in self._jobs.values() if job.result is not None][::-1]:
+                if room < 0 and job.result is not None and job.result.table.num_rows:
+                    job.result = None
+                    job.error = ApiError("notFound", "The result of this job is no longer kept")
+                elif job.result is not None:
+                    room -= job.result.table.nbytes
 
 
 def _milliseconds() -> str:

@@ -16,18 +16,23 @@ import pyarrow as pa
 from pipelines.local.typemap import Field, kind, quoted
 from pipelines.local.warehouse import Warehouse
 
-_JSON = pa.json_(pa.string())
+
+def with_json(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Return the batch under the schema that `typed` gave; the columns are not copied."""
+    columns = [
+        pa.ExtensionArray.from_storage(field.type, column) if isinstance(field.type, pa.JsonType) else column
+        for field, column in zip(schema, batch.columns, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def with_json(batch: pa.RecordBatch, fields: dict[str, Field]) -> pa.RecordBatch:
+def typed(schema: pa.Schema, fields: dict[str, Field]) -> pa.Schema:
     """Mark the JSON columns as Arrow's JSON type: DuckDB then takes the text as checked and does not parse it again."""
-    columns = []
-    for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        owner = fields[name.lower()]
-        if kind(owner) == "JSON" and column.type == pa.string():
-            column = pa.ExtensionArray.from_storage(_JSON, column)
-        columns.append(column)
-    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+    json = pa.json_(pa.string())
+    return pa.schema(
+        field.with_type(json) if kind(fields[field.name.lower()]) == "JSON" and field.type == pa.string() else field
+        for field in schema
+    )
 
 
 def insert_arrow(
@@ -37,13 +42,20 @@ def insert_arrow(
     schema: pa.Schema,
     batches: Iterable[pa.RecordBatch],
 ) -> None:
-    """Insert batches of one schema into a table; the columns go by name, case aside."""
-    typed = with_json(pa.RecordBatch.from_pylist([], schema=schema), fields).schema
-    reader = pa.RecordBatchReader.from_batches(typed, (with_json(batch, fields) for batch in batches))
+    """Insert batches of one schema into a table; the columns go by name, case aside.
+
+    A list is handed over as it stands; any other iterable is read batch by batch.
+    """
+    target = typed(schema, fields)
+    arriving = (with_json(batch, target) for batch in batches)
+    if isinstance(batches, list):
+        rows = pa.Table.from_batches(arriving, target)
+    else:
+        rows = pa.RecordBatchReader.from_batches(target, arriving)
     names = [quoted(name) for name in schema.names]
     repeated = [fields[name.lower()].get("mode") == "REPEATED" for name in schema.names]
     values = [f"coalesce({name}, [])" if many else name for name, many in zip(names, repeated, strict=True)]
-    connection.register("__incoming", reader)
+    connection.register("__incoming", rows)
     try:
         connection.execute(
             f"insert into {quoted(*table)} ({', '.join(names)}) select {', '.join(values)} from __incoming"

@@ -8,7 +8,6 @@ import json
 import logging
 import re
 import socket
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -175,7 +174,7 @@ class _Handler(BaseHTTPRequestHandler):
         return status, body, bool(strike and strike.reply_lost)
 
     def _suffer(self, strike: Strike) -> None:
-        time.sleep(strike.delay_seconds)
+        self.server.faults.wait(strike)
         if strike.status is not None and not strike.reply_lost:
             status = strike.http_status()
             raise ApiError(REASON_OF_STATUS.get(status, "backendError"), "Refused by the fault script", status)

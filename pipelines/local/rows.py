@@ -86,13 +86,13 @@ def _integer(value: Any) -> int:
     if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
         raise ValueError
     number = int(value)
-    if number not in _INT64:
+    if number not in _INT64 or "_" in str(value):
         raise ValueError
     return number
 
 
 def _float(value: Any) -> float:
-    if isinstance(value, bool):
+    if isinstance(value, bool) or "_" in str(value):
         raise ValueError
     return float(value)
 
@@ -140,7 +140,7 @@ def _decimal(name: str) -> Callable[[Any], decimal.Decimal]:
         if isinstance(value, bool):
             raise ValueError
         number = decimal.Decimal(str(value).strip())
-        if not number.is_finite() or number.copy_abs() >= decimal.Decimal(10) ** before:
+        if "_" in str(value) or not number.is_finite() or number.copy_abs() >= decimal.Decimal(10) ** before:
             raise ValueError
         with decimal.localcontext(prec=60):
             return number.quantize(decimal.Decimal(1).scaleb(-after), decimal.ROUND_HALF_UP)

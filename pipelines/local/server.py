@@ -13,11 +13,9 @@ from pipelines.local.address import FILE_NAME, read_address, write_address
 from pipelines.local.fault_script import FaultScript
 from pipelines.local.faults import Faults
 from pipelines.local.routes import rest_server
-from pipelines.local.storage_write import WriteService, serve
+from pipelines.local.storage_write import WriteServer, WriteService
 from pipelines.local.streams import Streams
 from pipelines.local.warehouse import Warehouse
-
-_GRACE_SECONDS = 5
 
 
 class WarehouseLocked(RuntimeError):
@@ -47,27 +45,32 @@ class LoopbackBigQuery:
         except duckdb.IOException as error:
             raise WarehouseLocked(_locked(path, error)) from None
         self._streams = Streams(path.with_name(f"{path.name}.pending"))
-        struck = Faults(faults)
-        self._rest = rest_server(self._warehouse, struck)
-        self._grpc, grpc_port = serve(WriteService(self._warehouse, self._streams, struck))
+        self._faults = Faults(faults)
+        self._rest = rest_server(self._warehouse, self._faults)
+        self._write = WriteServer(WriteService(self._warehouse, self._streams, self._faults))
         self.rest_url = f"http://127.0.0.1:{self._rest.server_address[1]}"
-        self.grpc_target = f"127.0.0.1:{grpc_port}"
+        self.grpc_target = f"127.0.0.1:{self._write.port}"
         self._thread = threading.Thread(target=self._rest.serve_forever, args=(0.1,), name="bigquery-rest", daemon=True)
         self._thread.start()
-        self._addresses = [write_address(path.parent / FILE_NAME, self.rest_url, self.grpc_target)]
-        if address_file is not None:
-            self._addresses.append(write_address(address_file, self.rest_url, self.grpc_target))
+        self._addresses = [path.parent / FILE_NAME, *([address_file] if address_file else [])]
+        try:
+            for address in self._addresses:
+                write_address(address, self.rest_url, self.grpc_target)
+        except OSError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Stop both servers, write the file whole and remove the address; a second call does nothing."""
-        for address in self._addresses:
-            address.unlink(missing_ok=True)
         if not self._thread.is_alive():
             return
-        self._grpc.stop(_GRACE_SECONDS).wait()
+        for address in self._addresses:
+            address.unlink(missing_ok=True)
+        self._faults.end()
+        self._write.close()
         self._rest.shutdown()
-        self._rest.server_close()
         self._thread.join()
+        self._rest.server_close()
         self._streams.close()
         self._warehouse.close()
 

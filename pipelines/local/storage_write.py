@@ -7,7 +7,6 @@ landing.py. Everything is checked before anything is written: a request with a r
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
@@ -22,14 +21,22 @@ from pipelines.local.appends import AppendConnection
 from pipelines.local.errors import ApiError, WriteError
 from pipelines.local.faults import Faults, Strike
 from pipelines.local.landing import Lander, insert_arrow
-from pipelines.local.streams import INVALID_ARGUMENT, NOT_FOUND, TABLE_NOT_FOUND, Stream, Streams
+from pipelines.local.streams import (
+    INTERNAL,
+    INVALID_ARGUMENT,
+    NOT_FOUND,
+    TABLE_NOT_FOUND,
+    UNAVAILABLE,
+    Stream,
+    Streams,
+)
 from pipelines.local.warehouse import Warehouse
 
 _MAX_MESSAGE = 64 * 1024 * 1024  # what gRPC lets through, so that the service itself can refuse what is too large
+_GRACE_SECONDS = 0.5  # an open append connection has no end of its own
 _THREADS = 256  # an open append connection holds one; they are started as they are needed
 _TABLE = re.compile(r"projects/([^/]+)/datasets/([^/]+)/tables/([^/]+)")
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
-_INTERNAL, _UNAVAILABLE = 13, 14
 
 
 def _pb(name: str) -> Any:
@@ -111,7 +118,7 @@ class WriteService:
                         _abort(context, error)
                     response = _refusal(error, connection.stream_name)
                 if strike and strike.reply_lost:
-                    context.abort(_CODES[_UNAVAILABLE], "Connection reset (fault script)")
+                    context.abort(_CODES[UNAVAILABLE], "Connection reset (fault script)")
                 yield response
                 if strike and strike.close_stream:
                     return
@@ -129,7 +136,7 @@ class WriteService:
     def _before(self, point: str, table: str | None, context: grpc.ServicerContext) -> Strike | None:
         strike = self._faults.strike((point,), table)
         if strike is not None:
-            time.sleep(strike.delay_seconds)
+            self._faults.wait(strike)
             if strike.status is not None and not strike.reply_lost:
                 context.abort(_CODES[strike.grpc_code()], "Refused by the fault script")
         return strike
@@ -158,9 +165,9 @@ class _Answering:
         if isinstance(error, WriteError):
             _abort(self._context, error)
         if isinstance(error, duckdb.Error):
-            self._context.abort(_CODES[_INTERNAL], str(error))
+            self._context.abort(_CODES[INTERNAL], f"{type(error).__name__} in the warehouse")
         if error is None and self._strike is not None and self._strike.reply_lost:
-            self._context.abort(_CODES[_UNAVAILABLE], "Connection reset (fault script)")
+            self._context.abort(_CODES[UNAVAILABLE], "Connection reset (fault script)")
 
 
 def _storage_error(error: WriteError) -> Any:
@@ -191,8 +198,24 @@ def _refusal(error: WriteError, stream_name: str) -> Any:
     return response
 
 
-def serve(service: WriteService) -> tuple[grpc.Server, int]:
-    """Start the gRPC server on a free port of loopback."""
+class WriteServer:
+    """The gRPC server on a free port of loopback."""
+
+    def __init__(self, service: WriteService) -> None:
+        self._threads = ThreadPoolExecutor(_THREADS, "storage-write")
+        options = [("grpc.max_receive_message_length", _MAX_MESSAGE), ("grpc.so_reuseport", 0)]
+        self._server = grpc.server(self._threads, options=options)
+        self._server.add_generic_rpc_handlers((_handlers(service),))
+        self.port = self._server.add_insecure_port("127.0.0.1:0")
+        self._server.start()
+
+    def close(self) -> None:
+        """Stop, and wait for the calls under way: none is to hold the warehouse when it closes."""
+        self._server.stop(_GRACE_SECONDS).wait()
+        self._threads.shutdown(wait=True)
+
+
+def _handlers(service: WriteService) -> grpc.GenericRpcHandler:
 
     def unary(call: Callable[..., Any], request: str) -> grpc.RpcMethodHandler:
         return grpc.unary_unary_rpc_method_handler(call, _pb(request).FromString, _serialized)
@@ -206,15 +229,7 @@ def serve(service: WriteService) -> tuple[grpc.Server, int]:
             service.append_rows, _pb("AppendRowsRequest").FromString, _serialized
         ),
     }
-    name = "google.cloud.bigquery.storage.v1.BigQueryWrite"
-    server = grpc.server(
-        ThreadPoolExecutor(_THREADS, "storage-write"),
-        options=[("grpc.max_receive_message_length", _MAX_MESSAGE), ("grpc.so_reuseport", 0)],
-    )
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    return server, port
+    return grpc.method_handlers_generic_handler("google.cloud.bigquery.storage.v1.BigQueryWrite", handlers)
 
 
 def _serialized(message: Any) -> bytes:

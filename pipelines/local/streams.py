@@ -18,7 +18,14 @@ import pyarrow as pa
 
 from pipelines.local.errors import WriteError
 
-NOT_FOUND, ALREADY_EXISTS, INVALID_ARGUMENT, OUT_OF_RANGE = 5, 6, 3, 11  # google.rpc.Code
+INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, OUT_OF_RANGE, INTERNAL, UNAVAILABLE = (
+    3,
+    5,
+    6,
+    11,
+    13,
+    14,
+)  # google.rpc.Code
 TABLE_NOT_FOUND, STREAM_ALREADY_COMMITTED, STREAM_NOT_FOUND, INVALID_STREAM_TYPE = (
     1,
     2,

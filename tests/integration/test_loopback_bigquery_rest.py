@@ -212,7 +212,9 @@ def test_a_table_function_takes_arguments(client: bigquery.Client) -> None:
         body="SELECT a FROM `local.d.numbers` WHERE a > least_one",
         description="those above",
         arguments=[
-            bigquery.RoutineArgument(name="least_one", data_type=bigquery.StandardSqlDataType(bigquery.StandardSqlTypeNames.INT64))
+            bigquery.RoutineArgument(
+                name="least_one", data_type=bigquery.StandardSqlDataType(bigquery.StandardSqlTypeNames.INT64)
+            )
         ],
     )
     client.create_routine(routine)

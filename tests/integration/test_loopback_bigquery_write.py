@@ -285,6 +285,12 @@ def test_small_appends_at_once_all_land(table: Table) -> None:
     assert table.ids() == list(range(800))
 
 
+def test_a_view_takes_no_rows(table: Table) -> None:
+    table.rest.query_and_wait(f"CREATE VIEW event_store.v{table.id} AS SELECT id FROM event_store.{table.id}")
+    with pytest.raises(exceptions.InvalidArgument, match="is a view"):
+        append(table.write, table.default.replace(f"/{table.id}/", f"/v{table.id}/"), rows(1), SCHEMA)
+
+
 def test_a_column_added_meanwhile_can_be_written(table: Table) -> None:
     known = table.rest.get_table(f"event_store.{table.id}")
     known.schema = [*known.schema, bigquery.SchemaField("extra", "STRING")]

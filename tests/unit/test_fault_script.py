@@ -46,7 +46,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize(("fault", "message"), REFUSED.values(), ids=REFUSED)
 def test_a_mistake_is_named_in_one_line(fault: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match="^faults: ") as raised:
+    with pytest.raises(ValueError, match=r"^faults: ") as raised:
         FaultScript.parse({"faults": [fault]})
     assert str(raised.value).removeprefix("faults: ").startswith(message)
     assert "\n" not in str(raised.value)
