@@ -1,0 +1,222 @@
+"""The bounded and the streaming form of the sagas give what the plain reducer gives, for hundreds of orders at once."""
+
+import os
+import pickle
+from pathlib import Path
+from random import Random
+
+import apache_beam as beam
+import pytest
+from apache_beam.coders import BytesCoder
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.testing import test_stream
+from apache_beam.transforms.window import TimestampedValue
+from apache_beam.utils.timestamp import Timestamp
+
+from pipelines.runners import counters
+from schemas.saga import END_OF_INPUT_US
+from tests.support.saga_events import (
+    COLLECTED,
+    MINUTE_US,
+    START_US,
+    alerts_of,
+    arrivals,
+    as_row,
+    collect,
+    event_batches,
+    generated_orders,
+    reduced,
+    rows_of,
+)
+from tests.support.tools import require
+from transforms.events import EventBatch
+from transforms.sagas import TrackSagas
+from transforms.sagas_stream import TrackSagasStream
+
+WHY = "TestStream with state and event-time timers runs on it (go install .../beam/sdks/v2/go/cmd/prism)"
+DAY_US = 24 * 60 * MINUTE_US
+
+
+@pytest.fixture
+def collected():
+    COLLECTED.clear()
+    yield COLLECTED
+    COLLECTED.clear()
+
+
+@pytest.fixture(scope="module")
+def prism_options() -> PipelineOptions:
+    go = Path(os.environ.get("GOPATH", Path.home() / "go")) / "bin"
+    os.environ["PATH"] += f"{os.pathsep}{go}"
+    return PipelineOptions(
+        ["--runner=PrismRunner", "--environment_type=LOOPBACK", f"--prism_location={require('prism', WHY)}"],
+        save_main_session=False,
+    )
+
+
+def tracked(pipeline: beam.Pipeline, stream: test_stream.TestStream, step: TrackSagasStream):
+    batches = pipeline | stream | "Unpickle" >> beam.Map(pickle.loads).with_output_types(EventBatch)
+    return batches | step
+
+
+def gather(sagas) -> None:
+    sagas.rows | "Rows" >> beam.Map(lambda rows: collect(rows.table, rows_of(rows.rows)))
+    sagas.alerted | "Alerted" >> beam.Map(lambda some: collect("alerted", some))
+
+
+def collected_rows(table: str) -> list[dict]:
+    return [row for label, rows in COLLECTED if label == table for row in rows]
+
+
+def standing_rows() -> dict[str, dict]:
+    """Return what the view order_saga_current takes."""
+    rows: dict[str, dict] = {}
+    for row in collected_rows("order_sagas"):
+        if row["order_id"] not in rows or row["version"] > rows[row["order_id"]]["version"]:
+            rows[row["order_id"]] = row
+    return rows
+
+
+def expected_rows(orders) -> dict[str, dict]:
+    return {order_id: as_row(saga, "r1") for order_id, saga in reduced(orders).items()}
+
+
+def collected_alerts() -> list[tuple[str, str, int]]:
+    return sorted((row["order_id"], row["alert"], row["alert_time"]) for row in collected_rows("saga_alerts"))
+
+
+def moment(micros: int) -> Timestamp:
+    """Return a time in whole milliseconds, as TestStream has them."""
+    return Timestamp(micros=micros // 1000 * 1000)
+
+
+def new_stream() -> test_stream.TestStream:
+    """Return a stream of pickled batches: TestStream encodes its elements by itself, outside of any pipeline."""
+    return test_stream.TestStream(coder=BytesCoder())
+
+
+def stream_of(batches, delay_us: int = 0) -> test_stream.TestStream:
+    """Deliver the batches one after the other; the watermark follows the publish time by a second."""
+    stream = new_stream().advance_watermark_to(moment(START_US - DAY_US))
+    for some in batches:
+        newest = some[-1].publish_us
+        elements = [TimestampedValue(pickle.dumps(batch), moment(some[0].publish_us)) for batch in event_batches(some)]
+        stream = stream.add_elements(elements).advance_watermark_to(moment(newest - 1_000_000))
+    return stream.advance_watermark_to_infinity()
+
+
+def cut(facts, size: int):
+    return [facts[start : start + size] for start in range(0, len(facts), size)]
+
+
+@pytest.mark.parametrize("shards", [1, 7])
+def test_the_bounded_form_gives_the_plain_reducers_rows_and_alerts(collected, shards):
+    orders = generated_orders(600, seed=21)
+    facts = arrivals(orders)
+    Random(1).shuffle(facts)
+    batches = [batch for some in cut(facts, 100) for batch in event_batches(some)]
+    with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        sagas = pipeline | beam.Create(batches) | TrackSagas("r1", shards=shards)
+        gather(sagas)
+        sagas.clock | "Clock" >> beam.Map(lambda newest: collect("clock", newest))
+    expected = reduced(orders)
+    rows = collected_rows("order_sagas")
+    assert len(rows) == len(orders)
+    assert {row["order_id"]: row for row in rows} == expected_rows(orders)
+    assert collected_alerts() == alerts_of(expected.values())
+    assert sum(len(sagas) for label, sagas in COLLECTED if label == "alerted") == sum(
+        bool(saga.raised or saga.requests) for saga in expected.values()
+    )
+    assert max(value for label, value in COLLECTED if label == "clock") == max(one.publish_us for one in facts)
+    counted = counters(pipeline.result)
+    assert {name: counted.get(name, 0) for name in ("saga_SAGA_STUCK", "saga_ILLEGAL_TRANSITION")} == {
+        f"saga_{alert}": sum(alert in saga.alerts for saga in expected.values())
+        for alert in ("SAGA_STUCK", "ILLEGAL_TRANSITION")
+    }
+
+
+def test_the_bounded_form_of_no_events_gives_nothing(collected):
+    with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        gather(pipeline | beam.Create([], reshuffle=False) | TrackSagas("r1"))
+    assert COLLECTED == []
+
+
+def test_the_stream_on_prism_gives_the_rows_and_alerts_of_the_batch(collected, prism_options):
+    orders = generated_orders(600, seed=22)
+    facts = arrivals(orders, delay_us=300_000)
+    with beam.Pipeline(options=prism_options) as pipeline:
+        gather(tracked(pipeline, stream_of(cut(facts, 100)), TrackSagasStream("r1")))
+    assert standing_rows() == expected_rows(orders)
+    assert collected_alerts() == alerts_of(reduced(orders).values())
+
+
+def test_late_and_shuffled_facts_on_prism_end_in_the_rows_of_the_batch_and_no_alert_comes_twice(
+    collected, prism_options
+):
+    orders = generated_orders(500, seed=23)
+    facts = arrivals(orders)
+    Random(2).shuffle(facts)
+    pieces = [sorted(some, key=lambda one: one.publish_us) for some in cut(facts, 150)]
+    with beam.Pipeline(options=prism_options) as pipeline:
+        stream = new_stream().advance_watermark_to(moment(START_US - DAY_US))
+        for number, some in enumerate(pieces):
+            now = moment(START_US + number * 30 * MINUTE_US)
+            stream = stream.add_elements([TimestampedValue(pickle.dumps(batch), now) for batch in event_batches(some)])
+            stream = stream.advance_watermark_to(now)
+        gather(tracked(pipeline, stream.advance_watermark_to_infinity(), TrackSagasStream("r1", shards=3)))
+    assert standing_rows() == expected_rows(orders)
+    raised = [(row["order_id"], row["alert"]) for row in collected_rows("saga_alerts")]
+    assert len(raised) == len(set(raised))
+
+
+def test_the_watermark_alone_makes_a_saga_stuck_and_a_later_step_recovers_it(collected, prism_options):
+    facts = next(mine for mine in generated_orders(80, seed=5).values() if len(mine) == 4)
+    [first, second, *_] = [
+        one._replace(publish_us=one.publish_us) for one in arrivals({"o": _spaced(facts, [0, 90, 91, 92])})
+    ]
+    with beam.Pipeline(options=prism_options) as pipeline:
+        stream = (
+            new_stream()
+            .advance_watermark_to(moment(first.publish_us - 1))
+            .add_elements(_timed(first))
+            .advance_watermark_to(moment(first.publish_us + 60 * MINUTE_US))
+            .add_elements(_timed(second))
+            .advance_watermark_to(moment(second.publish_us + MINUTE_US))
+            .advance_watermark_to_infinity()
+        )
+        gather(tracked(pipeline, stream, TrackSagasStream("r1")))
+    versions = [(row["version"], row["alerts"]) for row in collected_rows("order_sagas")]
+    assert versions == [
+        (2, []),
+        (3, ["SAGA_STUCK"]),
+        (4, ["SAGA_STUCK", "SAGA_RECOVERED"]),
+        (5, ["SAGA_STUCK", "SAGA_RECOVERED"]),
+    ]
+    assert [alert for _, alert, _ in collected_alerts()] == ["SAGA_RECOVERED", "SAGA_STUCK"]
+
+
+def test_a_fact_after_the_retention_is_counted_late_and_makes_no_row(collected, prism_options):
+    facts = arrivals(
+        {"o": _spaced(next(f for f in generated_orders(80, seed=5).values() if len(f) == 4), [0, 1, 2, 3])}
+    )
+    with beam.Pipeline(options=prism_options) as pipeline:
+        stream = new_stream().advance_watermark_to(moment(facts[0].publish_us - 1))
+        stream = stream.add_elements([one for fact in facts[:3] for one in _timed(fact)])
+        stream = stream.advance_watermark_to(moment(facts[0].publish_us + 36 * 60 * MINUTE_US))
+        stream = stream.add_elements(_timed(facts[3]._replace(publish_us=facts[0].publish_us + 37 * 60 * MINUTE_US)))
+        gather(tracked(pipeline, stream.advance_watermark_to_infinity(), TrackSagasStream("r1", retention_us=DAY_US)))
+    assert max(row["events"] for row in collected_rows("order_sagas")) == 3
+    assert counters(pipeline.result).get("saga_late") == 1
+
+
+def _spaced(facts, minutes):
+    return [
+        fact._replace(event_time_us=START_US + minute * MINUTE_US) for fact, minute in zip(facts, minutes, strict=True)
+    ]
+
+
+def _timed(arrival) -> list[TimestampedValue]:
+    [batch] = event_batches([arrival])
+    assert isinstance(batch, EventBatch)
+    return [TimestampedValue(pickle.dumps(batch), moment(min(arrival.publish_us, END_OF_INPUT_US)))]
