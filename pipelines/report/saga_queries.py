@@ -1,0 +1,132 @@
+"""What the report asks about order sagas: where they stand, which way they went, how long it took."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from pipelines.report.stores import Stores, percentiles
+
+STEPS = ("created", "reserved", "payment failed", "paid", "released", "completed", "cancelled")
+"""The steps of a saga, in the order in which a chart of ways shows them."""
+TIMED = (
+    ("created", "reserved"),
+    ("reserved", "paid"),
+    ("paid", "completed"),
+    ("reserved", "payment failed"),
+    ("payment failed", "released"),
+    ("released", "cancelled"),
+)
+"""From which step to which the time is told: forward, then failure and compensation."""
+STUCK, OPEN = "stuck", "still open"
+_MOST_STUCK = 20
+
+
+class StateCount(NamedTuple):
+    """How many sagas stand in a state, and how many of them are stuck."""
+
+    state: str
+    sagas: int
+    stuck: int
+
+
+class Stuck(NamedTuple):
+    """An order whose next step has not come in time."""
+
+    order_id: str
+    state: str
+    updated_time: datetime
+    deadline: datetime
+
+
+class StepTime(NamedTuple):
+    """Seconds from one step to another, over the orders that took both in turn; `against` took the later first."""
+
+    earlier: str
+    later: str
+    orders: int
+    against: int
+    p50: float
+    p95: float
+
+
+class Way(NamedTuple):
+    """The steps that orders took, in the order of STEPS; `end` is STUCK or OPEN, or empty for what has ended."""
+
+    steps: tuple[str, ...]
+    end: str
+    orders: int
+
+
+def saga_states(stores: Stores) -> list[StateCount]:
+    """Return the sagas by state; empty where none are tracked."""
+    # A saga is stuck while its version is odd (docs/decisions/0007-order-saga.md).
+    found = stores.rows(
+        f"""SELECT state, COUNT(*) AS sagas, COUNTIF(MOD(version, 2) = 1) AS stuck
+        FROM {stores.analytics}.order_saga_current GROUP BY state ORDER BY state"""
+    )
+    return [StateCount(row.state, row.sagas, row.stuck) for row in found]
+
+
+def stuck_sagas(stores: Stores) -> list[Stuck]:
+    """Return stuck sagas, those that wait longest first; not more than a page shows."""
+    found = stores.rows(
+        f"""SELECT order_id, state, updated_time, deadline FROM {stores.analytics}.order_saga_current
+        WHERE MOD(version, 2) = 1 AND deadline IS NOT NULL ORDER BY deadline, order_id LIMIT {_MOST_STUCK}"""
+    )
+    return [Stuck(row.order_id, row.state, row.updated_time, row.deadline) for row in found]
+
+
+def _firsts(stores: Stores) -> str:
+    """Return the query of one row an order: when (microseconds) it first took each step; redelivery changes nothing."""
+    sources = (
+        ("created", "order_events", "event_type = 'order.created'"),
+        ("reserved", "inventory_events", "event_type = 'inventory.reserved' AND order_id IS NOT NULL"),
+        ("payment failed", "payment_events", "event_type = 'payment.failed'"),
+        ("paid", "payment_events", "event_type = 'payment.processed'"),
+        ("completed", "order_events", "event_type = 'order.completed'"),
+        ("released", "inventory_events", "event_type = 'inventory.released' AND order_id IS NOT NULL"),
+        ("cancelled", "order_events", "event_type = 'order.updated' AND status = 'CANCELLED'"),
+    )
+    union = " UNION ALL ".join(
+        f"SELECT order_id, '{step}' AS step, event_time FROM {stores.analytics}.{table} WHERE {condition}"
+        for step, table, condition in sources
+    )
+    columns = ", ".join(f"MIN(IF(step = '{step}', UNIX_MICROS(event_time), NULL)) AS {_column(step)}" for step in STEPS)
+    return f"SELECT order_id, {columns} FROM ({union}) GROUP BY order_id"
+
+
+def step_times(stores: Stores) -> list[StepTime]:
+    """Return how long the steps took, those that were taken."""
+    pairs = " UNION ALL ".join(
+        f"SELECT {number} AS pair, {_column(later)} - {_column(earlier)} AS took FROM firsts"
+        f" WHERE {_column(earlier)} IS NOT NULL AND {_column(later)} IS NOT NULL"
+        for number, (earlier, later) in enumerate(TIMED)
+    )
+    taken = f"(WITH firsts AS ({_firsts(stores)}) {pairs})"
+    in_order = f"(SELECT pair, DIV(took, 1000) AS took_ms FROM {taken} WHERE took >= 0)"
+    other_way = stores.rows(f"SELECT pair, COUNT(*) AS orders FROM {taken} WHERE took < 0 GROUP BY pair")
+    against = {row.pair: row.orders for row in other_way}
+    found = stores.rows(f"{percentiles(in_order, 'pair', 'took_ms')} ORDER BY pair")
+    return [
+        StepTime(*TIMED[row.pair], row.total, against.get(row.pair, 0), row.p50 / 1000, row.p95 / 1000) for row in found
+    ]
+
+
+def ways(stores: Stores) -> list[Way]:
+    """Return which steps orders took, the most frequent way first."""
+    taken = ", ".join(f"firsts.{_column(step)} IS NOT NULL AS {_column(step)}" for step in STEPS)
+    columns = ", ".join(_column(step) for step in STEPS)
+    found = stores.rows(
+        f"""WITH firsts AS ({_firsts(stores)}), taken AS (
+          SELECT {taken},
+            CASE WHEN saga.deadline IS NULL THEN '' WHEN MOD(saga.version, 2) = 1 THEN '{STUCK}' ELSE '{OPEN}'
+            END AS hangs
+          FROM firsts JOIN {stores.analytics}.order_saga_current AS saga USING (order_id)
+        )
+        SELECT {columns}, hangs, COUNT(*) AS orders FROM taken GROUP BY {columns}, hangs
+        ORDER BY orders DESC, {columns}"""
+    )
+    return [Way(tuple(step for step in STEPS if row[_column(step)]), row.hangs, row.orders) for row in found]
+
+
+def _column(step: str) -> str:
+    return f"{step.replace(' ', '_')}_at"

@@ -1,0 +1,170 @@
+"""The parts of the report: each asks the stores, says what it found in a sentence, and draws it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from itertools import groupby
+from typing import Any
+
+from pipelines.report import queries
+from pipelines.report.charts import (
+    PERCENTILES,
+    dead_letter_chart,
+    events_chart,
+    lag_chart,
+    reading_chart,
+    revenue_chart,
+    topic_colour,
+    topics_of,
+)
+from pipelines.report.markup import Chart, Markup, Section, code, details, table
+from pipelines.report.queries import Revenue
+from pipelines.report.stores import Stores, Stretch
+from pipelines.report.timeline import silent_spans, width_words
+from pipelines.report.words import NOTHING, bucket_words, counted, duration, money, number, plain, quantity, share
+
+OUTCOMES = ("received", "valid", "duplicates", "dead_letters", "late")
+_CURVES = 12
+_CURVE_POINTS = 240
+_CURRENCIES = 6
+
+
+def topics_section(summary: Mapping[str, Any]) -> Section:
+    """Show what became of the messages of each topic, and the valid events of each type."""
+    topics: Mapping[str, Mapping[str, int]] = summary["by_topic"]
+    if not topics:
+        return Section("topics", "Topics", "No message was received.")
+    heads = ("topic", "received", "valid", "duplicates", "dead letters", "late", "valid share")
+    rows = [
+        (name, *(number(counts[outcome]) for outcome in OUTCOMES), share(counts["valid"], counts["received"]))
+        for name, counts in [*topics.items(), ("all", _total(topics))]
+    ]
+    types = [(name, number(counts["valid"])) for name, counts in summary["by_event_type"].items()]
+    note = "Every message has one outcome. A late event is valid too: it came after its window."
+    tables = [table("Messages by topic", heads, rows, total=True)]
+    if types:
+        tables.append(details("Valid events by type", table("Valid events by type", ("event type", "valid"), types)))
+    return Section("topics", "Topics", note, tuple(tables))
+
+
+def _total(topics: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    return {outcome: sum(counts[outcome] for counts in topics.values()) for outcome in OUTCOMES}
+
+
+def events_section(stores: Stores, stretch: Stretch | None) -> Section:
+    """Show received messages over time."""
+    if stretch is None:
+        return Section("events", "Events over time", "No message was received, so there is nothing to draw.")
+    points, width = queries.received(stores, stretch), stretch.width
+    totals: Counter[datetime] = Counter()
+    for point in points:
+        totals[point.at] += point.received
+    peak, most = max(totals.items(), key=lambda item: item[1])
+    unit, when = width_words(width), bucket_words(peak, width)
+    title = f"Events {'every' if ' ' in unit else 'an' if unit == 'hour' else 'a'} {unit}"
+    says = f"{title}, stacked by topic: {number(totals.total())} in all; the peak was {number(most)}, {when}."
+    note = f"Messages received, by the time they were published (UTC). The peak was {number(most)}, {when}."
+    for begin, end in silent_spans(sorted(totals), width):
+        note += f" Nothing came from {bucket_words(begin, width)} to {bucket_words(end, width)}: that time is left out."
+    if outside := stretch.total - totals.total():
+        note += f" {counted(outside, 'message')} from long before or after are outside of the chart."
+    legend = tuple((topic, topic_colour(topic)) for topic in topics_of(points))
+    return Section("events", title, note, (Chart(events_chart(points, width), says, legend=legend),))
+
+
+def lag_section(stores: Stores, stretch: Stretch | None) -> Section:
+    """Show how late each topic's events were, over time."""
+    stream = queries.is_stream(stores)
+    whole = {one.topic: one for one in queries.lags(stores, None, stream)}
+    if stretch is None or not whole:
+        return Section("lag", "Lag", "No valid event was stored, so there is no lag to show.")
+    panels = []
+    colours = tuple((name, f"var(--{name})") for name in PERCENTILES)
+    for topic, group in groupby(sorted(queries.lags(stores, stretch, stream)), key=lambda one: one.topic):
+        levels = " · ".join(f"{name} {duration(getattr(whole[topic], name) / 1000)}" for name in PERCENTILES)
+        says = f"Lag of {topic} over time. {'Worst windows' if stream else 'In all'}: {levels}."
+        panels.append(Chart(lag_chart(list(group), stretch.width), says, topic, levels, colours))
+    note = (
+        "From the time of the event to its processing; each point is the worst window of its time."
+        if stream
+        else f"From event to publication, every {width_words(stretch.width)} (UTC), on a logarithmic scale."
+    )
+    return Section("lag", "Lag", note, (tuple(panels),))
+
+
+def dead_letters_section(stores: Stores, summary: Mapping[str, Any]) -> Section:
+    """Show why messages were refused; neither payload nor value."""
+    codes: Mapping[str, int] = {name: count for name, count in summary["dead_letters_by_code"].items() if count}
+    if not codes:
+        return Section("dead", "Dead letters", "No message was refused.")
+    reasons = queries.reasons(stores)
+    total = sum(codes.values())
+    says = "Dead letters by code: " + ", ".join(f"{name} {number(count)}" for name, count in codes.items()) + "."
+    rows = [
+        (code(one.code), one.stage, code(one.path) if one.path else NOTHING, one.topics or NOTHING, number(one.letters))
+        for one in reasons
+    ]
+    received = summary["received"]
+    note = f"{number(total)} of {number(received)} messages were refused ({share(total, received)})."
+    if (in_files := total - sum(one.letters for one in reasons)) > 0:
+        note += f" {number(in_files)} of them are not in the list below: rarer reasons, and what only the files hold."
+    body: list[Markup | Chart] = [Chart(dead_letter_chart(codes), says)]
+    if rows:
+        heads = ("code", "stage", "path", "topics", "count")
+        body.append(table("Dead letters by code and path", heads, rows, words=4))
+    return Section("dead", "Dead letters", note, tuple(body))
+
+
+def revenue_section(stores: Stores) -> Section:
+    """Show the revenue of every day, a chart a currency."""
+    days = queries.revenue(stores)
+    if not days:
+        return Section("revenue", "Revenue by day", "No payment was processed.")
+    currencies: dict[str, list[Revenue]] = {}
+    for day in days:
+        currencies.setdefault(day.currency, []).append(day)
+    ordered = sorted(currencies.items(), key=lambda item: (-sum(day.payments for day in item[1]), item[0]))
+    panels = []
+    for currency, rows in ordered[:_CURRENCIES]:
+        total, payments = sum((row.amount for row in rows), Decimal()), sum(row.payments for row in rows)
+        best = max(rows, key=lambda row: row.amount)
+        levels = f"{money(total)} from {counted(payments, 'payment')} on {counted(len(rows), 'day')}"
+        says = f"Revenue in {currency} by day: {levels}; at most {money(best.amount)}, on {best.day}."
+        panels.append(Chart(revenue_chart(rows), says, currency, levels))
+    shown = [row for _, rows in ordered[:_CURRENCIES] for row in rows]
+    figures = [(str(row.day), row.currency, money(row.amount), number(row.payments)) for row in shown]
+    listed = table("Revenue by day", ("day", "currency", "amount", "payments"), figures, words=2)
+    note = "Processed payments by the day they were made (UTC), each event once."
+    if len(ordered) > _CURRENCIES:
+        note += f" The {_CURRENCIES} currencies with most payments, of {number(len(ordered))}."
+    return Section("revenue", "Revenue by day", note, (tuple(panels), details("As a table", listed)))
+
+
+def devices_section(stores: Stores) -> Section:
+    """Show the busiest devices' metrics as small curves."""
+    stretch = stores.stretch("iot_telemetry", "event_time", "COUNT(*)", _CURVE_POINTS)
+    if stretch is None:
+        return Section("devices", "Devices", "No telemetry was received.")
+    panels, width = [], stretch.width
+    readings = queries.readings(stores, stretch, _CURVES)
+    for (device, metric), group in groupby(readings, key=lambda one: (one.device_id, one.metric)):
+        points = list(group)
+        count = sum(one.readings for one in points)
+        mean = sum(one.mean * one.readings for one in points) / count
+        low, high = min(one.low for one in points), max(one.high for one in points)
+        unit = f" {points[0].unit}" if points[0].unit else ""
+        levels = f"{device} · mean {quantity(mean)}{unit}, {quantity(low)} to {quantity(high)}"
+        says = f"{metric} of {levels}, from {number(count)} readings."
+        panels.append(Chart(reading_chart(points, width), says, metric, levels))
+    note = f"Mean of every {width_words(width)} by the time of the event (UTC); the {len(panels)} busiest."
+    return Section("devices", "Devices", note, (tuple(panels),))
+
+
+def run_section(options: Mapping[str, Any], versions: Sequence[tuple[str, str]]) -> Section:
+    """Show with which options and versions the run was made."""
+    rows = [(code(f"--{name}"), plain(value)) for name, value in options.items()]
+    body = [table("Versions", ("software", "version"), versions, words=2)]
+    if rows:
+        body.insert(0, table("Options", ("option", "value"), rows, words=2))
+    return Section("run", "Options and versions", "What the run was told, and what it ran with.", tuple(body))

@@ -1,0 +1,77 @@
+"""Numbers as people read them: thousands apart, times in the unit that fits, money to the cent."""
+
+from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+_UNITS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"))
+NOTHING = "\u2013"
+"""What stands where there is no value: an en dash."""
+
+_CENT = Decimal("0.01")
+
+
+def number(value: int) -> str:
+    """Return a count with its thousands apart."""
+    return f"{value:,}"
+
+
+def counted(count: int, thing: str) -> str:
+    """Return a count with what it counts."""
+    return f"{count:,} {thing}{'s' * (count != 1)}"
+
+
+def share(part: int, whole: int) -> str:
+    """Return a part in percent; small but not nothing is never shown as 0 %, nor nearly all as 100 %."""
+    if not whole:
+        return NOTHING
+    percent = 100 * part / whole
+    if 0 < percent < 0.01:
+        return "< 0.01 %"
+    if 99.99 < percent < 100:
+        return "> 99.99 %"
+    return f"{percent:.2f} %"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration with three digits at most, in milliseconds to days."""
+    sign, size = ("-" if seconds < 0 else ""), abs(seconds)
+    for unit, name in _UNITS:
+        if size >= unit:
+            return f"{sign}{_three(size / unit)} {name}"
+    return f"{sign}{_three(size * 1000)} ms"
+
+
+def money(amount: Decimal) -> str:
+    """Return an amount to the cent, its thousands apart."""
+    return f"{amount.quantize(_CENT, ROUND_HALF_EVEN):,}"
+
+
+def quantity(value: float) -> str:
+    """Return a measured value with four digits at most."""
+    return f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+
+
+def moment(at: datetime) -> str:
+    """Return an instant in UTC, to the second."""
+    return f"{at:%Y-%m-%d %H:%M:%S}"
+
+
+def bucket_words(start: datetime, width: int) -> str:
+    """Return the start of a bucket of this width in seconds: the day alone where it is a day or more."""
+    return f"{start:%d %b %Y}" if width >= 86_400 else f"{start:%d %b %Y %H:%M}"
+
+
+def plain(value: Any) -> str:
+    """Return the value of an option as text."""
+    if value is None or value == "":
+        return NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(plain(item) for item in value) or NOTHING
+    return str(value)
+
+
+def _three(value: float) -> str:
+    return f"{value:,.0f}" if value >= 99.95 else f"{value:.3g}"
