@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LABELS = [
     "AllDeadLetters", "AllFiles", "AllMeasured", "AllRefused", "AppendRows", "ArchiveMessages", "CountEvents",
     "DeadLetterManifests", "DeadLetterRows", "DecodeMessages", "Deduplicate", "DeviceFeatures", "FailedRows",
-    "MeasurePipeline", "ReadMessages", "ToRows", "WriteDeadLetters", "WriteFeatures", "WriteManifests",
+    "MeasurePipeline", "ReadMessages", "ToRows", "TrackSagas", "WriteDeadLetters", "WriteFeatures", "WriteManifests",
     "WriteTelemetry",
 ]  # fmt: skip
 

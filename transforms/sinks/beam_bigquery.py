@@ -73,8 +73,11 @@ def insert_failure(errors: Iterable[Mapping[str, str]], table: Table) -> tuple[C
     return (Code.SINK_REJECTED if reason in _REFUSALS else Code.SINK_EXHAUSTED), f"insertAll: {known}"
 
 
+RowsInput = beam.PCollection[TableRows] | tuple[beam.PCollection[TableRows], ...]
+
+
 @dataclass
-class InsertRows(beam.PTransform[beam.PCollection[TableRows], Any]):
+class InsertRows(beam.PTransform[Any, Any]):
     """Insert rows through tabledata.insertAll; rows refused, or not taken within the budget, come out as failed."""
 
     tables: BigQueryTables
@@ -84,8 +87,8 @@ class InsertRows(beam.PTransform[beam.PCollection[TableRows], Any]):
         super().__init__()
 
     @no_annotations  # Beam knows single outputs only
-    def expand(self, pcoll: beam.PCollection[TableRows]) -> AppendResult:
-        split, handed = _split(pcoll, self.tables, parse_json=False)
+    def expand(self, rows: RowsInput) -> AppendResult:
+        split, handed = _split(rows, self.tables, parse_json=False)
         failed = []
         for name in self.tables.dataset_of:
             written = split[name] | f"Insert_{name}" >> WriteToBigQuery(
@@ -101,7 +104,7 @@ class InsertRows(beam.PTransform[beam.PCollection[TableRows], Any]):
 
 
 @dataclass
-class LoadFiles(beam.PTransform[beam.PCollection[TableRows], Any]):
+class LoadFiles(beam.PTransform[Any, Any]):
     """Write rows to files under `temp` and load them; a load job that fails for good fails the run, and no row is lost.
 
     An unbounded input needs `triggering_seconds`.
@@ -115,8 +118,8 @@ class LoadFiles(beam.PTransform[beam.PCollection[TableRows], Any]):
         super().__init__()
 
     @no_annotations  # Beam knows single outputs only
-    def expand(self, pcoll: beam.PCollection[TableRows]) -> AppendResult:
-        split, handed = _split(pcoll, self.tables, parse_json=True)
+    def expand(self, rows: RowsInput) -> AppendResult:
+        split, handed = _split(rows, self.tables, parse_json=True)
         for name in self.tables.dataset_of:
             _ = split[name] | f"Load_{name}" >> WriteToBigQuery(
                 self.tables.name(name).replace(".", ":", 1),
@@ -127,12 +130,13 @@ class LoadFiles(beam.PTransform[beam.PCollection[TableRows], Any]):
                 triggering_frequency=self.triggering_seconds,
                 validate=self.temp.startswith("gs://"),
             )
-        none_failed = pcoll.pipeline | "NoneFailed" >> beam.Create([], reshuffle=False)
+        none_failed = handed.pipeline | "NoneFailed" >> beam.Create([], reshuffle=False)
         return AppendResult(none_failed, handed)
 
 
-def _split(pcoll: beam.PCollection[TableRows], tables: BigQueryTables, parse_json: bool) -> tuple[Any, Any]:
-    out = pcoll | "ToDicts" >> beam.ParDo(_ToDictsFn(parse_json)).with_outputs(*tables.dataset_of, main="handed")
+def _split(rows: RowsInput, tables: BigQueryTables, parse_json: bool) -> tuple[Any, Any]:
+    inputs = rows if isinstance(rows, tuple) else (rows,)
+    out = inputs | "AllRows" >> beam.Flatten() | "ToDicts" >> beam.ParDo(_ToDictsFn(parse_json)).with_outputs(*tables.dataset_of, main="handed")
     return out, out.handed
 
 
