@@ -7,8 +7,9 @@ from google.api_core.exceptions import GoogleAPICallError, NotFound
 
 from pipelines.errors import RunFailed, UserError
 from pipelines.formats import FORMATS, write_rows
+from pipelines.options import parse_moment
 from pipelines.target import Target, add_target_arguments
-from schemas.times import TimeFormatError, TimeRangeError, parse_rfc3339, to_rfc3339
+from schemas.times import to_rfc3339
 from schemas.views import View, all_views, find_view
 
 HELP = "read a view of the read side, also as of a moment"
@@ -70,7 +71,4 @@ def _as_of(text: str | None, view: View) -> str | None:
         return None
     if not view.function:
         raise UserError(f"--as_of {text}: {view.name} has no past; it holds the newest row only")
-    try:
-        return to_rfc3339(parse_rfc3339(text)[0])
-    except (TimeFormatError, TimeRangeError) as error:
-        raise UserError(f"--as_of {text}: {error}, such as 2026-06-15T12:00:00Z") from None
+    return to_rfc3339(parse_moment("as_of", text))

@@ -100,8 +100,8 @@ def test_a_cut_table_says_so_on_stderr(directory, capsys):
     [
         pytest.param(["--view", "orders"], "--view orders: there is none of this name; one of", id="view"),
         pytest.param(["--view", "analytics.order_current; DROP"], "there is none of this name", id="injection"),
-        pytest.param(["--view", "order_current", "--as_of", "15.6.2026"], "--as_of 15.6.2026: not an RFC", id="time"),
-        pytest.param(["--view", "order_current", "--as_of", "2026-02-30T00:00:00Z"], "not a day of the", id="day"),
+        pytest.param(["--view", "order_current", "--as_of", "15.6.2026"], "--as_of 15.6.2026: not a time", id="time"),
+        pytest.param(["--view", "order_current", "--as_of", "2026-02-30T00:00:00Z"], "--as_of 2026-02-30", id="day"),
         pytest.param(["--view", "order_saga_current", "--as_of", "2026-06-15T00:00:00Z"], "has no past", id="no-past"),
         pytest.param(["--view", "order_current", "--limit", "-1"], "--limit -1: must be 0", id="limit"),
     ],

@@ -1,0 +1,81 @@
+"""The files of the read side: their headers, placeholders and order, and the page that documents them."""
+
+from pathlib import Path
+
+import pytest
+
+from schemas.tables import TABLES
+from schemas.views import Names, all_views, find_view, parse_view
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+GOOD = "-- What it shows.\n-- key: a\n-- as_of: by then\n-- a: the one\nSELECT a FROM ${analytics}.t WHERE ${as_of}"
+
+
+def test_a_file_is_header_and_query():
+    view = parse_view("analytics", "v", GOOD)
+    assert (view.description, view.key, view.columns, view.function) == (
+        "What it shows.",
+        ("a",),
+        {"a": "the one"},
+        "v_as_of",
+    )
+    names = Names("p-1", "es", "an", 10)
+    assert view.query(names) == "SELECT a FROM `p-1`.`an`.t WHERE TRUE"
+    assert view.as_of_query(names) == "SELECT a FROM `p-1`.`an`.t WHERE event_time <= as_of"
+    assert view.terraform(as_of=False) == "SELECT a FROM `${project}`.`${analytics}`.t WHERE TRUE\n"
+    assert view.reads == [("analytics", "t")]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param(GOOD.replace("-- key: a\n", ""), "needs a description, a key and a query", id="no-key"),
+        pytest.param(GOOD.replace("-- What it shows.\n", ""), "needs a description", id="no-description"),
+        pytest.param("-- Shows.\n-- key: a", "needs a description, a key and a query", id="no-query"),
+        pytest.param(GOOD.replace("${as_of}", "TRUE"), "as_of belongs both", id="as-of-in-header-only"),
+        pytest.param(GOOD.replace("-- as_of: by then\n", ""), "as_of belongs both", id="as-of-in-query-only"),
+    ],
+)
+def test_a_wrong_file_is_refused(text, message):
+    with pytest.raises(ValueError, match=f"view analytics.v: {message}"):
+        parse_view("analytics", "v", text)
+
+
+def test_an_unknown_placeholder_is_an_error():
+    with pytest.raises(KeyError, match="nope"):
+        parse_view("analytics", "v", GOOD.replace("${analytics}", "${nope}")).query(Names("p"))
+
+
+def test_windows_are_at_least_a_second():
+    with pytest.raises(ValueError, match="window_seconds 0"):
+        Names("p", window_seconds=0)
+
+
+def test_every_view_follows_what_it_reads():
+    seen = {(table.dataset, table.name) for table in TABLES.values()}
+    for view in all_views():
+        assert seen.issuperset(view.reads), view.name
+        seen.add((view.dataset, view.name))
+
+
+def test_only_one_view_of_analytics_reads_the_event_store():
+    doors = [view.name for view in all_views() if view.dataset == "analytics" and "event_store" in dict(view.reads)]
+    assert doors == ["events_distinct"]
+
+
+def test_a_name_finds_the_view_of_analytics_first():
+    assert find_view("events_distinct").dataset == "analytics"
+    assert find_view("event_store.events_distinct").dataset == "event_store"
+    assert find_view("analytics.event_counts_current").name == "event_counts_current"
+    assert find_view("event_store.order_current") is None
+
+
+def test_the_page_describes_every_view_and_column():
+    page = (REPOSITORY / "docs" / "read-side.md").read_text(encoding="utf-8")
+    for view in all_views():
+        part = page.split(f"### {view.dataset}.{view.name}\n")[1].split("\n### ")[0]
+        assert view.description in part
+        assert (view.function is None) or f"`{view.function}(as_of)`: {view.as_of}." in part
+        for column, what in view.columns.items():
+            assert f"| `{column}` | {what} |" in part
+    assert page.count("\n### ") == len(all_views())
