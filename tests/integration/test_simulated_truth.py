@@ -1,4 +1,4 @@
-"""simulate, then local: every figure of truth.json is met. 10,000 messages here; 100,000 and a million as slow tests."""
+"""simulate, then local: every figure of truth.json is met, at 10,000 messages, and at 100,000 and a million (slow)."""
 
 import json
 from decimal import Decimal
