@@ -90,13 +90,16 @@ class Prism:
 def prism_flags(endpoint: str) -> list[str]:
     """Return the options of a pipeline that runs on this Prism, its worker in this process.
 
-    The state cache is off: it weighs every value by walking all modules, 2-3 ms a call (docs/decisions/0005).
+    The state cache is off: it weighs every value by walking all modules, 2-3 ms a call. Splits are off: Prism 2.77
+    splits slow bundles of stateful steps too and forgets that their keys are in progress, so two bundles of one key
+    run at once and the state of one is lost (docs/decisions/0005).
     """
     return [
         f"--job_endpoint={endpoint}",
         "--environment_type=LOOPBACK",
         "--streaming",
         "--max_cache_memory_usage_mb=0",
+        "--experiments=prism_disable_sdf_split",
     ]
 
 

@@ -5,7 +5,6 @@ the first ended. SIGTERM and Ctrl-C drain: what was pulled is finished, windows 
 """
 
 import argparse
-import os
 import signal
 import sys
 import tempfile
@@ -30,6 +29,7 @@ from pipelines.runners import counters, run_to_end
 from pipelines.stream_config import add_stream_arguments, stream_config
 from pipelines.target import Target, add_target_arguments
 from schemas.times import to_datetime
+from transforms.metrics import TOPIC_LABELS
 from transforms.pubsub import Feed, PullPubSub, outstanding
 from transforms.rows import Run
 
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for topic, option in OPTION_OF.items():
         group.add_argument(f"--{option}", metavar="SUB", help=f"{topic}: a name, or projects/P/subscriptions/S")
     group.add_argument(
-        "--pubsub_project", metavar="P", help="project of subscriptions given by name (default: --project, or local-dev)"
+        "--pubsub_project", metavar="P", help="project of subscriptions given by name (--project, else local-dev)"
     )
     add_target_arguments(parser)
     add_stream_arguments(parser)
@@ -158,9 +158,5 @@ def wait_for_acks(run_id: str) -> None:
 def show_counts(counted: dict[str, int]) -> None:
     """Print what became of the messages."""
     for outcome in ("received", "valid", "duplicate", "dead_letter", "late"):
-        total = sum(value for name, value in counted.items() if name.startswith(f"{outcome}_") and not name.isupper())
+        total = sum(counted.get(f"{outcome}_{topic}", 0) for topic in TOPIC_LABELS)
         print(f"{outcome:12} {total:>12,}")
-
-
-__all__ = ["HELP", "add_arguments", "run"]
-_ = os

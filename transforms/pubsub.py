@@ -93,8 +93,13 @@ _SOURCES = _Sources()
 
 
 class _Unbounded(OffsetRestrictionTracker):
+    """Looks without end. It gives up its remainder to come again later, and is never cut in two."""
+
     def is_bounded(self) -> bool:
         return False
+
+    def try_split(self, fraction_of_remainder: float) -> Any:
+        return super().try_split(fraction_of_remainder) if fraction_of_remainder == 0 else None
 
 
 class _Restrictions(beam.RestrictionProvider):
@@ -139,6 +144,7 @@ class _PullFn(beam.DoFn):
         if subscription.failure is not None:
             raise RuntimeError(subscription.failure)
         received = subscription.take(self._most(source))
+        finalizer.register(_nothing)  # Prism finalizes every bundle of this step, and the SDK raises where none is set
         if received:
             source.taken += len(received)
             messages = [one.message for one in received]
@@ -199,6 +205,10 @@ class _PullFn(beam.DoFn):
         source.subscription.give_back()
         source.archive.close()
         threading.Thread(target=_end_when_acked, args=(source.subscription,), daemon=True).start()
+
+
+def _nothing() -> None:
+    """Finalize a bundle without messages."""
 
 
 def _end_when_acked(subscription: Subscription) -> None:

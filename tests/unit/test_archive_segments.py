@@ -1,0 +1,116 @@
+"""The archive of a live run: on disk at once, whole after a crash, one file a minute and shard."""
+
+import json
+from pathlib import Path
+
+import fastavro
+import pytest
+
+from schemas.message import Message
+from transforms.archive_segments import Segments, minute_label, next_minute, whole_blocks
+
+NOON = 1_781_524_800_000_000
+MINUTE = 60_000_000
+FEED = "archive/orders"
+
+
+class FakeClock:
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> int:
+        return self.now
+
+
+def messages(count: int, first: int = 0, at: int = NOON) -> list[Message]:
+    numbers = range(first, first + count)
+    return [Message("orders", f"m{number}", at + number, {"k": "v"}, b"{}" * 50) for number in numbers]
+
+
+def finished(root: Path) -> list[Path]:
+    return sorted(path for path in root.glob("archive/orders/dt=*/hour=*/*.avro") if not path.name.startswith("."))
+
+
+def ids(paths: list[Path]) -> list[str]:
+    return [record["messageId"] for path in paths for record in fastavro.reader(path.open("rb"))]
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+def test_a_segment_is_readable_on_disk_before_it_has_its_name(tmp_path, clock):
+    archive = Segments(str(tmp_path), FEED, "run", clock)
+    archive.append(messages(3))
+    (open_segment,) = tmp_path.glob("archive/orders/dt=*/hour=*/.open-*.avro")
+    assert whole_blocks(open_segment)[0] == 3
+    assert finished(tmp_path) == []
+
+
+def test_bundles_of_a_minute_are_one_file_with_a_manifest(tmp_path, clock):
+    archive = Segments(str(tmp_path), FEED, "run", clock)
+    for number in range(5):
+        archive.append(messages(2, 2 * number))
+    clock.now += MINUTE
+    archive.roll()
+    (only,) = finished(tmp_path)
+    assert ids([only]) == [f"m{number}" for number in range(10)]
+    manifest = json.loads(next(only.parent.glob("_manifest-*.json")).read_text())
+    assert [(one["name"], one["rows"]) for one in manifest["files"]] == [(only.name, 10)]
+
+
+@pytest.mark.parametrize("cut", [1, 20, 300], ids=lambda cut: f"{cut}-bytes-missing")
+def test_after_a_crash_whole_blocks_are_kept_and_the_torn_one_is_cut(tmp_path, clock, cut):
+    crashed = Segments(str(tmp_path), FEED, "run-a", clock)
+    crashed.append(messages(4))
+    crashed.append(messages(4, 4))
+    (left,) = tmp_path.glob("archive/orders/dt=*/hour=*/.open-*.avro")
+    left.write_bytes(left.read_bytes()[:-cut])
+    crashed._owner.close()  # the lock dies with its process
+    Segments(str(tmp_path), FEED, "run-b", clock)
+    assert ids(finished(tmp_path)) == ["m0", "m1", "m2", "m3"]
+
+
+def test_a_segment_that_never_held_a_block_is_taken_away(tmp_path, clock):
+    folder = tmp_path / "archive/orders/dt=2026-06-15/hour=12"
+    folder.mkdir(parents=True)
+    (folder / ".open-20260615T1200-00.avro").write_bytes(b"Obj\x01\x02")
+    Segments(str(tmp_path), FEED, "run", clock)
+    assert list(folder.iterdir()) == []
+
+
+def test_restarts_within_a_minute_never_make_two_files_of_one_minute(tmp_path, clock):
+    for run in range(3):
+        archive = Segments(str(tmp_path), FEED, f"run{run}", clock)
+        archive.append(messages(1, run))
+        archive.close()
+    names = [path.name[:16] for path in finished(tmp_path)]
+    assert names == ["20260615T1200-00", "20260615T1201-00", "20260615T1202-00"]
+
+
+def test_two_processes_take_two_shards(tmp_path, clock):
+    first, second = (Segments(str(tmp_path), FEED, "run", clock) for _ in range(2))
+    first.append(messages(1))
+    second.append(messages(1, 1))
+    first.close()
+    second.close()
+    assert [path.name[13:16] for path in finished(tmp_path)] == ["-00", "-01"]
+
+
+def test_messages_stand_under_the_hour_of_their_publish_time(tmp_path, clock):
+    archive = Segments(str(tmp_path), FEED, "run", clock)
+    archive.append([*messages(1), *messages(1, 1, NOON - 3600_000_000)])
+    archive.close()
+    assert [path.parent.name for path in finished(tmp_path)] == ["hour=11", "hour=12"]
+
+
+@pytest.mark.parametrize(
+    ("now", "last", "expected"),
+    [("20260615T1203", "", "20260615T1203"), ("20260615T1203", "20260615T1203", "20260615T1204"),
+     ("20260615T1203", "20260615T1259", "20260615T1300"), ("20260615T2359", "20260615T2359", "20260615T2400")],
+)  # fmt: skip
+def test_the_next_minute_is_later_than_all_before(now, last, expected):
+    assert next_minute(now, last) == expected
+    assert expected > last
+    assert minute_label(NOON) == "20260615T1200"

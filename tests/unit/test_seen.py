@@ -1,0 +1,70 @@
+"""Ids seen within a horizon: first, repeat, contradiction, against a plain dictionary."""
+
+import numpy as np
+import pytest
+
+from transforms.identity import ID
+from transforms.seen import Seen, judge
+
+
+def ids_of(*events: tuple[int, int, int]) -> np.ndarray:
+    """Identities of (id, content, publish time)."""
+    ids = np.zeros(len(events), ID)
+    for row, (name, content, publish_time) in enumerate(events):
+        ids[row] = (name * 7919, name, publish_time, str(row).encode(), content, row)
+    return ids
+
+
+def remember(seen: Seen, ids: np.ndarray) -> None:
+    seen.add(0, judge(ids, seen).added)
+
+
+def test_the_first_stands_and_the_rest_of_a_batch_repeats_it():
+    verdict = judge(ids_of((1, 5, 20), (1, 5, 10), (2, 5, 30)), Seen())
+    assert verdict.new.tolist() == [False, True, True]
+    assert verdict.duplicate.tolist() == [True, False, False]
+    assert not verdict.conflict.any()
+
+
+def test_other_content_under_a_known_id_is_a_conflict():
+    seen = Seen()
+    remember(seen, ids_of((1, 5, 10)))
+    verdict = judge(ids_of((1, 6, 20), (1, 5, 30)), seen)
+    assert verdict.conflict.tolist() == [True, False]
+    assert verdict.duplicate.tolist() == [False, True]
+
+
+def test_a_repeat_that_was_published_earlier_is_kept_as_a_row():
+    seen = Seen()
+    remember(seen, ids_of((1, 5, 20)))
+    verdict = judge(ids_of((1, 5, 10), (1, 5, 15)), seen)
+    assert verdict.earlier.tolist() == [True, False]
+    assert verdict.duplicate.all()
+    seen.add(0, verdict.added)
+    assert not judge(ids_of((1, 5, 12)), seen).earlier.any()
+
+
+def test_a_dropped_bucket_is_forgotten():
+    seen = Seen()
+    seen.add(3, judge(ids_of((1, 5, 10)), seen).added)
+    seen.drop(3)
+    assert judge(ids_of((1, 5, 11)), seen).new.all()
+    assert len(seen) == 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_many_batches_agree_with_a_dictionary(seed):
+    random = np.random.default_rng(seed)
+    seen, known = Seen(), {}
+    for number in range(120):
+        names = random.integers(1, 800, size=random.integers(1, 60))
+        contents = random.integers(0, 2, size=len(names))
+        rows = enumerate(zip(names.tolist(), contents.tolist(), strict=True))
+        batch = ids_of(*((name, content, 1000 * number + row) for row, (name, content) in rows))
+        verdict = judge(batch, seen)
+        for row, (name, content) in enumerate(zip(names.tolist(), contents.tolist(), strict=True)):
+            expected = "new" if name not in known else "duplicate" if known[name] == content else "conflict"
+            assert getattr(verdict, expected)[row], (name, expected)
+            known.setdefault(name, content)
+        seen.add(number // 10, verdict.added)
+    assert len(seen) == len(known)

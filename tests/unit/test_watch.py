@@ -1,0 +1,73 @@
+"""What a live pipeline reports of a topic: every window once, silence too, alerts at their start and their end."""
+
+import numpy as np
+
+from transforms.metrics import Measure, sketch_of
+from transforms.watch import AlertRules, Watch
+
+MINUTE = 60_000_000
+RULES = AlertRules(baseline_windows=5, baseline_least=3)
+
+
+def lags(milliseconds: float) -> bytes:
+    return sketch_of(np.full(10, milliseconds)).serialize()
+
+
+def window(number: int, received: int = 600, **more) -> Measure:
+    return Measure(number * MINUTE, "orders", received=received, **more)
+
+
+def close(watch: Watch, number: int):
+    return watch.close(number * MINUTE, 60, RULES)
+
+
+def test_a_silent_topic_has_a_row_with_0_each_window():
+    watch = Watch("orders")
+    watch.start(5 * MINUTE)
+    closed = close(watch, 8)
+    assert [(one.measure.window_start // MINUTE, one.measure.received) for one in closed] == [(5, 0), (6, 0), (7, 0)]
+
+
+def test_parts_of_a_window_add_up_to_one_row():
+    watch = Watch("orders")
+    watch.add([window(1, 10), window(1, 0, valid=9, lags=lags(5)), window(1, 0, dead_letters=1)])
+    (only,) = close(watch, 2)
+    assert only.measure[2:6] == (10, 9, 0, 1)
+
+
+def test_what_comes_for_a_closed_window_counts_in_the_next():
+    watch = Watch("orders")
+    watch.add([window(1, 10)])
+    first = close(watch, 2)
+    watch.add([window(1, 3)])
+    second = close(watch, 3)
+    assert [one.measure.received for one in first + second] == [10, 3]
+    assert second[0].measure.window_start == 2 * MINUTE
+
+
+def test_the_baseline_is_silent_until_enough_windows_are_known_and_then_the_median():
+    watch = Watch("orders")
+    watch.add([window(0, 60), window(1, 120), window(2, 600), window(3, 600)])
+    assert [one.baseline for one in close(watch, 4)] == [None, None, None, 2.0]
+
+
+def test_throughput_alert_begins_once_and_ends_once():
+    watch = Watch("orders")
+    received = (600, 600, 600, 100, 100, 600)
+    watch.add([window(number, count) for number, count in enumerate(received)])
+    closed = close(watch, 6)
+    assert [one.began for one in closed] == [(), (), (), ("THROUGHPUT",), (), ()]
+    assert [one.ended for one in closed] == [(), (), (), (), (), ("THROUGHPUT",)]
+
+
+def test_a_topic_that_falls_silent_raises_throughput():
+    watch = Watch("orders")
+    watch.add([window(number) for number in range(4)])
+    assert [one.began for one in close(watch, 6)][4:] == [("THROUGHPUT",), ()]
+
+
+def test_lag_and_dead_letters_alert_beyond_their_limits_only():
+    watch = Watch("orders")
+    at_limits, beyond = lags(30_000), lags(30_001)
+    watch.add([window(0, lags=at_limits, dead_letters=100), window(1, lags=beyond, dead_letters=101), window(2)])
+    assert [one.began for one in close(watch, 3)] == [(), ("DEAD_LETTERS", "LAG"), ()]
