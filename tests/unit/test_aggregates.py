@@ -1,0 +1,114 @@
+"""Counts, features and measures: the same whatever the order and the split, equal to what plain Python gives."""
+
+import statistics
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.columns import NUMERIC
+from transforms.counts import event_count_rows, from_ipc, merge_counts, split_by_day, to_ipc
+from transforms.features import MEASUREMENTS, features
+from transforms.measure import merge, percentiles
+from transforms.metrics import Measure, late_mask, sketch_of, window_of
+
+MINUTE = 60_000_000
+BASE = 1_781_524_800_000_000
+
+values = st.floats(-1e6, 1e6, allow_nan=False)
+measured = st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 3 * MINUTE), values), min_size=1, max_size=40)
+
+
+def measurements(drawn: list) -> pa.Table:
+    rows = [
+        {"device_id": d, "metric": "t", "value": v, "event_time": BASE + t, "id_high": 0, "id_low": n}
+        for n, (d, t, v) in enumerate(drawn)
+    ]
+    return pa.Table.from_pylist(rows, MEASUREMENTS)
+
+
+@given(measured, st.randoms())
+@settings(max_examples=60)
+def test_features_do_not_depend_on_the_order_of_arrival(drawn, random):
+    table = measurements(drawn)
+    order = list(range(table.num_rows))
+    random.shuffle(order)
+    assert features(table.take(order), 60) == features(table, 60)
+
+
+@given(measured)
+@settings(max_examples=60)
+def test_features_equal_plain_python(drawn):
+    groups: dict[tuple[str, int], list[tuple[int, int, float]]] = {}
+    for number, (device, time, value) in enumerate(drawn):
+        groups.setdefault((device, (BASE + time) // MINUTE * MINUTE), []).append((time, number, value))
+    found = features(measurements(drawn), 60).to_pylist()
+    assert len(found) == len(groups)
+    for row in found:
+        group = [v for _, _, v in sorted(groups[row["device_id"], int(row["window_start"].timestamp()) * 1_000_000])]
+        assert (row["count"], row["min"], row["max"]) == (len(group), min(group), max(group))
+        assert (row["first"], row["last"]) == (group[0], group[-1])
+        assert row["mean"] == pytest.approx(statistics.fmean(group), abs=1e-6)
+        assert row["stddev"] == pytest.approx(statistics.pstdev(group), abs=1e-5)
+
+
+def counts(rows: list[tuple[int, str, int, Decimal | None]]) -> pa.Table:
+    columns = list(zip(*rows, strict=True))
+    return pa.table(
+        [pa.array(columns[0], pa.int64()), pa.array(columns[1]), pa.array(columns[2]), pa.array(columns[3], NUMERIC)],
+        names=["window_start", "event_type", "events", "amount"],
+    )
+
+
+def test_partial_counts_add_up_and_an_amount_nobody_had_stays_null():
+    first = counts([(BASE, "a", 2, Decimal("0.1")), (BASE, "b", 1, None)])
+    second = counts([(BASE, "a", 1, Decimal("0.2")), (BASE, "b", 4, None)])
+    rows = event_count_rows(merge_counts([first, second]), 60, 0, "r").to_pylist()
+    assert [(row["event_type"], row["events"], row["amount"]) for row in rows] == [
+        ("a", 3, Decimal("0.300000000")),
+        ("b", 5, None),
+    ]
+    assert rows[0]["window_end"] - rows[0]["window_start"] == datetime(1, 1, 1, 0, 1) - datetime(1, 1, 1)
+
+
+def test_partials_are_split_by_day_and_lose_nothing():
+    day = 86_400_000_000
+    table = counts([(BASE, "a", 1, None), (BASE + day, "a", 2, None), (BASE, "b", 3, None)])
+    parts = {number: from_ipc(data) for number, data in split_by_day(table)}
+    assert sorted(parts) == [BASE // day, BASE // day + 1]
+    assert sum(sum(part["events"].to_pylist()) for part in parts.values()) == 6
+    assert from_ipc(to_ipc(table)) == table
+
+
+def test_measures_of_one_window_and_topic_become_one():
+    measures = [
+        Measure(BASE, "orders", received=3, dead_letters=1),
+        Measure(BASE, "orders", valid=2, late=1, lags=sketch_of([1.0, 3.0]).serialize()),
+        Measure(BASE, "orders", lags=sketch_of([2.0]).serialize()),
+        Measure(BASE, "customers", duplicates=1),
+    ]
+    customers, orders = merge(measures)
+    assert (orders.received, orders.valid, orders.dead_letters, orders.late) == (3, 2, 1, 1)
+    assert percentiles(orders.lags) == (2.0, 3.0, 3.0, 3.0)
+    assert (customers.duplicates, customers.lags) == (1, None)
+
+
+def test_no_lags_no_percentiles():
+    assert percentiles(None) == (None, None, None, None)
+
+
+def test_late_is_after_the_windows_end_and_its_lateness():
+    import numpy as np
+
+    event = np.array([BASE + 1, BASE + 1])
+    limit = BASE + MINUTE + 10_000_000
+    assert late_mask(event, np.array([limit, limit + 1]), 60, 10).tolist() == [False, True]
+
+
+def test_windows_are_aligned_to_the_epoch():
+    moment = int(datetime(2026, 6, 15, 12, 0, 59, tzinfo=UTC).timestamp()) * 1_000_000
+    assert window_of(moment, 60) == BASE
+    assert window_of(BASE, 60) == BASE

@@ -1,0 +1,83 @@
+"""Reading: ranges that end on lines give every line once, whatever their size and the file's ends."""
+
+import gzip
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.message import Message, NotAMessage
+from tests.support.runs import message_line
+from transforms.read import read_range
+from transforms.sources import looks_like_messages, plan_ranges, topic_of
+
+
+def lines_of(path, size, range_bytes, form="events"):
+    found = []
+    for part in plan_ranges(str(path), size, form, range_bytes):
+        found += [message.data for message in read_range(part, 0)]
+    return found
+
+
+@given(
+    st.lists(st.binary(max_size=30).map(lambda line: line.replace(b"\n", b"").replace(b"\r", b"")), max_size=30),
+    st.integers(1, 64),
+    st.booleans(),
+)
+def test_every_line_comes_once(tmp_path_factory, lines, range_bytes, ends):
+    data = b"\n".join(lines) + (b"\n" if ends else b"")
+    path = tmp_path_factory.mktemp("lines") / "orders.jsonl"
+    path.write_bytes(data)
+    assert lines_of(path, len(data), range_bytes) == [line for line in lines if line]
+
+
+def test_lines_longer_than_a_read_come_whole(tmp_path):
+    lines = [b"a" * 3_000_000, b"b", b"c" * 1_500_000]
+    path = tmp_path / "orders.jsonl"
+    path.write_bytes(b"\r\n".join(lines))
+    assert lines_of(path, path.stat().st_size, 1 << 20) == lines
+
+
+def test_gzip_is_read_whole(tmp_path):
+    path = tmp_path / "orders.jsonl.gz"
+    path.write_bytes(gzip.compress(b"a\nb\n"))
+    assert lines_of(path, path.stat().st_size, 1) == [b"a", b"b"]
+
+
+def test_a_message_line_becomes_its_message(tmp_path):
+    path = tmp_path / "x.jsonl"
+    path.write_text(message_line("orders", 3, b"data", "2026-06-15T12:00:00.000001Z", {"k": "v"}) + "\n{}\n")
+    [part] = plan_ranges(str(path), path.stat().st_size, "messages")
+    good, bad = read_range(part, 0)
+    assert good == Message("orders", "m000003", 1_781_524_800_000_001, {"k": "v"}, b"data")
+    assert isinstance(bad, NotAMessage)
+
+
+def test_plain_events_are_named_by_file_range_and_line(tmp_path):
+    path = tmp_path / "orders.jsonl"
+    path.write_text("a\nb\n")
+    [part] = plan_ranges(str(path), 4, "events")
+    assert [(m.message_id, m.topic, m.publish_time) for m in read_range(part, 9)] == [
+        ("orders.jsonl:0:00000000", "orders", 9),
+        ("orders.jsonl:0:00000001", "orders", 9),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "topic"),
+    [
+        ("a/orders.jsonl", "orders"),
+        ("iot-events.jsonl.gz", "iot-events"),
+        ("customers-0001.jsonl", "customers"),
+        ("inventory_2.jsonl", "inventory"),
+        ("ordersx.jsonl", "unknown"),
+        ("gs://b/x/orders/part.avro", "unknown"),
+    ],
+)
+def test_the_files_name_says_the_topic(path, topic):
+    assert topic_of(path) == topic
+
+
+def test_messages_and_events_are_told_apart():
+    assert looks_like_messages(b'{"topic":"orders","messageId":"1"}')
+    assert not looks_like_messages(b'{"eventId":"1","data":{}}')
