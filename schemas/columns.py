@@ -64,9 +64,8 @@ class Column:
             "name": self.name,
             "type": _LEGACY.get(self.type, self.type),
             "mode": "REPEATED" if self.repeated else "REQUIRED" if self.required else "NULLABLE",
+            "description": self.description,
         }
-        if self.description:
-            field["description"] = self.description
         if self.fields:
             field["fields"] = [inner.bigquery_field() for inner in self.fields]
         return field

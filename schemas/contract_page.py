@@ -7,18 +7,11 @@ from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
-from schemas.explanations import EXPLANATIONS
+from schemas.explanations import EXPLANATIONS, NOTES
 from schemas.fields import Payload, kinds_of
 from schemas.outcomes import CODES_OF, Code, Note
 from schemas.registry import REGISTRY, Registry, nested_model
 from schemas.tables import TABLES
-
-NOTES = {
-    Note.BOM_REMOVED: "a byte order mark stood in front of the payload and was dropped",
-    Note.TIME_TRUNCATED: "a time had more than six fraction digits; the rest was cut",
-    Note.UNKNOWN_FIELD: "a field that the contract does not know; it is kept in the event store",
-    Note.CONTROL_CHARS: "a text holds control characters; they are kept",
-}
 
 
 def stages_of(code: Code) -> str:
@@ -81,6 +74,11 @@ def fill(page: str) -> str:
     return re.sub(r"(<!-- made: (.*?) -->).*?<!-- end -->", block, page, flags=re.DOTALL)
 
 
+def main(path: str) -> None:
+    """Write the blocks of a page anew."""
+    page = Path(path)
+    page.write_text(fill(page.read_text()))
+
+
 if __name__ == "__main__":
-    path = Path(sys.argv[1])
-    path.write_text(fill(path.read_text()))
+    main(sys.argv[1])

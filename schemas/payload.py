@@ -38,6 +38,7 @@ _WIDE = re.compile(rb"\x00\x00\x00[^\x00]|[^\x00]\x00\x00\x00|\x00[^\x00]\x00[^\
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 _BRACKETS = bytes(byte for byte in range(256) if byte not in b"{}[]")
 _STEP = {ord("{"): 1, ord("["): 1, ord("}"): -1, ord("]"): -1}
+_TINY = Decimal("1e-999999")
 _MAX_DIGITS = 400
 """An integer of more digits is over any double, and int() itself refuses 4,300."""
 
@@ -109,13 +110,13 @@ class _Findings:
             self.worst = code
 
     def decimal(self, text: str) -> Decimal:
+        if isinf(float(text)):
+            self.add(Code.JSON_NUMBER)
+            return Decimal(0)
         try:
-            if not isinf(float(text)):
-                return Decimal(text)
-        except InvalidOperation:  # an exponent that no Decimal holds
-            pass
-        self.add(Code.JSON_NUMBER)
-        return Decimal(0)
+            return Decimal(text)
+        except InvalidOperation:  # an exponent that no Decimal holds; the double of it is 0
+            return _TINY
 
     def integer(self, text: str) -> int:
         if len(text) > _MAX_DIGITS:

@@ -1,0 +1,37 @@
+"""The golden messages of tests/data: each line is a message that also says what must become of it.
+
+`text` is its payload to read and edit; `python -m tests.support.golden` writes `data` (base64) anew from it.
+"""
+
+import base64
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+MESSAGES = DATA / "messages.ndjson"
+LARGE_MESSAGES = DATA / "large_messages.ndjson.gz"
+
+
+def golden_lines() -> list[bytes]:
+    """Return the lines of both files."""
+    return MESSAGES.read_bytes().splitlines() + gzip.decompress(LARGE_MESSAGES.read_bytes()).splitlines()
+
+
+def golden_cases() -> list[tuple[dict[str, Any], bytes]]:
+    """Return what each line says, beside the line itself."""
+    return [(json.loads(line), line) for line in golden_lines()]
+
+
+def refresh() -> None:
+    """Write `data` anew from `text`."""
+    cases = [json.loads(line) for line in MESSAGES.read_bytes().splitlines()]
+    for case in cases:
+        if "text" in case:
+            case["data"] = base64.b64encode(case["text"].encode()).decode()
+    MESSAGES.write_text("".join(json.dumps(case, ensure_ascii=False) + "\n" for case in cases))
+
+
+if __name__ == "__main__":
+    refresh()

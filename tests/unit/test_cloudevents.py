@@ -1,0 +1,160 @@
+"""CloudEvents 1.0: structured or with attributes, they become the same event as the envelope."""
+
+import json
+
+import pytest
+
+from schemas.decode import Decoder
+from schemas.registry import REGISTRY
+from tests.support.events import (
+    ABSENT,
+    CAUSATION_ID,
+    CORRELATION_ID,
+    DATA,
+    EVENT_ID,
+    accepted,
+    make_event,
+    make_message,
+    refused,
+    topic_of,
+)
+
+ACCEPTING = Decoder(accept_cloudevents=True)
+EVENT_TYPES = [one.name for one in REGISTRY]
+
+
+def structured(event_type: str = "order.updated", **changes) -> dict:
+    event = make_event(event_type)
+    cloud = {
+        "specversion": "1.0",
+        "id": event["eventId"],
+        "type": event_type,
+        "time": event["eventTime"],
+        "source": event["source"],
+        "datacontenttype": "application/json",
+        "correlationid": CORRELATION_ID,
+        "causationid": CAUSATION_ID,
+        "data": event["data"],
+        **changes,
+    }
+    return {key: value for key, value in cloud.items() if value is not ABSENT}
+
+
+def attributes(prefix: str = "ce-", **changes) -> dict[str, str]:
+    cloud = structured(**changes)
+    return {f"{prefix}{key}": value for key, value in cloud.items() if key != "data"}
+
+
+def message(event: dict, event_type: str = "order.updated", given: dict[str, str] | None = None):
+    return make_message(json.dumps(event).encode(), topic_of(event_type), given)
+
+
+@pytest.mark.parametrize("event_type", EVENT_TYPES)
+def test_a_structured_cloudevent_is_the_same_event(event_type):
+    assert accepted(message(structured(event_type), event_type), ACCEPTING) == accepted(
+        make_message(make_event(event_type))
+    )
+
+
+@pytest.mark.parametrize("prefix", ["ce-", "ce_"])
+@pytest.mark.parametrize("event_type", EVENT_TYPES)
+def test_a_cloudevent_of_attributes_is_the_same_event(event_type, prefix):
+    given = attributes(prefix, event_type=event_type)
+    assert accepted(message(DATA[event_type], event_type, given), ACCEPTING) == accepted(
+        make_message(make_event(event_type), attributes=given)
+    )
+
+
+def test_its_data_may_stand_behind_a_bom():
+    event = accepted(
+        make_message(b"\xef\xbb\xbf" + json.dumps(DATA["order.updated"]).encode(), "orders", attributes()), ACCEPTING
+    )
+    assert json.loads(event.data) == DATA["order.updated"]
+    assert event.notes == ("BOM_REMOVED",)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [attributes(datacontenttype=ABSENT), {**attributes(datacontenttype=ABSENT), "content-type": "application/json"}],
+)
+def test_the_content_type_may_be_absent_or_an_attribute(given):
+    assert accepted(message(DATA["order.updated"], given=given), ACCEPTING).event_id == EVENT_ID
+
+
+def test_another_content_type_is_refused():
+    given = {**attributes(datacontenttype=ABSENT), "content-type": "text/plain"}
+    assert refused(message(DATA["order.updated"], given=given), ACCEPTING).code == "CONTENT_TYPE"
+    assert refused(message(structured(datacontenttype="text/plain")), ACCEPTING).code == "CONTENT_TYPE"
+
+
+def test_a_cloudevent_is_refused_where_it_is_not_accepted():
+    assert refused(message(structured())).path == "eventId"
+    assert refused(message(DATA["order.updated"], given=attributes())).path == "eventId"
+
+
+@pytest.mark.parametrize("decoder", [Decoder(), ACCEPTING], ids=["plain", "accepting"])
+def test_an_envelope_is_an_envelope_all_the_same(decoder):
+    assert accepted(make_message(make_event()), decoder).event_id == EVENT_ID
+
+
+def test_an_extension_is_an_unknown_field():
+    event = accepted(message(structured(subject="s", dataschema="d")), ACCEPTING)
+    assert event.notes == ("UNKNOWN_FIELD",)
+    assert json.loads(event.extensions) == {"subject": "s", "dataschema": "d"}
+
+
+def test_an_extension_does_not_change_how_data_is_judged():
+    data = {**DATA["payment.processed"], "amount": 10**20}
+    event = accepted(message(structured("payment.processed", subject="s", data=data), "payment.processed"), ACCEPTING)
+    assert event.amount == 10**20
+
+
+@pytest.mark.parametrize(
+    ("event", "code", "path"),
+    [
+        (structured(id=ABSENT), "MISSING_FIELD", "eventId"),
+        (structured(time=ABSENT), "MISSING_FIELD", "eventTime"),
+        (structured(data=ABSENT, data_base64="e30="), "MISSING_FIELD", "data"),
+        (structured(correlationid=ABSENT), "MISSING_FIELD", "metadata.correlationId"),
+        (structured(id="evt-1"), "FIELD_FORMAT", "eventId"),
+        (structured(id=1), "FIELD_TYPE", "eventId"),
+        (structured(type="order.paid"), "UNKNOWN_EVENT_TYPE", "eventType"),
+        (structured(source="/orders"), "SOURCE_NOT_ALLOWED", "source"),
+        (structured(time="2026-03-01T11:59:00"), "TIME_FORMAT", "eventTime"),
+        (structured(specversion="0.3"), "MISSING_FIELD", "eventId"),
+        (structured(specversion=1.0), "MISSING_FIELD", "eventId"),
+        (structured(ID="x"), "KEY_COLLISION", ""),
+        (structured(data={**DATA["order.updated"], "Status": ""}), "KEY_COLLISION", ""),
+        (structured(data={"orderId": "a", "items": [{"sku": "a", "SKU": "a", "quantity": 1}]}), "KEY_COLLISION", ""),
+        (structured(extra=2**63), "JSON_NUMBER", ""),
+        (structured(data={**DATA["order.updated"], "extra": 2**63}), "JSON_NUMBER", ""),
+    ],
+)
+def test_a_cloudevent_keeps_the_same_rules(event, code, path):
+    letter = refused(message(event), ACCEPTING)
+    assert (letter.code, letter.path) == (code, path)
+
+
+@pytest.mark.parametrize("name", ["eventId", "eventType", "eventTime", "dataContentType", "metadata"])
+@pytest.mark.parametrize("value", ["x", {}, None], ids=repr)
+def test_an_object_that_speaks_both_ways_is_no_cloudevent(name, value):
+    letter = refused(message(structured(**{name: value})), ACCEPTING)
+    collides = name == "dataContentType"  # with datacontenttype
+    assert letter.code == ("KEY_COLLISION" if collides else "MISSING_FIELD")
+    given = attributes() | {f"ce-{name}": "x"}
+    assert refused(message(DATA["order.updated"], given=given), ACCEPTING).code == "MISSING_FIELD"
+
+
+def test_an_envelope_with_a_specversion_is_an_envelope():
+    event = accepted(make_message(make_event(specversion="1.0")), ACCEPTING)
+    assert (event.event_id, event.notes) == (EVENT_ID, ("UNKNOWN_FIELD",))
+
+
+def test_a_dead_cloudevent_names_its_event():
+    letter = refused(message(structured(source="x", extra=2**63)), ACCEPTING)
+    assert (letter.code, letter.event_id, letter.event_type) == ("JSON_NUMBER", EVENT_ID, "order.updated")
+
+
+def test_attributes_beside_data_that_is_no_object():
+    assert refused(make_message(b"[]", "orders", attributes()), ACCEPTING).code == "NOT_OBJECT"
+    assert refused(make_message(b"", "orders", attributes()), ACCEPTING).code == "EMPTY"

@@ -1,0 +1,48 @@
+"""docs/data-contract.md is made from the code, and says of each thing what the code does."""
+
+import json
+import re
+from pathlib import Path
+
+from schemas.contract_page import BLOCKS, fill, main
+from schemas.decode import decode
+from schemas.event import Event
+from schemas.message import NotAMessage, parse_line
+from schemas.outcomes import Code
+from tests.support.events import make_message
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "data-contract.md"
+
+
+def test_the_tables_of_the_page_are_up_to_date():
+    text = PAGE.read_text()
+    assert fill(text) == text, "run: python -m schemas.contract_page docs/data-contract.md"
+    assert re.findall("<!-- made: (.*?) -->", text) == ["event types", "notes", "codes", "tables"]
+    assert set(BLOCKS) == {"event types", "notes", "codes", "tables"}
+
+
+def test_every_code_stands_on_the_page_in_the_order_of_the_checks():
+    table = PAGE.read_text().partition("<!-- made: codes -->")[2].partition("<!-- end -->")[0]
+    rows = re.findall(r"^\| ([A-Z_]+) \| [a-z, ]+ \|", table, re.MULTILINE)
+    assert rows == [code.value for code in Code]
+
+
+def test_the_example_of_the_page_is_valid():
+    blocks = re.findall(r"```json\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    message, envelope = (json.loads(block) for block in blocks)
+    assert isinstance(decode(make_message(envelope)), Event)
+    assert not isinstance(parse_line(json.dumps({**message, "data": "e30="}).encode(), ""), NotAMessage)
+
+
+def test_a_block_is_made_anew_and_nothing_else_is_touched():
+    page = fill("before <!-- made: notes -->\nyesterday\n<!-- end --> between <!-- made: codes --><!-- end --> after")
+    assert page.startswith("before <!-- made: notes -->\n| note |")
+    assert "yesterday" not in page
+    assert page.endswith("<!-- end --> after")
+
+
+def test_a_page_is_written_in_place(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("# <!-- made: notes --><!-- end -->")
+    main(str(page))
+    assert page.read_text().startswith("# <!-- made: notes -->\n| note |")

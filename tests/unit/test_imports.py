@@ -1,0 +1,50 @@
+"""Imports point one way: schemas <- transforms <- pipelines <- templates; schemas imports no Beam."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = ["schemas", "transforms", "pipelines", "templates"]
+
+
+def imported(path: Path) -> set[str]:
+    """Return the top-level packages that a module imports, wherever in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add("." if node.level else node.module or "")
+    return {name.split(".")[0] or "." for name in names}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_only_from_rooms_before_it(room):
+    later = {*ROOMS[ROOMS.index(room) + 1 :], "tests", "benchmarks", "."}
+    wrong = {
+        str(path.relative_to(ROOT)): found
+        for path in ROOT.joinpath(room).rglob("*.py")
+        if (found := imported(path) & later)
+    }
+    assert wrong == {}
+
+
+def test_schemas_imports_no_beam_and_no_client_of_a_service():
+    for path in ROOT.joinpath("schemas").rglob("*.py"):
+        assert not imported(path) & {"apache_beam", "google", "grpc", "duckdb"}, path
+
+
+def test_importing_schemas_loads_no_beam():
+    modules = sorted(
+        f"schemas.{path.stem}" for path in ROOT.joinpath("schemas").glob("*.py") if path.stem != "__init__"
+    )
+    code = f"import sys, {', '.join(modules)}\n"
+    code += "print([name for name in sys.modules if name.split('.')[0] in ('apache_beam', 'grpc')])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "[]"
