@@ -39,7 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `local`."""
     parser.add_argument("--input", nargs="+", required=True, metavar="DIR|FILE", help="files or folders to read")
     parser.add_argument("--output", required=True, metavar="DIR", help="folder for warehouse, lake, report and summary")
-    parser.add_argument("--overwrite", action="store_true", help="replace what an earlier run left in --output")
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument("--overwrite", action="store_true", help="replace what an earlier run left in --output")
+    again.add_argument("--append", action="store_true", help="add to what earlier runs left; views count an event once")
     parser.add_argument("--format", choices=FORMATS, default="auto", help="messages, or plain events one a line")
     parser.add_argument(
         "--as_of", metavar="T", help="publish time of plain events, RFC 3339 (default: the run's start)"
@@ -59,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     key = read_key(args.pii_key_file)
     faults = load_faults(args.faults) if args.faults else None
     ranges = plan_inputs(args.input, args.format)
-    output = prepare_output(Path(args.output), overwrite=args.overwrite)
+    output = prepare_output(Path(args.output), overwrite=args.overwrite, append=args.append)
     target = Target.local(output)
     run_id = args.run_id or f"{to_datetime(started):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
     with ExitStack() as stack:
@@ -115,14 +117,18 @@ def load_faults(path: str) -> FaultScript:
         raise UserError(f"--faults {error}") from None
 
 
-def prepare_output(output: Path, *, overwrite: bool) -> Path:
+def prepare_output(output: Path, *, overwrite: bool, append: bool = False) -> Path:
     """Return the output folder, empty of an earlier run; raise UserError where that was not asked for."""
     if output.exists() and not output.is_dir():
         raise UserError(f"--output {output}: is a file, a folder is needed")
     found = sorted(path.name for path in output.iterdir()) if output.exists() else []
-    if found and not overwrite:
-        raise UserError(f"--output {output}: the folder is not empty; add --overwrite to replace what a run left there")
-    for name in (*OWN, WORK, "warehouse.duckdb.wal", "warehouse.address.json", "warehouse.duckdb.pending"):
+    if found and not overwrite and not append:
+        raise UserError(
+            f"--output {output}: the folder is not empty; --overwrite replaces what a run left, --append adds"
+        )
+    for name in (
+        () if append else (*OWN, WORK, "warehouse.duckdb.wal", "warehouse.address.json", "warehouse.duckdb.pending")
+    ):
         path = output / name
         if path.is_dir():
             shutil.rmtree(path)
