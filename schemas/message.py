@@ -2,11 +2,12 @@
 
 import base64
 import re
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from schemas.times import EARLIEST_US, LATEST_US, TimeFormatError, TimeRangeError, parse_rfc3339, to_rfc3339
+from schemas.times import EARLIEST_US, LATEST_US, TimeFormatError, TimeRangeError, from_datetime, parse_rfc3339, to_rfc3339
 
 TOPICS = ("orders", "customers", "inventory", "iot-events")
 """The short names of the topics; a closed list, so that a metric may carry one."""
@@ -83,13 +84,14 @@ def format_line(message: Message) -> bytes:
 
 
 def from_record(record: Any, topic: str) -> Message | NotAMessage:
-    """Turn one record of the Avro archive into a message; `publishTime` comes as microseconds."""
+    """Turn one record of the Avro archive into a message; `publishTime` comes as microseconds or as a datetime."""
     try:
+        moment = record["publishTime"]
         message = msgspec.convert(
             {
                 "topic": record["topic"],
                 "message_id": record["messageId"],
-                "publish_time": record["publishTime"],
+                "publish_time": from_datetime(moment) if isinstance(moment, datetime) else moment,
                 "attributes": record["attributes"],
                 "data": record["data"],
             },

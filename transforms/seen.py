@@ -65,7 +65,7 @@ class Seen:
 
 
 def _sorted(ids: np.ndarray) -> np.ndarray:
-    return ids[np.argsort(ids["key"], kind="stable")]
+    return ids[np.lexsort((ids["publish_time"], ids["key"]))]  # a look-up finds the earliest of equal keys first
 
 
 def seen_ids(ids: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import pytest
 
 from schemas.message import Message
 from transforms.archive_segments import Segments, minute_label, next_minute, whole_blocks
+from transforms.read import read_avro
 
 NOON = 1_781_524_800_000_000
 MINUTE = 60_000_000
@@ -114,3 +115,12 @@ def test_the_next_minute_is_later_than_all_before(now, last, expected):
     assert next_minute(now, last) == expected
     assert expected > last
     assert minute_label(NOON) == "20260615T1200"
+
+
+def test_what_the_archive_holds_is_read_back_as_it_was(tmp_path, clock):
+    archive = Segments(str(tmp_path), FEED, "run", clock)
+    kept = [*messages(2), Message("orders", "", NOON + 1, {}, b"\xff\x00")]
+    archive.append(kept)
+    archive.close()
+    with finished(tmp_path)[0].open("rb") as file:
+        assert list(read_avro(file, "orders")) == kept

@@ -1,0 +1,163 @@
+"""Live messages end to end: emulator, Prism, every sink. The archive and a bounded run over it are the judges."""
+
+import json
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.live import (
+    archived,
+    bounded_run,
+    finish,
+    kill,
+    need_prism_program,
+    running_bus,
+    simulated,
+    start_stream,
+    wait_until,
+)
+from tests.support.runs import query
+
+VIEWS = ("order_current", "customer_current", "stock_level", "event_counts_current", "revenue_by_day")
+IDLE = ("--stop_after_idle", "4")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def prism():
+    return need_prism_program()
+
+
+@pytest.fixture
+def bus(tmp_path):
+    with running_bus(tmp_path) as bus:
+        yield bus
+
+
+def events_of(messages) -> list[str]:
+    """Event ids in messages that have one."""
+    found = []
+    for _, data, _ in messages:
+        try:
+            found.append(json.loads(data)["eventId"].lower())
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            continue
+    return found
+
+
+def view(output: Path, name: str) -> list[tuple]:
+    skipped = {"run_id", "ingest_time"}
+    columns = [row[0] for row in query(output, f"describe analytics.{name}") if row[0] not in skipped]
+    return sorted(query(output, f"select {', '.join(columns)} from analytics.{name}"), key=repr)
+
+
+def assert_same_views(live: Path, batch: Path) -> None:
+    for name in VIEWS:
+        assert view(live, name) == view(batch, name), name
+    ids = "select event_id, message_id, publish_time from event_store.events_distinct order by 1"
+    assert query(live, ids) == query(batch, ids)
+
+
+def test_every_message_has_one_outcome_and_the_views_are_those_of_a_batch(bus, tmp_path):
+    messages = simulated(tmp_path / "sim", 3000)
+    random.Random(5).shuffle(messages)
+    messages += random.Random(6).sample(messages, 300)
+    output = tmp_path / "out"
+    sent = bus.publish(messages)
+    finish(start_stream(bus, output, *IDLE), output)
+
+    assert len(archived(output / "lake")) == sent
+    sums = "select sum(received), sum(valid), sum(duplicates), sum(dead_letters) from analytics.pipeline_metrics"
+    received, valid, duplicates, dead = query(output, sums)[0]
+    assert (received, received) == (sent, valid + duplicates + dead)
+    assert query(output, "select count(distinct event_id) from event_store.events")[0][0] == valid
+    assert query(output, "select count(*) from event_store.dead_letters")[0][0] == dead
+    newest = """select window_start, event_type, sum(events), sum(amount) from (
+        select * from analytics.event_counts
+        qualify row_number() over (partition by run_id, window_start, event_type order by pane desc) = 1
+        ) group by 1, 2"""
+    current = "select window_start, event_type, events, amount from analytics.event_counts_current"
+    assert sorted(query(output, newest), key=repr) == sorted(query(output, current), key=repr)
+    assert_same_views(output, bounded_run(output / "lake", tmp_path / "batch"))
+
+
+def test_a_second_start_goes_on_where_the_first_ended(bus, tmp_path):
+    messages = simulated(tmp_path / "sim", 1000, "--dirty", "0")
+    output = tmp_path / "out"
+    bus.publish(messages[:500])
+    finish(start_stream(bus, output, *IDLE), output)
+    bus.publish(messages[500:])
+    finish(start_stream(bus, output, *IDLE), output)
+    assert len(archived(output / "lake")) == len(messages)
+    stored = query(output, "select count(distinct event_id) from event_store.events")[0][0]
+    assert stored == len(set(events_of(messages)))
+
+
+def test_sigterm_under_load_drains_and_ends_with_0(bus, tmp_path):
+    messages = simulated(tmp_path / "sim", 4000, "--dirty", "0")
+    output = tmp_path / "out"
+    process = start_stream(bus, output)
+    wait_until(lambda: any((output / "lake").glob("archive/orders")) or process.poll() is not None, 60)
+    for first in range(0, len(messages), 400):
+        bus.publish(messages[first : first + 400])
+        if first == 2000:
+            process.send_signal(signal.SIGTERM)
+            told = time.monotonic()
+    finish(process, output, 40)
+    assert time.monotonic() - told < 30
+    stored = {(record["topic"], record["messageId"]) for record in archived(output / "lake")}
+    assert len(stored) < len(messages)
+    finish(start_stream(bus, output, *IDLE), output)
+    again = archived(output / "lake")
+    assert len(again) == len(messages), "what was stored had not been acknowledged, or what was not stored had been"
+    assert len({(record["topic"], record["messageId"]) for record in again}) == len(messages)
+
+
+def kill_and_reconcile(bus, tmp_path: Path, events: int, kills: int, program=("-m", "pipelines")) -> tuple[set, set]:
+    """Publish with 10 % redelivered, kill at random moments, drain; return the ids published and those archived."""
+    messages = simulated(tmp_path / "sim", events, "--dirty", "0")
+    messages += random.Random(7).sample(messages, events // 10)
+    chance = random.Random(time.time_ns())
+    output, step = tmp_path / "out", len(messages) // (kills + 1)
+    for number in range(kills):
+        process = start_stream(bus, output, program=program)
+        wait_until(lambda: "run " in (output / "stream.log").read_text(), 60)
+        part = messages[number * step : (number + 1) * step]
+        for first in range(0, len(part), 100):
+            bus.publish(part[first : first + 100])
+        time.sleep(chance.uniform(0.5, 3.0))
+        kill(process)
+        (output / "stream.log").unlink()
+    bus.publish(messages[kills * step :])
+    finish(start_stream(bus, output, "--stop_after_idle", "15", program=program), output)
+    stored = {json.loads(record["data"])["eventId"].lower() for record in archived(output / "lake")}
+    return set(events_of(messages)), stored
+
+
+def assert_nothing_lost_or_twice(tmp_path: Path, published: set, stored: set) -> None:
+    assert stored == published
+    batch = bounded_run(tmp_path / "out" / "lake", tmp_path / "batch")
+    found = [row[0] for row in query(batch, "select event_id from event_store.events_distinct")]
+    assert sorted(found) == sorted(published)
+    live = [row[0] for row in query(tmp_path / "out", "select event_id from event_store.events_distinct")]
+    assert len(live) == len(set(live))
+    assert set(live) <= published
+
+
+def test_three_kills_lose_nothing(bus, tmp_path):
+    published, stored = kill_and_reconcile(bus, tmp_path, events=4000, kills=3)
+    assert_nothing_lost_or_twice(tmp_path, published, stored)
+
+
+def test_the_harness_fails_where_messages_are_acknowledged_before_the_archive_holds_them(bus, tmp_path):
+    published, stored = kill_and_reconcile(bus, tmp_path, 3000, 2, program=("-m", "tests.support.ack_first"))
+    assert published - stored
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_twenty_kills_lose_nothing(bus, tmp_path):
+    published, stored = kill_and_reconcile(bus, tmp_path, events=20_000, kills=20)
+    assert_nothing_lost_or_twice(tmp_path, published, stored)
