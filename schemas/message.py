@@ -7,13 +7,35 @@ from typing import Any
 
 import msgspec
 
-from schemas.times import EARLIEST_US, LATEST_US, TimeFormatError, TimeRangeError, from_datetime, parse_rfc3339, to_rfc3339
+from schemas.times import (
+    EARLIEST_US,
+    LATEST_US,
+    TimeFormatError,
+    TimeRangeError,
+    from_datetime,
+    parse_rfc3339,
+    to_rfc3339,
+)
 
 TOPICS = ("orders", "customers", "inventory", "iot-events")
 """The short names of the topics; a closed list, so that a metric may carry one."""
 
 UNKNOWN_TOPIC = "unknown"
 """What a metric says of a message whose topic is not in the list."""
+
+
+MESSAGE_AVRO: dict[str, Any] = {
+    "type": "record",
+    "name": "Message",
+    "fields": [
+        {"name": "topic", "type": "string"},
+        {"name": "messageId", "type": "string"},
+        {"name": "publishTime", "type": {"type": "long", "logicalType": "timestamp-micros"}},
+        {"name": "attributes", "type": {"type": "map", "values": "string"}},
+        {"name": "data", "type": "bytes"},
+    ],
+}
+"""A record of the archive: the same five fields as Avro (contract 1)."""
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):

@@ -10,22 +10,11 @@ import fastavro
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
-from schemas.message import Message, topic_label
+from schemas.message import MESSAGE_AVRO, Message, topic_label
 from schemas.times import SECOND_US, to_rfc3339
 from transforms.read import MessageBatch
 from transforms.sinks.files import FileContent, LakeFile, write_file
 
-MESSAGE_AVRO: dict[str, Any] = {
-    "type": "record",
-    "name": "Message",
-    "fields": [
-        {"name": "topic", "type": "string"},
-        {"name": "messageId", "type": "string"},
-        {"name": "publishTime", "type": {"type": "long", "logicalType": "timestamp-micros"}},
-        {"name": "attributes", "type": {"type": "map", "values": "string"}},
-        {"name": "data", "type": "bytes"},
-    ],
-}
 HOUR_US = 3600 * SECOND_US
 FLUSH_BYTES = 32 << 20
 BLOCK_BYTES = 256 << 10

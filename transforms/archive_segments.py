@@ -17,9 +17,9 @@ from typing import IO, Any, Protocol
 import fastavro
 from fastavro.write import Writer
 
-from schemas.message import Message, topic_label
+from schemas.message import MESSAGE_AVRO, Message, topic_label
 from schemas.times import SECOND_US, to_rfc3339
-from transforms.archive import HOUR_US, MESSAGE_AVRO, archive_avro, archive_record, hour_partition
+from transforms.archive import HOUR_US, archive_avro, archive_record, hour_partition
 from transforms.sinks.files import FileContent, LakeFile, write_file
 from transforms.sinks.live_manifests import add_to_manifests
 from transforms.wall_clock import Clock, wall_us

@@ -11,7 +11,7 @@ import fastavro
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from schemas.message import Message, NotAMessage, from_record, parse_line
+from schemas.message import MESSAGE_AVRO, Message, NotAMessage, from_record, parse_line
 from transforms.progress import PROGRESS
 from transforms.sources import FileRange
 
@@ -19,6 +19,17 @@ BATCH_MESSAGES = 1024
 CHUNK_BYTES = 1 << 20
 MAX_LINE_BYTES = 64 << 20
 """A line over this is cut there and is no message: a file without line ends must not fill the memory."""
+
+# publishTime as the plain number of microseconds that it is: a datetime would be made, and taken apart again
+_ARCHIVE_SCHEMA = fastavro.parse_schema(
+    {
+        **MESSAGE_AVRO,
+        "fields": [
+            {"name": field["name"], "type": "long"} if field["name"] == "publishTime" else field
+            for field in MESSAGE_AVRO["fields"]
+        ],
+    }
+)
 
 MessageBatch = list[Message | NotAMessage]
 
@@ -88,7 +99,7 @@ def read_range(part: FileRange, as_of: int) -> Iterator[Message | NotAMessage]:
 
 def read_avro(file: Any, topic: str) -> Iterator[Message | NotAMessage]:
     """Read the messages of one file of the archive."""
-    for record in fastavro.reader(file):
+    for record in fastavro.reader(file, reader_schema=_ARCHIVE_SCHEMA):
         yield from_record(record, topic)
 
 

@@ -20,9 +20,9 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from pipelines.forgetting.person import Person
-from schemas.message import UNKNOWN_TOPIC, Message, from_record
+from schemas.message import MESSAGE_AVRO, UNKNOWN_TOPIC, Message, from_record
 from schemas.times import from_datetime
-from transforms.archive import BLOCK_BYTES, MESSAGE_AVRO
+from transforms.archive import BLOCK_BYTES
 from transforms.sinks.files import write_whole
 from transforms.sinks.manifests import manifest_name, newest
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from schemas.message import Message, NotAMessage
 from tests.support.runs import message_line
+from transforms.archive import archive_avro
 from transforms.read import read_range
 from transforms.sources import looks_like_messages, plan_ranges, topic_of
 
@@ -81,3 +82,13 @@ def test_the_files_name_says_the_topic(path, topic):
 def test_messages_and_events_are_told_apart():
     assert looks_like_messages(b'{"topic":"orders","messageId":"1"}')
     assert not looks_like_messages(b'{"eventId":"1","data":{}}')
+
+
+def test_the_archive_gives_its_messages_back(tmp_path):
+    messages = [
+        Message("orders", str(n), 1_781_524_800_000_001 + n, {"k": "v"} if n else {}, b"d%d" % n) for n in range(3)
+    ]
+    path = tmp_path / "part.avro"
+    path.write_bytes(archive_avro(messages))
+    [part] = plan_ranges(str(path), path.stat().st_size, "avro")
+    assert list(read_range(part, 0)) == messages

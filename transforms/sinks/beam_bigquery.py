@@ -136,7 +136,11 @@ class LoadFiles(beam.PTransform[Any, Any]):
 
 def _split(rows: RowsInput, tables: BigQueryTables, parse_json: bool) -> tuple[Any, Any]:
     inputs = rows if isinstance(rows, tuple) else (rows,)
-    out = inputs | "AllRows" >> beam.Flatten() | "ToDicts" >> beam.ParDo(_ToDictsFn(parse_json)).with_outputs(*tables.dataset_of, main="handed")
+    out = (
+        inputs
+        | "AllRows" >> beam.Flatten()
+        | "ToDicts" >> beam.ParDo(_ToDictsFn(parse_json)).with_outputs(*tables.dataset_of, main="handed")
+    )
     return out, out.handed
 
 
