@@ -1,0 +1,8 @@
+"""The image's entry for the flex-template launcher. Nothing is defined here: no DoFn lives in an entry module."""
+
+import sys
+
+from pipelines.launching.entry import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,150 @@
+"""The flex-template launcher's part, on loopback: the parameter check of the service, its environment and arguments."""
+
+import json
+import os
+import re
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+ROOT = Path(__file__).resolve().parents[2]
+OFFLINE = ROOT / "tests" / "support" / "offline"
+PROJECT, REGION = "my-project", "europe-west1"
+IMAGE = "europe-docker.pkg.dev/my-project/pipelines/event-pipelines:0.1.0"
+ENVIRONMENT = {
+    "tempLocation": "temp_location",
+    "stagingLocation": "staging_location",
+    "maxWorkers": "max_num_workers",
+    "numWorkers": "num_workers",
+    "machineType": "machine_type",
+    "serviceAccountEmail": "service_account_email",
+    "subnetwork": "subnetwork",
+    "network": "network",
+    "workerRegion": "worker_region",
+    "workerZone": "worker_zone",
+    "sdkContainerImage": "sdk_container_image",
+    "kmsKeyName": "dataflow_kms_key",
+    "diskSizeGb": "disk_size_gb",
+    "autoscalingAlgorithm": "autoscaling_algorithm",
+    "flexrsGoal": "flexrs_goal",
+}
+
+
+def parameter_errors(metadata: dict[str, Any], given: dict[str, str]) -> list[str]:
+    """Return what the service says of parameters before it starts a launcher."""
+    known = {parameter["name"]: parameter for parameter in metadata["parameters"]}
+    errors = [f"{name} is missing" for name, one in known.items() if not one.get("isOptional") and name not in given]
+    for name, value in given.items():
+        if name not in known:
+            errors.append(f"{name} is unknown")
+            continue
+        patterns = known[name].get("regexes", [])
+        errors += [f"{name}={value} does not match {one}" for one in patterns if not re.fullmatch(one, value)]
+        options = [one["value"] for one in known[name].get("enumOptions", [])]
+        errors += [f"{name}={value} is none of {options}"] if options and value not in options else []
+    return errors
+
+
+def launcher_words(
+    parameters: dict[str, str], environment: dict[str, Any], job_name: str, template_location: str | None = None
+) -> list[str]:
+    """Return the arguments that the launcher gives the template's program."""
+    words = [f"--{name}={value}" for name, value in parameters.items()]
+    words += ["--runner=DataflowRunner", f"--project={PROJECT}", f"--region={REGION}", f"--job_name={job_name}"]
+    if template_location:
+        words.append(f"--template_location={template_location}")
+    for name, value in environment.items():
+        if name == "ipConfiguration":
+            words += ["--no_use_public_ips"] if value == "WORKER_IP_PRIVATE" else []
+        elif name == "additionalExperiments":
+            words += [f"--experiments={one}" for one in value]
+        elif name == "additionalUserLabels":
+            words += [f"--labels={key}={one}" for key, one in value.items()]
+        elif name == "enableStreamingEngine":
+            words += ["--enable_streaming_engine"] if value else []
+        else:
+            words.append(f"--{ENVIRONMENT[name]}={value}")
+    return words
+
+
+def credentials(directory: Path, url: str) -> Path:
+    """Write a service account's file whose tokens come from loopback; no Google credential is in it."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path = directory / "credentials.json"
+    fields = {
+        "type": "service_account",
+        "project_id": PROJECT,
+        "private_key_id": "none",
+        "private_key": private.decode(),
+        "client_email": f"nobody@{PROJECT}.example",
+        "client_id": "1",
+        "token_uri": f"{url}/token",
+    }
+    path.write_text(json.dumps(fields))
+    return path
+
+
+@dataclass
+class Storage:
+    """The address of a loopback Cloud Storage."""
+
+    url: str
+
+    def make_bucket(self, name: str) -> None:
+        self._ask(f"/storage/v1/b?project={PROJECT}", json.dumps({"name": name}).encode(), "application/json")
+
+    def write(self, bucket: str, name: str, data: bytes) -> None:
+        self._ask(f"/upload/storage/v1/b/{bucket}/o?uploadType=media&name={name}", data, "application/octet-stream")
+
+    def names(self, bucket: str) -> list[str]:
+        return [item["name"] for item in json.loads(self._ask(f"/storage/v1/b/{bucket}/o")).get("items", [])]
+
+    def read(self, bucket: str, name: str) -> bytes:
+        return self._ask(f"/storage/v1/b/{bucket}/o/{name.replace('/', '%2F')}?alt=media")
+
+    def _ask(self, path: str, data: bytes | None = None, kind: str = "") -> bytes:
+        request = urllib.request.Request(f"{self.url}{path}", data, {"Content-Type": kind} if kind else {})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return bytes(answer.read())
+
+
+@contextmanager
+def storage(*buckets: str) -> Iterator[Storage]:
+    """Run a Cloud Storage in memory with these buckets."""
+    from gcp_storage_emulator.server import create_server
+
+    server = create_server("127.0.0.1", 0, in_memory=True)
+    server.start()
+    try:
+        made = Storage(f"http://127.0.0.1:{server._api._httpd.server_address[1]}")
+        for bucket in buckets:
+            made.make_bucket(bucket)
+        yield made
+    finally:
+        server.stop()
+
+
+def launch(
+    python: Path, words: list[str], dataflow_url: str, storage_url: str, account: Path, main: Path, timeout: int = 120
+) -> subprocess.CompletedProcess[str]:
+    """Start the template's program as the launcher does, in an environment of its own."""
+    environment = {
+        "PATH": f"{python.parent}:/usr/bin:/bin",
+        "HOME": os.environ.get("HOME", "/"),
+        "PYTHONPATH": str(OFFLINE),
+        "STORAGE_EMULATOR_HOST": storage_url,
+        "GOOGLE_APPLICATION_CREDENTIALS": str(account),
+        "FLEX_TEMPLATE_PYTHON_PY_FILE": "/template/main.py",
+    }
+    command = [str(python), str(main), *words, f"--dataflow_endpoint={dataflow_url}/sandbox"]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout, cwd="/")
