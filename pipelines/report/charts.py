@@ -7,19 +7,14 @@ Legends, titles and captions are the page's HTML, so that they wrap on a phone a
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from html import escape
-from itertools import pairwise
-from statistics import median
-from typing import Any
 
 from plotly import graph_objects as go
 
+from pipelines.report.axes import frame, iso, line, middle, whole
 from pipelines.report.queries import Lag, Reading, Received, Revenue
-from pipelines.report.timeline import Span, silent_spans, ticks
+from pipelines.report.timeline import silent_spans
 from pipelines.report.words import counted, duration, money
 from schemas.message import TOPICS
-
-_BREAK = 3
-"""A line is broken where the next point is this many times further than usual."""
 
 PERCENTILES = ("p50", "p95", "p99")
 _DAY = 86_400
@@ -47,18 +42,19 @@ def topics_of(points: Iterable[Received]) -> list[str]:
 def events_chart(points: Sequence[Received], width: int) -> go.Figure:
     """Draw received messages as bars over time, stacked by topic."""
     times = sorted({point.at for point in points})
-    figure = _figure(times, silent_spans(times, width), height=300)
+    figure = frame(times, silent_spans(times, width), height=300)
     for topic in topics_of(points):
         own = [point for point in points if point.topic == topic]
         figure.add_bar(
             name=topic,
-            x=[_middle(point.at, width) for point in own],
+            x=[middle(point.at, width) for point in own],
             y=[point.received for point in own],
             width=width * 1000,
             marker={"color": topic_colour(topic), "line": {"width": 0}},
-            hovertemplate="%{y:,} " + topic + "<extra></extra>",
+            hovertemplate="%{y:,} " + escape(topic) + "<extra></extra>",
         )
     figure.update_layout(barmode="stack", hovermode="x unified")
+    figure.update_xaxes(range=[iso(times[0]), iso(times[-1] + timedelta(seconds=width))])
     return figure
 
 
@@ -66,17 +62,17 @@ def lag_chart(points: Sequence[Lag], width: int) -> go.Figure:
     """Draw one topic's p50, p95 and p99 over time, on a logarithmic axis that begins at a millisecond."""
     times = [point.at for point in points]
     silent = silent_spans(times, width)
-    figure = _figure(times, silent, height=210)
+    figure = frame(times, silent, height=210)
     for name in PERCENTILES:
         values = [getattr(point, name) for point in points]
-        line = _line(
+        drawn = line(
             times,
             [max(value, 1.0) for value in values],
             [duration(value / 1000) for value in values],
             f"var(--{name})",
         )
         figure.add_scatter(
-            **line,
+            **drawn,
             name=name,
             hovertemplate=f"{name} %{{customdata}}<extra></extra>",
         )
@@ -85,7 +81,7 @@ def lag_chart(points: Sequence[Lag], width: int) -> go.Figure:
     named = [tick for tick in _LAG_TICKS if lowest / 10 <= tick <= max(highest, 1.0) * 10]
     figure.update_yaxes(type="log", tickvals=named, ticktext=[duration(tick / 1000) for tick in named])
     figure.update_layout(hovermode="x unified")
-    figure.update_xaxes(range=_whole(times))
+    figure.update_xaxes(range=whole(times))
     return figure
 
 
@@ -97,7 +93,7 @@ def dead_letter_chart(codes: Mapping[str, int]) -> go.Figure:
 
 def bars(rows: Sequence[tuple[str, int, str]], name: str = "") -> go.Figure:
     """Draw horizontal bars of (label, value, colour), the last on top, each with its value."""
-    figure = _figure([], [], height=46 + (30 if len(rows) <= 8 else 22) * len(rows))
+    figure = frame([], [], height=46 + (30 if len(rows) <= 8 else 22) * len(rows))
     figure.add_bar(
         name=name,
         orientation="h",
@@ -121,24 +117,24 @@ def bars(rows: Sequence[tuple[str, int, str]], name: str = "") -> go.Figure:
 def revenue_chart(rows: Sequence[Revenue]) -> go.Figure:
     """Draw one currency's revenue, a bar a day."""
     times = [datetime(row.day.year, row.day.month, row.day.day) for row in rows]
-    figure = _figure(times, silent_spans(times, _DAY), height=230)
+    figure = frame(times, silent_spans(times, _DAY), height=230)
     figure.add_bar(
         name=rows[0].currency,
-        x=[_middle(time, _DAY) for time in times],
+        x=[middle(time, _DAY) for time in times],
         y=[float(row.amount) for row in rows],
         width=0.85 * _DAY * 1000,
         customdata=[[f"{row.day:%a %d %b %Y}", money(row.amount), counted(row.payments, "payment")] for row in rows],
         marker={"color": "var(--accent)", "line": {"width": 0}},
         hovertemplate="%{customdata[0]}<br><b>%{customdata[1]}</b> "
-        + rows[0].currency
+        + escape(rows[0].currency)
         + "<br>%{customdata[2]}<extra></extra>",
     )
     if (days := (times[-1] - times[0]).days + 1) < _FEW_DAYS:
         # Alone on an axis one bar would be as wide as the chart; and each day is named.
         room = timedelta(days=(_FEW_DAYS - days) / 2)
         figure.update_xaxes(
-            range=[_iso(times[0] - room), _iso(times[-1] + timedelta(days=1) + room)],
-            tickvals=[_middle(time, _DAY) for time in times],
+            range=[iso(times[0] - room), iso(times[-1] + timedelta(days=1) + room)],
+            tickvals=[middle(time, _DAY) for time in times],
             ticktext=[f"{time:%d %b<br>%Y}" for time in times],
             rangebreaks=[],
         )
@@ -149,98 +145,18 @@ def reading_chart(points: Sequence[Reading], width: int) -> go.Figure:
     """Draw the mean of one device's metric over time."""
     times = [point.at for point in points]
     silent = silent_spans(times, width)
-    line = _line(
+    drawn = line(
         times,
         [point.mean for point in points],
         [f"min {point.low:,.4g}, max {point.high:,.4g}, {point.readings:,} readings" for point in points],
         "var(--accent)",
     )
-    figure = _figure(times, silent, height=130)
+    figure = frame(times, silent, height=130)
     figure.add_scatter(
-        **line,
+        **drawn,
         name="mean",
         hovertemplate="%{x|%d %b %Y %H:%M}<br>mean <b>%{y:,.4g}</b><br>%{customdata}<extra></extra>",
     )
-    figure.update_xaxes(nticks=4, range=_whole(times))
+    figure.update_xaxes(nticks=4, range=whole(times))
     figure.update_yaxes(nticks=4)
     return figure
-
-
-def _figure(times: Sequence[datetime], silent: Sequence[Span], height: int) -> go.Figure:
-    """Return an empty figure in the page's manner for these times; between the two times of each span none passes."""
-    text = {"color": "var(--muted)", "size": 12}
-    figure = go.Figure(
-        layout={
-            "template": go.layout.Template(),
-            "height": height,
-            "margin": {"l": 8, "r": 8, "t": 6, "b": 8},
-            "paper_bgcolor": "rgba(0,0,0,0)",
-            "plot_bgcolor": "rgba(0,0,0,0)",
-            "font": text,
-            "showlegend": False,
-            "bargap": 0,
-            "hoverlabel": {
-                "bgcolor": "var(--card)",
-                "bordercolor": "var(--line)",
-                "font": {"color": "var(--ink)", "size": 12},
-            },
-        }
-    )
-    axis: dict[str, Any] = {
-        "automargin": True,
-        "gridcolor": "var(--line)",
-        "linecolor": "var(--line)",
-        "zerolinecolor": "var(--line)",
-        "ticks": "",
-        "separatethousands": True,
-    }
-    breaks = [{"bounds": [_iso(start), _iso(end)]} for start, end in silent]
-    figure.update_xaxes(**axis, showgrid=False, showline=True, rangebreaks=breaks)
-    figure.update_yaxes(**axis, zeroline=False)
-    if silent:  # Of an axis with breaks plotly names next to nothing.
-        named = ticks(times[0], times[-1], silent)
-        figure.update_xaxes(tickvals=[_iso(at) for at, _ in named], ticktext=[name for _, name in named])
-    for start, _ in silent:
-        line = {"color": "var(--muted)", "width": 1, "dash": "dot"}
-        figure.add_shape(type="line", x0=_iso(start), x1=_iso(start), y0=0, y1=1, yref="paper", line=line)
-    return figure
-
-
-def _line(times: Sequence[datetime], values: Sequence[float], texts: Sequence[str], colour: str) -> dict[str, Any]:
-    """Return a line that is broken where points are missing; a point between two breaks is a dot."""
-    steps = [(after - before).total_seconds() for before, after in pairwise(times)]
-    longest = _BREAK * median(steps) if steps else 0.0
-    broken = [True, *(step > longest for step in steps), True]
-    x: list[str] = []
-    y: list[float | None] = []
-    text: list[str] = []
-    size: list[int] = []
-    for place, (time, value, words) in enumerate(zip(times, values, texts, strict=True)):
-        if broken[place] and x:
-            x, y, text, size = [*x, _iso(time)], [*y, None], [*text, ""], [*size, 0]
-        x.append(_iso(time))
-        y.append(value)
-        text.append(words)
-        size.append(5 if broken[place] and broken[place + 1] else 0)
-    return {
-        "x": x,
-        "y": y,
-        "customdata": text,
-        "mode": "lines+markers",
-        "line": {"color": colour, "width": 1.5},
-        "marker": {"color": colour, "size": size, "line": {"width": 0}},
-    }
-
-
-def _whole(times: Sequence[datetime]) -> list[str] | None:
-    """Return the range of an axis from the first to the last point; None, plotly's own, around a single one."""
-    return [_iso(times[0]), _iso(times[-1])] if len(times) > 1 else None
-
-
-def _middle(start: datetime, width: int) -> str:
-    return _iso(start + timedelta(seconds=width / 2))
-
-
-def _iso(time: datetime) -> str:
-    """Return an instant as plotly takes it: without a zone, which it would shift."""
-    return time.replace(tzinfo=None).isoformat(sep=" ")

@@ -59,15 +59,17 @@ def table(
     head = "".join(f'<th scope="col"{kind}>{text(name)}</th>' for name, kind in zip(heads, kinds, strict=True))
     lines = []
     for row in rows:
-        first, *rest = zip(row, kinds, strict=True)
-        cells = "".join(f"<td{kind}>{text(cell)}</td>" for cell, kind in rest)
-        lines.append(f'<tr><th scope="row"{first[1]}>{text(first[0])}</th>{cells}</tr>')
+        # The span gives a text the room it needs, up to a width: the table scrolls before it breaks words.
+        shown = [text(cell) if kind else f"<span>{text(cell)}</span>" for cell, kind in zip(row, kinds, strict=True)]
+        cells = "".join(f"<td{kind}>{cell}</td>" for cell, kind in zip(shown[1:], kinds[1:], strict=True))
+        lines.append(f'<tr><th scope="row"{kinds[0]}>{shown[0]}</th>{cells}</tr>')
     if total:
         lines[-1] = lines[-1].replace("<tr>", '<tr class="total">', 1)
     # A wide table scrolls within itself; tabindex lets a keyboard do it.
     return Markup(
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}"><table>'
-        f"<caption>{text(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
+        f"<caption><span>{text(caption)}</span></caption><thead><tr>{head}</tr></thead>"
+        f"<tbody>{''.join(lines)}</tbody></table></div>"
     )
 
 

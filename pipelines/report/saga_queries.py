@@ -17,7 +17,7 @@ TIMED = (
 )
 """From which step to which the time is told: forward, then failure and compensation."""
 STUCK, OPEN = "stuck", "still open"
-_MOST_STUCK = 20
+_MOST_STUCK = 10
 
 
 class StateCount(NamedTuple):

@@ -28,6 +28,7 @@ OUTCOMES = ("received", "valid", "duplicates", "dead_letters", "late")
 _CURVES = 12
 _CURVE_POINTS = 240
 _CURRENCIES = 6
+_REASONS = 12
 
 
 def topics_section(summary: Mapping[str, Any]) -> Section:
@@ -112,7 +113,10 @@ def dead_letters_section(stores: Stores, summary: Mapping[str, Any]) -> Section:
     body: list[Markup | Chart] = [Chart(dead_letter_chart(codes), says)]
     if rows:
         heads = ("code", "stage", "path", "topics", "count")
-        body.append(table("Dead letters by code and path", heads, rows, words=4))
+        body.append(table("Dead letters by code and path", heads, rows[:_REASONS], words=4))
+        if rarer := rows[_REASONS:]:
+            listed = table("Dead letters by code and path, the rarer ones", heads, rarer, words=4)
+            body.append(details(f"{number(len(rarer))} more", listed))
     return Section("dead", "Dead letters", note, tuple(body))
 
 

@@ -22,7 +22,7 @@ _STEPS = (
     *((_MINUTE * n, "%H:%M<br>%d %b") for n in (5, 15, 30, 60, 180, 360, 720)),
     *((_DAY * n, "%d %b<br>%Y") for n in (1, 2, 7, 14)),
     *((_MONTH * n, "%b<br>%Y") for n in (1, 2, 3, 6)),
-    (12 * _MONTH, "%Y"),
+    *((12 * _MONTH * n, "%Y") for n in (1, 2, 5, 10)),
 )
 """How far apart the named instants of an axis may be, in seconds, and how they are named."""
 _MOST_TICKS = 7

@@ -1,0 +1,310 @@
+"""The report of a small warehouse in headless Chromium: drawn, complete, quiet, and closed to the network."""
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.provision import provision
+from pipelines.report import write_report
+from pipelines.target import Endpoints, Target
+from tests.support.browser import Page, chromium_page
+from tests.support.tools import require
+
+DRAWN = "document.documentElement.dataset.charts === 'drawn'"
+SECRET = "ada.lovelace@example.com"
+HOSTILE = "</script><img src=x onerror=alert(1)>"
+RUN, OTHER = "run-1", "run-0"
+OLD, NEW = datetime(2004, 3, 10, tzinfo=UTC), datetime(2011, 5, 2, 8, tzinfo=UTC)
+SUMMARY: dict[str, Any] = {
+    "received": 146,
+    "valid": 140,
+    "duplicates": 1,
+    "dead_letters": 5,
+    "by_topic": {
+        "iot-events": {"received": 101, "valid": 100, "duplicates": 1, "dead_letters": 0, "late": 2},
+        "orders": {"received": 45, "valid": 40, "duplicates": 0, "dead_letters": 5, "late": 0},
+    },
+    "by_event_type": {"iot.telemetry": {"valid": 100}, "payment.processed": {"valid": 40}},
+    "dead_letters_by_code": {"FIELD_FORMAT": 3, "JSON_SYNTAX": 1, "SINK_REJECTED": 1, "EMPTY": 0},
+    "seconds": 2.0,
+    "cpu_seconds": 1.5,
+    "peak_memory_mib": 300.0,
+    "run_id": RUN,
+    "version": "9.9.9",
+    "started": "2026-06-15T12:00:00Z",
+}
+EMPTY = {
+    **SUMMARY,
+    **{"received": 0, "valid": 0, "duplicates": 0, "dead_letters": 0},
+    **{"by_topic": {}, "by_event_type": {}, "dead_letters_by_code": {}},
+}
+
+
+def identity(number: int, event_type: str, at: datetime, run_id: str = RUN) -> dict[str, Any]:
+    """Return the columns with which a typed table begins."""
+    return {
+        "event_id": f"{run_id}-{event_type}-{number}",
+        "event_type": event_type,
+        "event_time": at.isoformat(),
+        "publish_time": (at + timedelta(milliseconds=10 * number)).isoformat(),
+        "message_id": f"m{number}",
+        "correlation_id": "flow",
+        "run_id": run_id,
+    }
+
+
+def stored(row: dict[str, Any], topic: str) -> dict[str, Any]:
+    """Return the event store's row of a typed row."""
+    common = {name: value for name, value in row.items() if name in identity(0, "", OLD)}
+    data = json.dumps({"email": SECRET})
+    return {**common, "source": "s", "topic": topic, "entity_id": "e", "data": data, "ingest_time": NEW.isoformat()}
+
+
+def metrics(at: datetime, topic: str, received: int, run_id: str = RUN) -> dict[str, Any]:
+    counts = {"received": received, "valid": received, "duplicates": 0, "dead_letters": 0, "late": 0}
+    start = at.replace(second=0, microsecond=0).isoformat()
+    return {
+        "window_start": start,
+        "topic": topic,
+        "mode": "batch",
+        **counts,
+        "events_per_second": received / 60,
+        "run_id": run_id,
+    }
+
+
+def dead_letter(number: int, code: str, path: str | None) -> dict[str, Any]:
+    return {
+        "dead_letter_id": f"d{number}",
+        "failed_time": NEW.isoformat(),
+        "stage": "data",
+        "error_code": code,
+        "path": path,
+        "error_message": "does not match",
+        "topic": "orders",
+        "attributes": json.dumps({"who": SECRET}),
+        "payload": base64.b64encode(SECRET.encode()).decode(),
+        "payload_size": len(SECRET),
+        "payload_sha256": "0" * 64,
+        "attempt": 1,
+        "pipeline_version": "9.9.9",
+        "ingest_time": NEW.isoformat(),
+        "run_id": RUN,
+    }
+
+
+def saga(order_id: str, state: str, version: int, *, is_open: bool) -> dict[str, Any]:
+    return {
+        "order_id": order_id,
+        "correlation_id": "flow",
+        "state": state,
+        "started_time": NEW.isoformat(),
+        "updated_time": NEW.isoformat(),
+        "deadline": (NEW + timedelta(minutes=30)).isoformat() if is_open else None,
+        "events": version // 2,
+        "version": version,
+        "run_id": RUN,
+    }
+
+
+def rows() -> dict[str, list[dict[str, Any]]]:
+    """Return the warehouse's rows by `dataset.table`: one device in 2004, forty orders in 2011, of two runs."""
+    telemetry = [
+        {
+            **identity(n, "iot.telemetry", OLD + timedelta(hours=n)),
+            **{"device_id": "d-1", "metric": "t", "value": 20.0 + n % 5, "unit": "C"},
+        }
+        for n in range(100)
+    ]
+    payments = [
+        {
+            **identity(n, "payment.processed", NEW + timedelta(minutes=30 * n)),
+            **{"payment_id": f"p{n}", "order_id": f"o{n}", "amount": "12.50", "currency": "GBP" if n else "EUR"},
+        }
+        for n in range(40)
+    ]
+    orders = [{**identity(n, "order.created", NEW), "order_id": f"o{n}", "customer_id": "c"} for n in range(3)]
+    elsewhere = {
+        **identity(7, "iot.telemetry", OLD, OTHER),
+        **{"device_id": "another-run", "metric": "t", "value": 1.0},
+    }
+    return {
+        "event_store.events": [
+            *(stored(row, "iot-events") for row in telemetry),
+            *(stored(row, "orders") for row in payments),
+            stored(elsewhere, "iot-events"),
+        ],
+        "event_store.dead_letters": [
+            dead_letter(1, "FIELD_FORMAT", "data.items[0].sku"),
+            dead_letter(2, "FIELD_FORMAT", "data.items[17].sku"),
+            dead_letter(3, "FIELD_FORMAT", HOSTILE),
+            dead_letter(4, "JSON_SYNTAX", None),
+        ],
+        "analytics.iot_telemetry": [*telemetry, elsewhere],
+        "analytics.payment_events": payments,
+        "analytics.order_events": orders,
+        "analytics.pipeline_metrics": [
+            *(metrics(OLD + timedelta(hours=n), "iot-events", 1 + (n == 50)) for n in range(100)),
+            *(metrics(NEW + timedelta(minutes=30 * n), "orders", 1 + (n < 5)) for n in range(40)),
+            metrics(NEW, "inventory", 1_000_000, OTHER),
+        ],
+        "analytics.order_sagas": [
+            saga("o0", "PAID", 4, is_open=True),
+            saga("o0", "COMPLETED", 6, is_open=False),
+            saga("o1", "PAID", 5, is_open=True),
+            saga(HOSTILE, "CREATED", 2, is_open=True),
+        ],
+    }
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with three reports: of a run, of a run that does not add up, and of nothing."""
+    folder = tmp_path_factory.mktemp("report")
+    options = {"input": ["a", HOSTILE], "overwrite": False, "as_of": None}
+    target = Target.local(folder)
+    with target.open(create=True) as endpoints:
+        provision(endpoints, target)
+        write_report(endpoints.bigquery, target, EMPTY, {}, folder / "empty.html")
+        fill(endpoints, target)
+        write_report(endpoints.bigquery, target, SUMMARY, options, folder / "report.html")
+        write_report(endpoints.bigquery, target, {**SUMMARY, "received": 147}, {}, folder / "wrong.html")
+    return folder
+
+
+def fill(endpoints: Endpoints, target: Target) -> None:
+    for table, lines in rows().items():
+        assert not endpoints.bigquery.insert_rows_json(f"{target.project}.{table}", lines), table
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Page]:
+    with chromium_page(require("chromium", "the report is looked at in a real browser")) as page:
+        yield page
+
+
+@pytest.fixture
+def page(folder: Path, browser: Page) -> Page:
+    """Return the report, opened on a desk in light mode and drawn."""
+    return opened(browser, folder / "report.html", 1200)
+
+
+def opened(page: Page, path: Path, width: int, *, dark: bool = False, phone: bool = False) -> Page:
+    page.errors.clear()
+    page.requests.clear()
+    page.emulate(width, dark=dark, phone=phone)
+    page.open(path)
+    page.wait(DRAWN)
+    return page
+
+
+def text_of(page: Page, selector: str) -> str:
+    return re.sub(r"\s+", " ", page.ask(f"document.querySelector({json.dumps(selector)}).innerText"))
+
+
+def test_every_chart_has_points(page):
+    charts = page.ask(
+        """[...document.querySelectorAll('.plot')].map(plot => [plot.id.split('-')[0], (plot.data || []).map(
+            trace => trace.type === 'sankey' ? trace.link.value.length : trace.y.filter(y => y !== null).length)])"""
+    )
+    assert charts == [
+        *(["events", [40, 100]], ["lag", [100, 100, 100]], ["lag", [40, 40, 40]]),
+        *(["dead", [3]], ["revenue", [2]], ["revenue", [1]], ["sagas", [3]], ["sagas", [2]], ["devices", [100]]),
+    ]
+    assert page.ask("document.querySelectorAll('.js-plotly-plot .main-svg').length >= 9")
+    assert page.ask(
+        "[...document.querySelectorAll('.plot')].every(plot => plot.getAttribute('aria-label').length > 20)"
+    )
+
+
+def test_the_console_is_silent_and_nothing_is_asked_of_the_network(page, folder):
+    assert page.errors == []
+    assert page.requests == [(folder / "report.html").as_uri()]
+
+
+def test_text_out_of_the_data_stays_text(page):
+    assert page.ask("document.querySelectorAll('img').length") == 0
+    assert HOSTILE in text_of(page, "#dead")
+    assert HOSTILE in text_of(page, "#run")
+
+
+def test_the_headline_says_what_became_of_the_messages(page, folder, browser):
+    assert text_of(page, ".tiles") == "Received 146 messages Valid 140 95.89 % Duplicate 1 0.68 % Dead letters 5 3.42 %"
+    assert "received 146 = valid + duplicate + dead letters, 140 + 1 + 5" in text_of(page, ".check.good")
+    wrong = opened(browser, folder / "wrong.html", 1200)
+    assert "Received 147, but 140 + 1 + 5 = 146" in text_of(wrong, ".check.bad")
+
+
+def test_only_the_run_is_shown_and_no_payload(folder):
+    html = (folder / "report.html").read_text()
+    assert "another-run" not in html
+    assert SECRET not in html
+    assert base64.b64encode(SECRET.encode()).decode() not in html
+
+
+def test_dead_letters_are_listed_by_path_without_positions(page):
+    said = text_of(page, "#dead")
+    assert "FIELD_FORMAT data data.items[].sku orders 2" in said
+    assert "5 of 146 messages were refused (3.42 %). 1 of them" in said
+
+
+def test_years_of_silence_are_left_out_of_the_axis(page):
+    assert "that time is left out" in text_of(page, "#events")
+    left_out = page.ask("document.querySelector('#events .plot').layout.xaxis.rangebreaks[0].bounds")
+    assert left_out == ["2004-03-14 03:15:00", "2011-05-02 08:00:00"]
+
+
+def test_sagas_tell_states_ways_and_who_is_stuck(page):
+    said = text_of(page, "#sagas")
+    assert "3 orders. 1 is stuck." in said
+    assert "o1 PAID 2011-05-02 08:00:00 2011-05-02 08:30:00" in said
+    states = page.ask("(({x, y}) => [[...y], [...x]])(document.querySelector('#sagas .plot').data[0])")
+    assert states == [["COMPLETED", "PAID", "CREATED"], [1, 1, 1]]
+
+
+def test_on_a_phone_nothing_is_wider_than_the_screen(folder, browser):
+    page = opened(browser, folder / "report.html", 390, phone=True)
+    assert page.ask("document.documentElement.scrollWidth") == 390
+    columns = (
+        "[...document.querySelectorAll('.grid')].map(grid => getComputedStyle(grid).gridTemplateColumns.split(' '))"
+    )
+    assert all(len(one) == 1 for one in page.ask(columns))
+    widths = page.ask("[...document.querySelectorAll('.plot')].map(plot => plot._fullLayout.width)")
+    assert all(200 < width < 390 for width in widths)
+
+
+def test_dark_mode_changes_the_charts_too_also_while_the_page_is_open(folder, browser):
+    colours = """[getComputedStyle(document.body).backgroundColor,
+        getComputedStyle(document.querySelector('#events .xtick text')).fill,
+        getComputedStyle(document.querySelector('#events .bars path')).fill]"""
+    light = opened(browser, folder / "report.html", 1200).ask(colours)
+    browser.emulate(1200, dark=True)
+    browser.wait(f"{DRAWN} && {colours}[1] !== {json.dumps(light[1])}")
+    turned = browser.ask(colours)
+    dark = opened(browser, folder / "report.html", 1200, dark=True).ask(colours)
+    assert turned == dark
+    assert all(one != other for one, other in zip(light, dark, strict=True))
+
+
+def test_an_empty_store_is_told_in_sentences(folder, browser):
+    page = opened(browser, folder / "empty.html", 1200)
+    assert page.errors == []
+    assert page.ask("document.querySelectorAll('.plot').length") == 0
+    said = page.ask(
+        "[...document.querySelectorAll('main > section[id]')].map(s => [s.id, s.querySelector('.lead').innerText])"
+    )
+    assert dict(said) == {
+        "topics": "No message was received.",
+        "events": "No message was received, so there is nothing to draw.",
+        "lag": "No valid event was stored, so there is no lag to show.",
+        "dead": "No message was refused.",
+        "revenue": "No payment was processed.",
+        "devices": "No telemetry was received.",
+        "run": "What the run was told, and what it ran with.",
+    }

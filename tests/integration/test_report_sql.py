@@ -1,0 +1,73 @@
+"""Every statement of the report before Google's own SQL engine: what runs on the laptop's DuckDB runs on BigQuery."""
+
+import re
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from zetasql.core import ZetaSQLError
+
+from pipelines.report import queries, saga_queries
+from pipelines.report.stores import Stores, Stretch
+from schemas.tables import TABLES
+from schemas.views import all_views
+from tests.support.zetasql_engine import NAMES, ZetaSql
+
+MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+STRETCH = Stretch(MOMENT, MOMENT, 60, 1)
+
+
+class Recorder(Stores):
+    """Notes what is asked, with values in place of parameters, and answers nothing."""
+
+    def __init__(self, run_id: str | None) -> None:
+        super().__init__(None, NAMES, run_id)
+        self.asked: list[str] = []
+
+    def rows(self, sql: str, parameters: Any = None) -> list[Any]:
+        values = {"run_id": "'r'"}
+        for name, value in (parameters or {}).items():
+            values[name] = str(value) if isinstance(value, int) else f"TIMESTAMP '{value.isoformat()}'"
+        self.asked.append(re.sub(r"@(\w+)", lambda match: values[match[1]], sql))
+        ends = SimpleNamespace(first=0, last=9, low=1, high=8, total=10)
+        return [ends] if "AS high" in sql and "AS last" in sql else []
+
+
+def asked(run_id: str | None) -> list[str]:
+    stores = Recorder(run_id)
+    stores.stretch("pipeline_metrics", "window_start", "SUM(received)", 500)
+    stores.stretch("iot_telemetry", "event_time", "COUNT(*)", 500)
+    queries.received(stores, STRETCH)
+    queries.is_stream(stores)
+    for stream in (False, True):
+        queries.lags(stores, STRETCH, stream)
+        queries.lags(stores, None, stream)
+    queries.reasons(stores)
+    queries.revenue(stores)
+    queries.readings(stores, STRETCH, 12)
+    for ask in (saga_queries.saga_states, saga_queries.stuck_sagas, saga_queries.step_times, saga_queries.ways):
+        ask(stores)
+    return stores.asked
+
+
+@pytest.fixture(scope="module")
+def zetasql() -> ZetaSql:
+    engine = ZetaSql(TABLES.values())
+    for view in all_views():
+        engine.add_view(view)
+    return engine
+
+
+@pytest.mark.parametrize("run_id", ["r", None], ids=["one run", "every run"])
+def test_google_analyzes_every_statement_and_none_reads_a_payload(zetasql, run_id):
+    statements = asked(run_id)
+    assert len(statements) == 18
+    for sql in statements:
+        zetasql.analyze(sql)
+        assert not re.search(r"\b(payload|data|attributes|extensions|error_message)\b", sql)
+
+
+def test_a_column_that_is_not_there_is_found(zetasql):
+    with pytest.raises(ZetaSQLError, match="received"):
+        zetasql.analyze(next(sql for sql in asked("r") if "SUM(received)" in sql).replace("received", "receivedd"))
