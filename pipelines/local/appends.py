@@ -31,14 +31,9 @@ class AppendConnection:
         self._warehouse = warehouse
         self._streams = streams
         self._lander = lander
-        self._cursor = warehouse.cursor()
         self._arrow_schema: pa.Schema | None = None
         self._proto: ProtoReader | None = None
         self._checked: tuple[pa.Schema, dict[str, Field]] | None = None
-
-    def close(self) -> None:
-        """Let go of the cursor."""
-        self._cursor.close()
 
     def target(self, request: Any) -> str | None:
         """Return the name of the table that the request goes to."""
@@ -121,10 +116,7 @@ class AppendConnection:
         if self._checked is None or self._checked[0] is not batch.schema or self._checked[1] != fields:
             check_schema(batch.schema, fields)
             self._checked = (batch.schema, fields)
-        try:
-            refused = dict(bad_rows(batch, fields, self._cursor))
-        except duckdb.Error as error:
-            raise WriteError(INVALID_ARGUMENT, f"Cannot check the rows: {error}") from None
+        refused = dict(bad_rows(batch, fields))
         for rule in refuse:
             for row in rule.rows(batch):
                 refused.setdefault(row, f"Field {rule.column}: {rule.reason}")

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import decimal
 
-import duckdb
-import jiter
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,7 +23,7 @@ _TIME_MIN, _TIME_MAX = (
     253_402_300_799_999_999,
 )  # 0001-01-01 .. 9999-12-31T23:59:59.999999
 
-_FEW = 500  # rows: up to here a parser called row by row is cheaper than a query
+_skip = msgspec.json.Decoder(msgspec.Raw).decode  # checks the syntax, builds nothing: 0.4 µs for 400 bytes
 
 
 def check_schema(schema: pa.Schema, fields: dict[str, Field]) -> None:
@@ -51,9 +50,7 @@ def check_schema(schema: pa.Schema, fields: dict[str, Field]) -> None:
             raise WriteError(INVALID_ARGUMENT, f"Required field '{field['name']}' is missing in the input schema")
 
 
-def bad_rows(
-    batch: pa.RecordBatch, fields: dict[str, Field], connection: duckdb.DuckDBPyConnection
-) -> list[tuple[int, str]]:
+def bad_rows(batch: pa.RecordBatch, fields: dict[str, Field]) -> list[tuple[int, str]]:
     """Return (row index, message) for every row that BigQuery would refuse, first error of a row only."""
     try:
         batch.validate(full=True)
@@ -61,20 +58,18 @@ def bad_rows(
         raise WriteError(INVALID_ARGUMENT, f"Invalid Arrow record batch: {error}") from None
     found: dict[int, str] = {}
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        for rows, message in _bad(fields[name.lower()], column, name, connection):
+        for rows, message in _bad(fields[name.lower()], column, name):
             for row in rows.tolist():
                 found.setdefault(row, message)
     return sorted(found.items())
 
 
-def _bad(
-    field: Field, column: pa.Array, path: str, connection: duckdb.DuckDBPyConnection
-) -> list[tuple[np.ndarray, str]]:
+def _bad(field: Field, column: pa.Array, path: str) -> list[tuple[np.ndarray, str]]:
     if field.get("mode") == "REPEATED":
         if len(column.flatten()) == 0:
             return []
         owners = pc.list_parent_indices(column).to_numpy(zero_copy_only=False)
-        inner = _bad({**field, "mode": "REQUIRED"}, column.flatten(), path, connection)
+        inner = _bad({**field, "mode": "REQUIRED"}, column.flatten(), path)
         return [(owners[rows], message) for rows, message in inner]
     out = []
     if field.get("mode") == "REQUIRED" and column.null_count:
@@ -86,15 +81,15 @@ def _bad(
             children = {child["name"].lower(): child for child in field["fields"]}
             present = column.is_valid().to_numpy(zero_copy_only=False)
             for item, child in zip(column.type, column.flatten(), strict=True):
-                for rows, message in _bad(children[item.name.lower()], child, f"{path}.{item.name}", connection):
+                for rows, message in _bad(children[item.name.lower()], child, f"{path}.{item.name}"):
                     out.append((rows[present[rows]], message))
         case "JSON":
-            refused = _not_json(column, connection)
+            refused = _not_json(column)
             if len(refused):
                 out.append((refused, f"Field {path}: Invalid JSON"))
         case "NUMERIC":
             limits = pc.min_max(column).as_py()
-            if max(abs(limits["min"]), abs(limits["max"])) > _NUMERIC_MAX.as_py():
+            if max(limits["min"].copy_abs(), limits["max"].copy_abs()) > _NUMERIC_MAX.as_py():
                 out.append((_where(pc.greater(pc.abs(column), _NUMERIC_MAX)), f"Field {path}: NUMERIC out of range"))
         case "TIMESTAMP" | "DATETIME":
             ticks = column.view(pa.int64())
@@ -109,22 +104,21 @@ def _where(mask: pa.Array) -> np.ndarray:
     return np.flatnonzero(mask.fill_null(False).to_numpy(zero_copy_only=False))
 
 
-def _parses(text: str) -> bool:
+def is_json(text: str) -> bool:
+    """Say whether a text is JSON by RFC 8259: no NaN, no trailing comma, no lone surrogate."""
     try:
-        jiter.from_json(text.encode(), allow_inf_nan=False, cache_mode="none")
-    except ValueError:
+        _skip(text)
+    except (msgspec.DecodeError, RecursionError):
         return False
     return True
 
 
-def _not_json(column: pa.Array, connection: duckdb.DuckDBPyConnection) -> np.ndarray:
-    """Return the indexes of the texts that are no JSON; above a few, DuckDB's parser takes the whole column."""
-    if len(column) <= _FEW:
-        texts = enumerate(column.to_pylist())
-        return np.array([row for row, text in texts if text is not None and not _parses(text)], np.int64)
-    connection.register("__texts", pa.table({"text": column, "row": np.arange(len(column))}))
+def _not_json(column: pa.Array) -> np.ndarray:
+    """Return the indexes of the texts that are no JSON; all of them are, in the usual case, and that is quick."""
     try:
-        found = connection.execute("select row from __texts where not json_valid(text)").fetchall()
-    finally:
-        connection.unregister("__texts")
-    return np.array([row for (row,) in found], np.int64)
+        for text in column.drop_null().to_pylist():
+            _skip(text)
+        return np.empty(0, np.int64)
+    except (msgspec.DecodeError, RecursionError):
+        texts = column.to_pylist()
+    return np.array([row for row, text in enumerate(texts) if text is not None and not is_json(text)], np.int64)

@@ -16,6 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipelines.local.checks import is_json
 from pipelines.local.typemap import Field, arrow_type, kind
 
 _ZONE = re.compile(r"(?i)(z|[+-]\d\d(:?\d\d)?)$")
@@ -109,7 +110,8 @@ def _string(value: Any) -> str:
 
 def _json(value: Any) -> str:
     if isinstance(value, str):
-        json.loads(value)
+        if not is_json(value):
+            raise ValueError
         return value
     return json.dumps(value, allow_nan=False)
 

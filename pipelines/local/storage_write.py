@@ -108,22 +108,19 @@ class WriteService:
     def append_rows(self, requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
         """Answer each request of an append connection, in order."""
         connection = AppendConnection(self._warehouse, self._streams, self._lander)
-        try:
-            for request in requests:
-                strike = self._before("append", connection.target(request), context)
-                try:
-                    response = connection.append(request, strike.row_errors if strike else [])
-                except WriteError as error:
-                    if error.closes:
-                        _abort(context, error)
-                    response = _refusal(error, connection.stream_name)
-                if strike and strike.reply_lost:
-                    context.abort(_CODES[UNAVAILABLE], "Connection reset (fault script)")
-                yield response
-                if strike and strike.close_stream:
-                    return
-        finally:
-            connection.close()
+        for request in requests:
+            strike = self._before("append", connection.target(request), context)
+            try:
+                response = connection.append(request, strike.row_errors if strike else [])
+            except WriteError as error:
+                if error.closes:
+                    _abort(context, error)
+                response = _refusal(error, connection.stream_name)
+            if strike and strike.reply_lost:
+                context.abort(_CODES[UNAVAILABLE], "Connection reset (fault script)")
+            yield response
+            if strike and strike.close_stream:
+                return
 
     def _fields(self, table: tuple[str, str]) -> dict[str, Any]:
         return {field["name"].lower(): field for field in self._warehouse.fields(*table)}
