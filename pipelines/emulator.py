@@ -20,7 +20,12 @@ HOST_VARIABLE = "PUBSUB_EMULATOR_HOST"
 JAR_VARIABLE = "PUBSUB_EMULATOR_JAR"
 START_SECONDS = 60.0
 _IN_SDK = "platform/pubsub-emulator/lib/cloud-pubsub-emulator-*.jar"
-_SDK_FOLDERS = ("/usr/lib/google-cloud-sdk", "/usr/share/google-cloud-sdk", "/opt/google-cloud-sdk", "/snap/google-cloud-sdk/current")
+_SDK_FOLDERS = (
+    "/usr/lib/google-cloud-sdk",
+    "/usr/share/google-cloud-sdk",
+    "/opt/google-cloud-sdk",
+    "/snap/google-cloud-sdk/current",
+)
 HINT = (
     "the Pub/Sub emulator needs java and its jar: apt-get install default-jre-headless google-cloud-cli-pubsub-emulator"
     f" (or gcloud components install pubsub-emulator), or name the jar in {JAR_VARIABLE}"

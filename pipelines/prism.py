@@ -22,7 +22,7 @@ def install_hint() -> str:
     """Say how to get Prism."""
     from apache_beam.version import __version__
 
-    return f"go install {MODULE}@v{__version__}, then --prism_location $(go env GOPATH)/bin/prism, or PRISM, or the PATH"
+    return f"go install {MODULE}@v{__version__}, then name it by --prism_location, PRISM or the PATH (~/go/bin is seen)"
 
 
 def find_prism(location: str | None = None) -> Path | None:
@@ -53,8 +53,9 @@ class Prism:
         port = free_port()
         self.endpoint = f"127.0.0.1:{port}"
         with log.open("ab") as out:
+            flags = [f"--job_port={port}", "--serve_http=false", "--log_level=warn", "--idle_shutdown_timeout=5m"]
             self._process = subprocess.Popen(
-                [str(program), f"--job_port={port}", "--serve_http=false", "--log_level=warn", "--idle_shutdown_timeout=5m"],
+                [str(program), *flags],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,

@@ -5,6 +5,7 @@ import argparse
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines.options import not_negative, positive
+from transforms.wall_clock import Clock, wall_us
 from transforms.watch import AlertRules
 
 
@@ -19,12 +20,13 @@ class StreamConfig(BaseModel):
     flush_seconds: float = Field(default=60.0, gt=0)
     flush_bytes: int = Field(default=32 << 20, ge=1)
     alert_rules: AlertRules = AlertRules()
+    clock: Clock = wall_us
 
 
 def add_stream_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the streaming steps can be told."""
     group = parser.add_argument_group("the live run")
-    group.add_argument("--dedup_horizon", type=positive, default=3600, help="how long an event id is remembered, seconds")
+    group.add_argument("--dedup_horizon", type=positive, default=3600, help="how long an id is remembered, seconds")
     group.add_argument("--dedup_shards", type=positive, default=2, help="keys of the ids' state; more for more workers")
     group.add_argument("--flush_seconds", type=positive, default=60, help="files are written after this time, seconds")
     group.add_argument("--flush_mb", type=positive, default=32, help="or after this size, MiB")
@@ -39,7 +41,7 @@ def add_stream_arguments(parser: argparse.ArgumentParser) -> None:
         "--max_messages", type=not_negative_int, default=0, metavar="N", help="end after N messages; 0: never"
     )
     group.add_argument(
-        "--stop_after_idle", type=not_negative, default=0.0, metavar="S", help="end after S seconds of silence; 0: never"
+        "--stop_after_idle", type=not_negative, default=0.0, metavar="S", help="end after S silent seconds; 0: never"
     )
 
 

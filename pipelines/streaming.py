@@ -1,4 +1,4 @@
-"""The main job over live messages: the same steps as batch.py in their streaming forms. One screen; logic is in the steps."""
+"""The main job over live messages: the steps of batch.py in their streaming forms. Logic is in the steps."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ def build(
         run.started, window, registry, job.accept_cloudevents, job.pii_key
     )
     events = decoded.events | "Deduplicate" >> DeduplicateStream(
-        window, lateness, live.dedup_horizon_seconds, live.dedup_shards, registry
+        window, lateness, live.dedup_horizon_seconds, live.dedup_shards, registry, live.clock
     )
     stored = (events.events, events.earlier) | "AllStored" >> beam.Flatten()
     dead = (decoded.dead, events.dead) | "AllDeadLetters" >> beam.Flatten()
@@ -49,7 +49,9 @@ def build(
         stored | "ToRows" >> ToRows(run, registry),
         events.events | "CountEvents" >> CountEventsStream(run.run_id, window, lateness),
         dead | "DeadLetterRows" >> DeadLetterRows(run),
-        measured | "MeasurePipeline" >> MeasureStream(run.run_id, window, live.topics, run.started, live.alert_rules),
+        measured | "MeasurePipeline" >> MeasureStream(
+            run.run_id, window, live.topics, run.started, live.alert_rules, live.clock
+        ),
     ) | "AllRows" >> beam.Flatten()
     appended = rows | "AppendRows" >> append_rows_live(job)
     refused = appended.failed | "FailedRows" >> FailedToDeadLetters()

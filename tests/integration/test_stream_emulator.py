@@ -17,7 +17,7 @@ from tests.support.live import (
     running_bus,
     simulated,
     start_stream,
-    wait_until,
+    wait_until_running,
 )
 from tests.support.runs import query
 
@@ -99,7 +99,7 @@ def test_sigterm_under_load_drains_and_ends_with_0(bus, tmp_path):
     messages = simulated(tmp_path / "sim", 4000, "--dirty", "0")
     output = tmp_path / "out"
     process = start_stream(bus, output)
-    wait_until(lambda: any((output / "lake").glob("archive/orders")) or process.poll() is not None, 60)
+    wait_until_running(process, output)
     for first in range(0, len(messages), 400):
         bus.publish(messages[first : first + 400])
         if first == 2000:
@@ -123,7 +123,7 @@ def kill_and_reconcile(bus, tmp_path: Path, events: int, kills: int, program=("-
     output, step = tmp_path / "out", len(messages) // (kills + 1)
     for number in range(kills):
         process = start_stream(bus, output, program=program)
-        wait_until(lambda: "run " in (output / "stream.log").read_text(), 60)
+        wait_until_running(process, output)
         part = messages[number * step : (number + 1) * step]
         for first in range(0, len(part), 100):
             bus.publish(part[first : first + 100])

@@ -124,11 +124,12 @@ def _children(pid: int) -> list[int]:
     return []
 
 
-def wait_until(what, seconds: float) -> None:
-    """Wait for a condition; fail when it does not come."""
+def wait_until_running(process: subprocess.Popen, output: Path, seconds: float = 90) -> None:
+    """Wait until a stream says that it runs; fail with what it said where it does not."""
     limit = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < limit, "timed out"
+    while "\nrun " not in "\n" + (said := (output / "stream.log").read_text()):
+        assert process.poll() is None, said[-3000:]
+        assert time.monotonic() < limit, f"not running after {seconds} s: {said[-3000:]}"
         time.sleep(0.05)
 
 

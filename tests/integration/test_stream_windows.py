@@ -1,0 +1,156 @@
+"""Late data through the whole live graph: in every table, counted late by its own clock, the newest pane right."""
+
+import json
+import uuid
+
+import apache_beam as beam
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
+from apache_beam.testing.test_stream import TestStream
+from apache_beam.transforms.window import TimestampedValue
+from apache_beam.utils.timestamp import Timestamp
+
+from pipelines import streaming
+from pipelines.config import JobConfig
+from pipelines.prism import Prism, prism_flags
+from pipelines.provision import provision
+from pipelines.runners import run_to_end
+from pipelines.stream_config import StreamConfig
+from pipelines.target import Target
+from schemas.message import Message
+from schemas.times import parse_rfc3339, to_rfc3339
+from tests.support.live import need_prism_program
+from tests.support.runs import query
+from transforms.rows import Run
+
+DAY = "2026-06-15T"
+LATENESS = 120
+
+
+def us(clock: str) -> int:
+    return parse_rfc3339(f"{DAY}{clock}Z")[0]
+
+
+def message(event_clock: str, publish_clock: str, event_id: str = "", value: int = 1) -> TimestampedValue:
+    """One telemetry message as a batch, at its publish time."""
+    event = {
+        "eventId": event_id or str(uuid.uuid4()),
+        "eventType": "iot.telemetry",
+        "eventTime": to_rfc3339(us(event_clock)),
+        "source": "iot-gateway",
+        "data": {"deviceId": "d1", "metric": "temp", "value": value},
+        "metadata": {"correlationId": str(uuid.uuid4())},
+    }
+    published = us(publish_clock)
+    one = Message("iot-events", uuid.uuid4().hex[:12], published, {}, json.dumps(event).encode())
+    return TimestampedValue([one], Timestamp(micros=published))
+
+
+def seconds(clock: str) -> Timestamp:
+    return Timestamp(micros=us(clock))
+
+
+def run_graph(stream: TestStream, output, runner: str, **live) -> None:
+    target = Target.local(output)
+    with target.open(create=True) as endpoints:
+        provision(endpoints, target)
+        job = JobConfig(
+            run=Run("live", us("12:00:00"), "test"),
+            lake=target.lake,
+            temp=str(output / "temp"),
+            project=target.project,
+            event_store=target.event_store,
+            analytics=target.analytics,
+            write_endpoint=endpoints.write_endpoint,
+            lateness_seconds=LATENESS,
+        )
+        config = StreamConfig(topics=["iot-events", "orders"], clock=end_of_test, **live)
+        if runner == "direct":
+            options = PipelineOptions(["--streaming"], save_main_session=False)
+            pipeline = beam.Pipeline(runner=BundleBasedDirectRunner(), options=options)
+            streaming.build(pipeline, stream, job, config)
+            run_to_end(pipeline)
+            return
+        with Prism(need_prism_program(), output / "prism.log") as prism:
+            options = PipelineOptions(prism_flags(prism.endpoint), save_main_session=False)
+            pipeline = beam.Pipeline(runner="PortableRunner", options=options)
+            streaming.build(pipeline, stream, job, config)
+            run_to_end(pipeline)
+
+
+def end_of_test() -> int:
+    return us("12:05:00")
+
+
+@pytest.mark.parametrize("runner", ["prism"])
+def test_late_events_are_in_every_table_and_the_newest_pane_has_those_within_lateness(tmp_path, runner):
+    stream = (
+        TestStream()
+        .advance_watermark_to(seconds("12:00:00"))
+        .add_elements([message("12:00:10", "12:00:11"), message("12:00:12", "12:00:13")])
+        .advance_watermark_to(seconds("12:01:30"))
+        .add_elements([message("12:00:20", "12:02:00")])
+        .advance_watermark_to(seconds("13:29:00"))
+        .add_elements([message("12:00:30", "13:30:00")])
+        .advance_watermark_to_infinity()
+    )
+    run_graph(stream, tmp_path, runner)
+
+    assert query(tmp_path, "select count(*) from event_store.events") == [(4,)]
+    assert query(tmp_path, "select count(*) from analytics.iot_telemetry") == [(4,)]
+    panes = query(tmp_path, "select pane, events from analytics.event_counts where run_id = 'live' order by pane")
+    assert panes[0] == (0, 2), "on time"
+    assert panes[-1][0] >= 1
+    assert panes[-1][1] == 3, "late, within lateness"
+    beyond = query(tmp_path, "select pane, events from analytics.event_counts where run_id like 'live/late/%'")
+    assert beyond == [(0, 1)], "beyond lateness"
+    assert query(tmp_path, "select events from analytics.event_counts_current") == [(4,)]
+    assert query(tmp_path, "select sum(late), sum(valid) from analytics.pipeline_metrics") == [(1, 4)]
+    manifests = sorted(tmp_path.glob("lake/ml/iot_features/dt=*/hour=12/_manifest-*.json"))
+    (standing,) = json.loads(manifests[-1].read_text())["files"]
+    assert "-120000-" in standing["name"]
+    assert len(list(manifests[0].parent.glob("*.parquet"))) == len(manifests)
+
+
+@pytest.mark.parametrize("runner", ["prism"])
+def test_an_id_is_remembered_for_the_horizon_and_then_forgotten(tmp_path, runner):
+    name = str(uuid.uuid4())
+    first = message("12:00:10", "12:00:11", name)
+    stream = (
+        TestStream()
+        .advance_watermark_to(seconds("12:00:00"))
+        .add_elements([first])
+        .advance_watermark_to(seconds("12:05:00"))
+        .add_elements([first])
+        .advance_watermark_to(seconds("12:25:00"))
+        .add_elements([first])
+        .advance_watermark_to_infinity()
+    )
+    run_graph(stream, tmp_path, runner, dedup_horizon_seconds=600)
+    assert query(tmp_path, "select count(*) from event_store.events") == [(2,)]
+    assert query(tmp_path, "select count(*) from event_store.events_distinct") == [(1,)]
+    assert query(tmp_path, "select sum(duplicates) from analytics.pipeline_metrics") == [(1,)]
+
+
+@pytest.mark.parametrize("runner", ["prism"])
+def test_a_silent_topic_has_a_row_for_every_window(tmp_path, runner):
+    stream = (
+        TestStream()
+        .advance_watermark_to(seconds("12:00:00"))
+        .add_elements([message("12:00:10", "12:00:11")])
+        .advance_watermark_to(seconds("12:03:30"))
+        .add_elements([message("12:03:31", "12:03:32")])
+        .advance_watermark_to(seconds("12:05:00"))
+    )
+    run_graph(stream, tmp_path, runner)
+    rows = query(
+        tmp_path,
+        "select topic, strftime(window_start, '%H:%M'), received from analytics.pipeline_metrics"
+        " where window_start < '2026-06-15 12:04:00+00' order by 1, 2",
+    )
+    counts = {"12:00": 1, "12:01": 0, "12:02": 0, "12:03": 1}
+    assert rows == [
+        *(("iot-events", window, received) for window, received in counts.items()),
+        *(("orders", window, 0) for window in counts),
+    ]
