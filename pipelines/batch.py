@@ -29,7 +29,7 @@ def build(
     run, window = job.run, job.window_seconds
 
     messages = pipeline | "ReadMessages" >> source
-    archived = messages | "ArchiveMessages" >> ArchiveMessages(job.lake, run.run_id)
+    archived = [messages | "ArchiveMessages" >> ArchiveMessages(job.lake, run.run_id)] if job.archives else []
     decoded = messages | "DecodeMessages" >> DecodeMessages(
         run.started, window, registry, job.accept_cloudevents, job.pii_key
     )
@@ -42,7 +42,7 @@ def build(
         events.events | "DeviceFeatures" >> DeviceFeatures(window) | "WriteFeatures" >> WriteFiles(job.lake, run.run_id)
     )
     manifests = (
-        (archived, telemetry, features)
+        (*archived, telemetry, features)
         | "AllFiles" >> beam.Flatten()
         | "WriteManifests" >> WriteManifests(job.lake, run.run_id)
     )

@@ -38,6 +38,8 @@ class JobConfig(BaseModel):
     saga_timeout_minutes: int = Field(default=30, ge=1)
     saga_retention_days: int = Field(default=30, ge=1)
     saga_alerts_topic: str | None = None
+    archives: bool = True
+    """Whether messages go to the archive: not where they come out of it."""
 
     @property
     def saga_timeout_us(self) -> int:

@@ -11,7 +11,7 @@ from schemas.registry import REGISTRY, Registry
 
 EVENT_STORE = "event_store"
 ANALYTICS = "analytics"
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 """Grows with every change of the tables below; replays record it."""
 
 
@@ -120,6 +120,58 @@ DEAD_LETTERS = Table(
     ("error_code", "topic"),
 )
 
+REPLAYS = Table(
+    EVENT_STORE,
+    "replays",
+    "The ledger of replays: facts, one row a change of state; the view replay_runs says where each run stands.",
+    (
+        _text("run_id", "the replay"),
+        _time("recorded_time", "when this was recorded, by the warehouse's clock"),
+        _text("state", "RUNNING, DONE or FAILED"),
+        Column("lease_until", "TIMESTAMP", "until when a RUNNING replay counts as alive unless it says so again"),
+        _text("command", "replay or redrive"),
+        _text("mode", "backfill, rebuild or shadow"),
+        _text("source", "archive, events or dead_letters"),
+        _text("by", "the clock of the range: publish_time or event_time"),
+        _time("range_start", "first instant of the range"),
+        _time("range_end", "first instant after the range"),
+        _text("filters", "topics, event types, entity and correlation id, as JSON text"),
+        Column("into_dataset", "STRING", "the dataset of a shadow"),
+        Column("messages", "INT64", "messages read"),
+        Column("events", "INT64", "valid events among them"),
+        Column("appended", "INT64", "events that the store lacked"),
+        Column("dead_letters", "INT64", "dead letters that the store lacked"),
+        Column("hours", "INT64", "hours of counts, features and telemetry made anew"),
+        Column("orders", "INT64", "orders whose saga was made anew"),
+        _text("who", "the user and machine that ran it"),
+        _text("pipeline_version", "the version of the code that decided"),
+        _text("schema_version", "the version of the tables"),
+        Column("error", "STRING", "why it failed"),
+    ),
+    ("recorded_time", "DAY"),
+    ("run_id",),
+)
+
+REDRIVES = Table(
+    EVENT_STORE,
+    "redrives",
+    "What redrives did with dead letters: facts, one row an attempt; the view dead_letter_states adds them up.",
+    (
+        _text("dead_letter_id", "the dead letter"),
+        Column("message_id", "STRING", "the bus's name of its message"),
+        _time("redriven_time", "when the redrive began"),
+        _count("attempt", "the attempt that failed before this one"),
+        Column("rule", "STRING", "the rule that repaired it; NULL where it went as it was"),
+        _text("outcome", "RESOLVED, FAILED, SENT or GIVEN_UP"),
+        Column("event_id", "STRING", "the event that it became, or will become once sent"),
+        Column("next_dead_letter_id", "STRING", "the dead letter that it became again"),
+        Column("error_code", "STRING", "why it failed again"),
+        RUN_ID,
+    ),
+    ("redriven_time", "DAY"),
+    ("dead_letter_id",),
+)
+
 EVENT_COUNTS = Table(
     ANALYTICS,
     "event_counts",
@@ -214,7 +266,7 @@ def typed_table(name: str, registry: Registry = REGISTRY) -> Table:
 
 def all_tables(registry: Registry = REGISTRY) -> dict[str, Table]:
     """Return every table by name, the event store's first."""
-    fixed = [EVENTS, DEAD_LETTERS]
+    fixed = [EVENTS, DEAD_LETTERS, REPLAYS, REDRIVES]
     made = [typed_table(name, registry) for name in registry.by_table()]
     return {t.name: t for t in [*fixed, *made, EVENT_COUNTS, ORDER_SAGAS, SAGA_ALERTS, PIPELINE_METRICS]}
 

@@ -47,9 +47,11 @@ def own_fields(name: str) -> list[dict]:
 
 def test_the_tables_of_the_two_datasets():
     assert list(TABLES) == [
-        "events", "dead_letters", *TYPED, "event_counts", "order_sagas", "saga_alerts", "pipeline_metrics"
+        "events", "dead_letters", "replays", "redrives", *TYPED, "event_counts", "order_sagas", "saga_alerts", "pipeline_metrics"
     ]  # fmt: skip
-    assert {name for name, dataset in DATASET_OF.items() if dataset == "event_store"} == {"events", "dead_letters"}
+    assert {name for name, dataset in DATASET_OF.items() if dataset == "event_store"} == {
+        "events", "dead_letters", "replays", "redrives"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", TYPED)
@@ -76,6 +78,8 @@ def test_a_typed_table_begins_with_what_all_events_have(name):
         ("iot_telemetry", ("publish_time", "DAY"), ("device_id",)),
         ("events", ("publish_time", "DAY"), ("event_type", "entity_id")),
         ("dead_letters", ("failed_time", "DAY"), ("error_code", "topic")),
+        ("replays", ("recorded_time", "DAY"), ("run_id",)),
+        ("redrives", ("redriven_time", "DAY"), ("dead_letter_id",)),
         ("event_counts", ("window_start", "DAY"), ("event_type",)),
         ("order_sagas", ("started_time", "DAY"), ("order_id",)),
         ("saga_alerts", ("alert_time", "DAY"), ("alert",)),

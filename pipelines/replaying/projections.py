@@ -1,0 +1,44 @@
+"""Projections from the store alone: what windows and orders must say that a replay could see only a part of."""
+
+import apache_beam as beam
+
+from pipelines.config import JobConfig
+from pipelines.sinks import append_rows
+from schemas.registry import REGISTRY, Registry
+from transforms.counts import CountEvents
+from transforms.decode import DecodeMessages
+from transforms.deduplicate import Deduplicate
+from transforms.features import DeviceFeatures
+from transforms.read_store import ReadStore, Store
+from transforms.sagas import TrackSagas
+from transforms.sinks.manifests import WriteManifests
+from transforms.write_files import WriteFiles, WriteTelemetry
+
+
+def build(
+    pipeline: beam.Pipeline, store: Store, of_hours: str, of_orders: str, job: JobConfig, registry: Registry = REGISTRY
+) -> None:
+    """Wire counts, features and telemetry of whole hours, and sagas of whole orders, onto two queries of the store."""
+    run, window = job.run, job.window_seconds
+
+    def events(name: str, query: str) -> beam.PCollection:
+        decoded = (
+            pipeline
+            | f"Read{name}" >> ReadStore(store, [query])
+            | f"Decode{name}" >> DecodeMessages(run.started, window, registry, job.accept_cloudevents, job.pii_key)
+        )
+        return (decoded.events | f"Deduplicate{name}" >> Deduplicate(job.temp, window, job.lateness_seconds)).events
+
+    hours, orders = events("Hours", of_hours), events("Orders", of_orders)
+    telemetry = hours | "WriteTelemetry" >> WriteTelemetry(job.lake, run.run_id)
+    features = hours | "DeviceFeatures" >> DeviceFeatures(window) | "WriteFeatures" >> WriteFiles(job.lake, run.run_id)
+    manifests = (
+        (telemetry, features)
+        | "AllFiles" >> beam.Flatten()
+        | "WriteManifests" >> WriteManifests(job.lake, run.run_id, replace=True)
+    )
+    rows = (
+        hours | "CountEvents" >> CountEvents(run.run_id, window),
+        (orders | "TrackSagas" >> TrackSagas(run.run_id, job.saga_timeout_us)).rows,
+    )
+    rows | "AppendRows" >> append_rows(job, manifests)
