@@ -2,6 +2,8 @@
 
 import os
 import pickle
+from collections import Counter
+from itertools import product
 from pathlib import Path
 from random import Random
 
@@ -15,7 +17,9 @@ from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import Timestamp
 
 from pipelines.runners import counters
+from schemas import saga as saga_module
 from schemas.saga import END_OF_INPUT_US
+from schemas.saga_transitions import IMPOSSIBLE, MOVES, Input, Move, State
 from tests.support.saga_events import (
     COLLECTED,
     MINUTE_US,
@@ -36,6 +40,8 @@ from transforms.sagas_stream import TrackSagasStream
 
 WHY = "TestStream with state and event-time timers runs on it (go install .../beam/sdks/v2/go/cmd/prism)"
 DAY_US = 24 * 60 * MINUTE_US
+ALL_MOVES = 800, 33
+"""Count and seed of orders that take every possible move of the transition table."""
 
 
 @pytest.fixture
@@ -110,9 +116,26 @@ def cut(facts, size: int):
     return [facts[start : start + size] for start in range(0, len(facts), size)]
 
 
+def test_the_generated_orders_take_every_move_of_the_table(monkeypatch):
+    visits = Counter[tuple[State, Input]]()
+
+    class Counting(dict):
+        def __init__(self, state: State) -> None:
+            super().__init__(MOVES[state])
+            self._state = state
+
+        def __getitem__(self, letter: Input) -> Move:
+            visits[self._state, letter] += 1
+            return super().__getitem__(letter)
+
+    monkeypatch.setattr(saga_module, "MOVES", {state: Counting(state) for state in State})
+    reduced(generated_orders(*ALL_MOVES))
+    assert set(visits) == set(product(State, Input)) - IMPOSSIBLE
+
+
 @pytest.mark.parametrize("shards", [1, 7])
 def test_the_bounded_form_gives_the_plain_reducers_rows_and_alerts(collected, shards):
-    orders = generated_orders(600, seed=21)
+    orders = generated_orders(*ALL_MOVES)
     facts = arrivals(orders)
     Random(1).shuffle(facts)
     batches = [batch for some in cut(facts, 100) for batch in event_batches(some)]
@@ -143,7 +166,7 @@ def test_the_bounded_form_of_no_events_gives_nothing(collected):
 
 
 def test_the_stream_on_prism_gives_the_rows_and_alerts_of_the_batch(collected, prism_options):
-    orders = generated_orders(600, seed=22)
+    orders = generated_orders(*ALL_MOVES)
     facts = arrivals(orders, delay_us=300_000)
     with beam.Pipeline(options=prism_options) as pipeline:
         gather(tracked(pipeline, stream_of(cut(facts, 100)), TrackSagasStream("r1")))

@@ -66,7 +66,11 @@ def _fact(order_id: str, word: str, at: int, rng: Random) -> SagaFact:
     elif word.startswith("payment"):
         fields = {"payment_id": rng.choice(["pay-1", "pay-2"])}
     elif word.startswith("inventory"):
-        fields = {"sku": "SKU-1", "quantity": rng.randint(1, 2), "reservation_id": rng.choice([None, None, "res-1"])}
+        fields = {
+            "sku": rng.choice(["SKU-1", "SKU-1", "SKU-1", "SKU-2"]),
+            "quantity": rng.randint(1, 2),
+            "reservation_id": rng.choice([None, None, "res-1"]),
+        }
     made = fact_from(
         order_id=order_id,
         event_type=word,
