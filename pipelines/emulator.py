@@ -6,6 +6,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -92,16 +93,12 @@ class Emulator:
         for name in names:
             topic = publisher.topic_path(self.project, f"{name}-topic")
             subscription = subscriber.subscription_path(self.project, f"{name}-sub")
-            for create in (
-                lambda topic=topic: publisher.create_topic(name=topic),
-                lambda topic=topic, subscription=subscription: subscriber.create_subscription(
+            with suppress(AlreadyExists):
+                publisher.create_topic(name=topic)
+            with suppress(AlreadyExists):
+                subscriber.create_subscription(
                     name=subscription, topic=topic, ack_deadline_seconds=ack_deadline_seconds
-                ),
-            ):
-                try:
-                    create()
-                except AlreadyExists:
-                    continue
+                )
             made[name] = (topic, subscription)
         return made
 

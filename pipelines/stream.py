@@ -22,7 +22,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from pipelines import streaming
 from pipelines.config import JobConfig, pipeline_version
 from pipelines.errors import RunFailed, UserError
-from pipelines.options import add_job_arguments, now_us, read_key
+from pipelines.options import add_job_arguments, add_saga_retention, now_us, read_key
 from pipelines.prism import Prism, need_prism, prism_flags
 from pipelines.provision import provision
 from pipelines.runners import counters, run_to_end
@@ -54,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_target_arguments(parser)
     add_stream_arguments(parser)
     add_job_arguments(parser)
+    add_saga_retention(parser)
     parser.add_argument("--runner", choices=RUNNERS, default=RUNNERS[0], help="the Beam runner")
     parser.add_argument("--prism_location", metavar="FILE", help="Prism's program (default: PRISM, or the PATH)")
     parser.add_argument("--run_id", help="name of the run in every row (default: its start and six random digits)")
@@ -85,6 +86,9 @@ def run(args: argparse.Namespace) -> int:
             pii_key=key,
             sink_retry_budget_seconds=args.sink_retry_budget,
             bigquery_method=args.bigquery_method,
+            saga_timeout_minutes=args.saga_timeout_minutes,
+            saga_retention_days=args.saga_retention_days,
+            saga_alerts_topic=args.saga_alerts_topic,
         )
         stop_file = work / "stop"
         stack.enter_context(drain_on_signals(stop_file))

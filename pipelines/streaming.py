@@ -16,6 +16,8 @@ from transforms.failed import FailedToDeadLetters
 from transforms.features_stream import DeviceFeaturesStream
 from transforms.measure_stream import MeasureStream
 from transforms.rows import ToRows
+from transforms.saga_publish import PublishSagaAlerts
+from transforms.sagas_stream import TrackSagasStream
 from transforms.write_stream import WriteDeadLettersStream, WriteTelemetryStream
 
 
@@ -45,6 +47,10 @@ def build(
     )
     _ = events.events | "DeviceFeatures" >> DeviceFeaturesStream(job.lake, run.run_id, window, lateness)
 
+    sagas = events.events | "TrackSagas" >> TrackSagasStream(run.run_id, job.saga_timeout_us, job.saga_retention_us)
+    if job.saga_alerts_topic:
+        _ = sagas.alerted | "PublishSagaAlerts" >> PublishSagaAlerts(job.saga_alerts_topic)
+
     rows = (
         stored | "ToRows" >> ToRows(run, registry),
         events.events | "CountEvents" >> CountEventsStream(run.run_id, window, lateness),
@@ -52,6 +58,7 @@ def build(
         measured | "MeasurePipeline" >> MeasureStream(
             run.run_id, window, live.topics, run.started, live.alert_rules, live.clock
         ),
+        sagas.rows,
     ) | "AllRows" >> beam.Flatten()
     appended = rows | "AppendRows" >> append_rows_live(job)
     refused = appended.failed | "FailedRows" >> FailedToDeadLetters()
