@@ -87,7 +87,7 @@ def container_spec(template: Template, image: str) -> Json:
 
 
 def check_spec(spec: Json) -> None:
-    """Raise protobuf's ParseError where Google's own code does not know a field, an enum or a type of the container spec."""
+    """Raise protobuf's ParseError for a field, an enum or a type of the spec that Google's own code does not know."""
     dataflow.ContainerSpec.from_json(json.dumps(spec), ignore_unknown_fields=False)
 
 

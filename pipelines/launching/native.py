@@ -1,4 +1,4 @@
-"""ReadPubSub: Beam's native Pub/Sub source, as batches of messages. The runner acknowledges what it has made durable."""
+"""ReadPubSub: Beam's native Pub/Sub source, in batches. The runner acknowledges what it has made durable."""
 
 from dataclasses import dataclass
 from typing import Any

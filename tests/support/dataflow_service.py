@@ -111,11 +111,12 @@ class DataflowService:
         return 200, {"job": job}
 
     def _request_state(self, job: dict[str, Any], body: dict[str, Any]) -> None:
-        wanted = body.get("requestedState")
+        wanted = body.get("requestedState", "")
+        wanted = dataflow.JobState(wanted).name if isinstance(wanted, int) else wanted
         job["requestedState"] = wanted
         job["currentState"] = {
             "JOB_STATE_DRAINED": "JOB_STATE_DRAINING", "JOB_STATE_CANCELLED": "JOB_STATE_CANCELLING",
-        }.get(str(wanted), job["currentState"])  # fmt: skip
+        }.get(wanted, job["currentState"])  # fmt: skip
 
 
 def _error(code: int, message: str) -> dict[str, Any]:

@@ -1,0 +1,107 @@
+"""Google's Dataflow client, as far as a launch needs it: launch a template, find, stop and read jobs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import urlparse
+
+from google.api_core.exceptions import GoogleAPICallError
+from google.auth.credentials import AnonymousCredentials
+from google.auth.exceptions import DefaultCredentialsError
+from google.cloud import dataflow_v1beta3 as dataflow
+from google.cloud.dataflow_v1beta3.services.flex_templates_service.transports.rest import (
+    FlexTemplatesServiceRestTransport,
+)
+from google.cloud.dataflow_v1beta3.services.jobs_v1_beta3.transports.rest import JobsV1Beta3RestTransport
+
+from pipelines.errors import RunFailed, UserError
+
+GOOGLE = "https://dataflow.googleapis.com"
+LIVE = ("JOB_STATE_RUNNING", "JOB_STATE_PENDING", "JOB_STATE_QUEUED", "JOB_STATE_DRAINING", "JOB_STATE_CANCELLING")
+TIMEOUT_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job as a list shows it."""
+
+    id: str
+    name: str
+    state: str
+    streaming: bool
+    created: str
+
+
+class Dataflow:
+    """The service in one project and region. An `http://` endpoint (loopback) is asked without credentials."""
+
+    def __init__(self, project: str, region: str, endpoint: str = GOOGLE) -> None:
+        self.project, self.region = project, region
+        url = urlparse(endpoint)
+        if url.scheme not in ("http", "https") or not url.netloc:
+            raise UserError(f"--dataflow_endpoint {endpoint}: is not http(s)://HOST[:PORT]")
+        more = {"credentials": AnonymousCredentials()} if url.scheme == "http" else {}
+        try:
+            self._templates = dataflow.FlexTemplatesServiceClient(
+                transport=FlexTemplatesServiceRestTransport(host=url.netloc, url_scheme=url.scheme, **more)
+            )
+            self._jobs = dataflow.JobsV1Beta3Client(
+                transport=JobsV1Beta3RestTransport(host=url.netloc, url_scheme=url.scheme, **more)
+            )
+        except DefaultCredentialsError:
+            raise UserError(
+                f"--project {project}: no Google credentials found; `gcloud auth application-default login` makes some"
+            ) from None
+
+    def launch(self, request: dataflow.LaunchFlexTemplateRequest) -> Job:
+        """Launch a template and return its job, which is queued."""
+        try:
+            return _job(self._templates.launch_flex_template(request, timeout=TIMEOUT_SECONDS).job)
+        except GoogleAPICallError as error:
+            raise RunFailed(f"Dataflow refused the launch: {error.message}") from None
+
+    def jobs(self, name: str | None = None, active: bool = True) -> Iterator[Job]:
+        """Yield jobs, newest as the service orders them."""
+        kind = dataflow.ListJobsRequest.Filter.ACTIVE if active else dataflow.ListJobsRequest.Filter.ALL
+        request = dataflow.ListJobsRequest(project_id=self.project, location=self.region, filter=kind)
+        try:
+            for one in self._jobs.list_jobs(request, timeout=TIMEOUT_SECONDS):
+                job = _job(one)
+                if (name is None or job.name == name) and (not active or job.state in LIVE):
+                    yield job
+        except GoogleAPICallError as error:
+            raise RunFailed(f"Dataflow did not list the jobs: {error.message}") from None
+
+    def running(self, name: str) -> Job | None:
+        """Return the live job of a name; Dataflow allows one."""
+        return next(self.jobs(name), None)
+
+    def stop(self, job: Job, state: str) -> None:
+        """Ask for JOB_STATE_DRAINED or JOB_STATE_CANCELLED."""
+        request = dataflow.UpdateJobRequest(
+            project_id=self.project,
+            location=self.region,
+            job_id=job.id,
+            job=dataflow.Job(requested_state=dataflow.JobState[state]),
+        )
+        try:
+            self._jobs.update_job(request, timeout=TIMEOUT_SECONDS)
+        except GoogleAPICallError as error:
+            raise RunFailed(f"Dataflow did not stop {job.name}: {error.message}") from None
+
+    def graph_location(self, job: Job) -> str | None:
+        """Return where the job's graph was staged (gs://…/pipeline.pb), None where the service does not say."""
+        request = dataflow.GetJobRequest(
+            project_id=self.project, location=self.region, job_id=job.id, view=dataflow.JobView.JOB_VIEW_ALL
+        )
+        try:
+            found = self._jobs.get_job(request, timeout=TIMEOUT_SECONDS)
+        except GoogleAPICallError as error:
+            raise RunFailed(f"Dataflow did not show {job.name}: {error.message}") from None
+        options = dict(found.environment.sdk_pipeline_options or {}).get("options") or {}
+        return dict(options).get("pipelineUrl")
+
+
+def _job(found: dataflow.Job) -> Job:
+    created = found.create_time.isoformat(timespec="seconds") if found.create_time else ""
+    streaming = found.type_ == dataflow.JobType.JOB_TYPE_STREAMING
+    return Job(found.id, found.name, dataflow.JobState(found.current_state).name, streaming, created)
