@@ -215,3 +215,35 @@ def _happy():
         and facts[-1].event_type == "order.completed"
         and facts[-1].event_time_us - facts[0].event_time_us < 20 * MINUTE_US
     )
+
+
+def test_a_stuck_saga_stays_stuck_when_a_late_fact_is_no_step():
+    created, *_ = _happy()
+    update = created._replace(
+        event_time_us=created.event_time_us + MINUTE_US,
+        event_type="order.updated",
+        event_id="ffffffff-0000-4000-8000-000000000001",
+    )
+    stream = Stream()
+    stream.absorb(*arrivals({"o": [created]}))
+    stream.advance(created.event_time_us + 60 * MINUTE_US)
+    stream.absorb(*arrivals({"o": [update]}))
+    assert [(saga.version, saga.stuck) for saga in stream.sagas] == [(2, False), (3, True), (5, True)]
+
+
+def test_an_old_fact_that_comes_late_does_not_put_the_deadline_off():
+    created, reserved, *_ = arrivals({"o": _happy()})
+    stream = Stream()
+    stream.absorb(reserved)
+    due = stream.shard.next_due()
+    stream.absorb(created._replace(publish_us=created.publish_us + 20 * DAY_US))
+    assert stream.shard.next_due() == due
+
+
+def test_what_is_forgotten_is_no_longer_in_a_rebuilt_shard():
+    stream = Stream(retention_us=DAY_US)
+    stream.absorb(*arrivals({"o": _happy()}))
+    [before] = SagaShard(DEFAULT_TIMEOUT_US, DAY_US, stream.log).snapshot()
+    stream.advance(START_US + 3 * DAY_US)
+    [after] = SagaShard(DEFAULT_TIMEOUT_US, DAY_US, stream.log).snapshot()
+    assert len(after) < len(before) / 3
