@@ -244,6 +244,6 @@ def test_what_is_forgotten_is_no_longer_in_a_rebuilt_shard():
     stream = Stream(retention_us=DAY_US)
     stream.absorb(*arrivals({"o": _happy()}))
     [before] = SagaShard(DEFAULT_TIMEOUT_US, DAY_US, stream.log).snapshot()
-    stream.advance(START_US + 3 * DAY_US)
+    stream.advance(START_US + 2 * DAY_US)
     [after] = SagaShard(DEFAULT_TIMEOUT_US, DAY_US, stream.log).snapshot()
     assert len(after) < len(before) / 3
