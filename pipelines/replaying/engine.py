@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import apache_beam as beam
 from google.cloud import bigquery
@@ -16,7 +16,7 @@ from pipelines import batch
 from pipelines.config import JobConfig
 from pipelines.errors import RunFailed
 from pipelines.replaying import projections
-from pipelines.replaying.files import drop_folder, publish_files
+from pipelines.replaying.files import drop_folder, publish_archive, publish_files
 from pipelines.replaying.ledger import Claim, Ledger
 from pipelines.replaying.sql import Statements
 from pipelines.runners import counters, make_pipeline, run_to_end
@@ -26,7 +26,7 @@ from transforms.archive import hour_partition
 from transforms.metrics import TOPIC_LABELS
 from transforms.read_store import Store
 
-Source = beam.PTransform[Any, Any]
+Source: TypeAlias = beam.PTransform[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class Engine:
     job: JobConfig
     runner: str = "FnApiRunner"
     workers: int = 1
+    archives: bool = False
+    """Whether the messages are new to the archive: a redrive's are."""
 
     @property
     def staged(self) -> Target:
@@ -59,9 +61,9 @@ class Engine:
         return counters(run_to_end(pipeline))
 
     def job_into(self, into: Target) -> JobConfig:
-        """Return the job with another target; what comes from a store is not archived again."""
+        """Return the job with another target; what comes from the archive is not archived again."""
         places = {"lake": into.lake, "event_store": into.event_store, "analytics": into.analytics}
-        return self.job.model_copy(update={**places, "archives": False, "saga_alerts_topic": None})
+        return self.job.model_copy(update={**places, "archives": self.archives, "saga_alerts_topic": None})
 
     def run(self, source: Source, then: Callable[[Statements], str] | None = None) -> dict[str, int]:
         """Stage, find what changes, and make it stand; return the ledger's counts.
@@ -87,7 +89,9 @@ class Engine:
             sql = f"SELECT hour FROM `{self.staged.table('event_store', 'hours')}`"
             touched = [hour_partition(from_datetime(row.hour)) for row in self._client.query(sql).result()]
             publish_files(self.staged.lake, self.target.lake, touched, self.claim.run_id)
-            done = self.ledger.row(self.claim, "DONE", **counts)
+            if self.archives:
+                publish_archive(self.staged.lake, self.target.lake, self.claim.run_id)
+            done = self.ledger.row(self.claim, "DONE", counts=counts)
             if then is not None:
                 done = f"{then(statements)};\n{done}"
             wanted = self.claim.range

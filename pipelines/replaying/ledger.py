@@ -91,7 +91,7 @@ class Ledger:
             done.set()
             thread.join(timeout=5)
 
-    def row(self, claim: Claim, state: str, error: str | None = None, **counts: int) -> str:
+    def row(self, claim: Claim, state: str, error: str | None = None, counts: dict[str, int] | None = None) -> str:
         """Return the statement that adds one fact; its time is the warehouse's own."""
         lease = f"TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL {self.lease_seconds} SECOND)" if state == "RUNNING" else "NULL"
         cells = {
@@ -107,7 +107,7 @@ class Ledger:
             "range_end": f"TIMESTAMP '{to_rfc3339(claim.range.end)}'",
             "filters": literal(json.dumps(claim.filters, sort_keys=True)),
             "into_dataset": literal(claim.into),
-            **{name: str(counts[name]) if name in counts else "NULL" for name in COUNTS},
+            **{name: str((counts or {}).get(name, "NULL")) for name in COUNTS},
             "who": literal(claim.who),
             "pipeline_version": literal(claim.version),
             "schema_version": literal(SCHEMA_VERSION),

@@ -35,7 +35,7 @@ def build(
     manifests = (
         (telemetry, features)
         | "AllFiles" >> beam.Flatten()
-        | "WriteManifests" >> WriteManifests(job.lake, run.run_id, replace=True)
+        | "WriteManifests" >> WriteManifests(job.lake, f"{run.run_id}-store", replace=True)
     )
     rows = (
         hours | "CountEvents" >> CountEvents(run.run_id, window),

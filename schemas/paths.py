@@ -1,0 +1,49 @@
+"""Paths into a JSON value as dead letters write them: `data.items[0].quantity`; `[*]` stands for every index. Pure."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+Step = str | int
+EVERY = -1
+_STEPS = re.compile(r"(?:^|\.)([^.\[\]]+)|\[(\d+|\*)\]")
+
+
+def parse_path(text: str) -> tuple[Step, ...]:
+    """Return the steps of a path; ValueError where it is none."""
+    steps: list[Step] = []
+    position = 0
+    for match in _STEPS.finditer(text):
+        if match.start() != position:
+            break
+        position = match.end()
+        steps.append(match[1] if match[1] is not None else EVERY if match[2] == "*" else int(match[2]))
+    if not text or position != len(text) or not isinstance(steps[0], str):
+        raise ValueError(f"{text!r} is no path like data.items[0].quantity")
+    return tuple(steps)
+
+
+def path_matches(pattern: str, path: str) -> bool:
+    """Tell whether a path is one that a pattern with `[*]` means."""
+    return pattern == path or re.sub(r"\[\d+\]", "[*]", path) == pattern
+
+
+def places(value: Any, steps: tuple[Step, ...]) -> Iterator[tuple[Any, Step]]:
+    """Yield (container, key) of every place that a path means, whether or not the last key is there."""
+    head, rest = steps[0], steps[1:]
+    if head == EVERY and isinstance(value, list):
+        for index in range(len(value)):
+            yield from places(value, (index, *rest))
+        return
+    fits = isinstance(value, dict) if isinstance(head, str) else isinstance(value, list) and 0 <= head < len(value)
+    if not fits:
+        return
+    if not rest:
+        yield value, head
+    elif not isinstance(value, dict) or head in value:
+        yield from places(value[head], rest)
+
+
+def holds(container: Any, key: Step) -> bool:
+    """Tell whether a place has a value."""
+    return isinstance(container, list) or key in container
