@@ -20,6 +20,7 @@ COMMANDS = {
     "simulate": ("pipelines.simulate", "make plausible messages, and the truth about them"),
     "local": ("pipelines.run_local", "run the main job over files, on this machine"),
     "stream": ("pipelines.stream", "run the main job over live subscriptions"),
+    "stream-demo": ("pipelines.stream_demo", "see the main job live, against the Pub/Sub emulator"),
     "provision": ("pipelines.provision", "create or change datasets, tables and views"),
     "query": ("pipelines.query", "read a view of the read side, also as of a moment"),
     "sagas": ("pipelines.sagas", "where orders stand, and which are stuck"),

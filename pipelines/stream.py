@@ -5,6 +5,7 @@ the first ended. SIGTERM and Ctrl-C drain: what was pulled is finished, windows 
 """
 
 import argparse
+import json
 import signal
 import sys
 import tempfile
@@ -25,10 +26,12 @@ from pipelines.errors import RunFailed, UserError
 from pipelines.options import add_job_arguments, add_saga_retention, now_us, read_key
 from pipelines.prism import Prism, need_prism, prism_flags
 from pipelines.provision import provision
+from pipelines.report import write_report
 from pipelines.runners import counters, run_to_end
 from pipelines.stream_config import add_stream_arguments, stream_config
+from pipelines.summary import read_summary, resources
 from pipelines.target import Target, add_target_arguments
-from schemas.times import to_datetime
+from schemas.times import SECOND_US, to_datetime, to_rfc3339
 from transforms.metrics import TOPIC_LABELS
 from transforms.pubsub import Feed, PullPubSub, outstanding
 from transforms.rows import Run
@@ -113,7 +116,15 @@ def run(args: argparse.Namespace) -> int:
         print(f"run {run_id}: {len(feeds)} subscriptions; Ctrl-C or SIGTERM drains and ends", flush=True)
         result = run_to_end(pipeline)
         wait_for_acks(run_id)
-        show_counts(counters(result))
+        counted = counters(result)
+        show_counts(counted)
+        if target.directory is not None:
+            about = {"run_id": run_id, "version": job.run.version, "started": to_rfc3339(started)}
+            summary = {**about, **read_summary(endpoints.bigquery, target, run_id, counted), **resources()}
+            summary["seconds"] = round((now_us() - started) / SECOND_US, 2)
+            (target.directory / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+            options = {name: value for name, value in vars(args).items() if name not in ("run", "pii_key_file")}
+            write_report(endpoints.bigquery, target, summary, options, target.directory / "report.html")
     return 0
 
 
