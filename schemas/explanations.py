@@ -6,7 +6,7 @@ from typing import Any
 
 from schemas.examples import PUBLISH_TIME, example_event
 from schemas.message import Message, format_line
-from schemas.outcomes import Code
+from schemas.outcomes import Code, Note
 from schemas.payload import MAX_BYTES, MAX_DEPTH
 from schemas.registry import REGISTRY
 from schemas.times import parse_rfc3339
@@ -188,6 +188,13 @@ EXPLANATIONS = {
         "An exception that nobody expected: a bug in the pipeline, not in the message.",
         "Report it with the dead letter's id. Once mended, `redrive` these dead letters.",
     ),
+}
+
+NOTES = {
+    Note.BOM_REMOVED: "a byte order mark stood in front of the payload and was dropped",
+    Note.TIME_TRUNCATED: "a time had more than six fraction digits; the rest was cut",
+    Note.UNKNOWN_FIELD: "a field that the contract does not know; it is kept in the event store",
+    Note.CONTROL_CHARS: "a text holds control characters; they are kept",
 }
 
 
