@@ -62,7 +62,8 @@ def run(args: argparse.Namespace) -> int:
         process = start(output, program, emulator, {topic: feed[1] for topic, feed in feeds.items()})
         stack.callback(end, process)
         client = wait_for(process, output)
-        watch(client, Target.local(output), messages, {topic: feed[0] for topic, feed in feeds.items()}, process, args.seconds)
+        topics = {topic: feed[0] for topic, feed in feeds.items()}
+        watch(client, Target.local(output), messages, topics, process, args.seconds)
         end(process)
     if process.returncode:
         raise RunFailed(f"the pipeline ended with {process.returncode}; see {output / 'stream.log'}")
