@@ -13,6 +13,7 @@ from google.cloud import pubsub_v1
 from pipelines.emulator import Emulator, missing
 from pipelines.runners import counters
 from schemas.saga_alerts import saga_alert_events
+from tests.support.live import skip_or_fail
 from tests.support.runs import message_line, query, run_command, write_messages
 from tests.support.saga_events import MINUTE_US, START_US, arrivals, event_batches, generated_orders, reduced
 from transforms.saga_publish import PublishSagaAlerts
@@ -22,9 +23,7 @@ from transforms.sagas import TrackSagas
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory) -> Iterator[Emulator]:
     if (reason := missing()) is not None:
-        if os.environ.get("CI", "").lower() == "true":
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
+        skip_or_fail(reason)
     before = os.environ.get("PUBSUB_EMULATOR_HOST")
     emulator = Emulator(tmp_path_factory.mktemp("emulator") / "log")
     os.environ["PUBSUB_EMULATOR_HOST"] = emulator.host

@@ -1,10 +1,8 @@
 """The bounded and the streaming form of the sagas give what the plain reducer gives, for hundreds of orders at once."""
 
-import os
 import pickle
 from collections import Counter
 from itertools import product
-from pathlib import Path
 from random import Random
 
 import apache_beam as beam
@@ -20,6 +18,7 @@ from pipelines.runners import counters
 from schemas import saga as saga_module
 from schemas.saga import END_OF_INPUT_US
 from schemas.saga_transitions import IMPOSSIBLE, MOVES, Input, Move, State
+from tests.support.live import need_prism_program
 from tests.support.saga_events import (
     COLLECTED,
     MINUTE_US,
@@ -33,12 +32,10 @@ from tests.support.saga_events import (
     reduced,
     rows_of,
 )
-from tests.support.tools import require
 from transforms.events import EventBatch
 from transforms.sagas import TrackSagas
 from transforms.sagas_stream import TrackSagasStream
 
-WHY = "TestStream with state and event-time timers runs on it (go install .../beam/sdks/v2/go/cmd/prism)"
 DAY_US = 24 * 60 * MINUTE_US
 ALL_MOVES = 800, 33
 """Count and seed of orders that take every possible move of the transition table."""
@@ -53,12 +50,14 @@ def collected():
 
 @pytest.fixture(scope="module")
 def prism_options() -> PipelineOptions:
-    go = Path(os.environ.get("GOPATH", Path.home() / "go")) / "bin"
-    os.environ["PATH"] += f"{os.pathsep}{go}"
-    return PipelineOptions(
-        ["--runner=PrismRunner", "--environment_type=LOOPBACK", f"--prism_location={require('prism', WHY)}"],
-        save_main_session=False,
+    flags = (
+        "--runner=PrismRunner",
+        f"--prism_location={need_prism_program()}",
+        "--environment_type=LOOPBACK",
+        "--max_cache_memory_usage_mb=0",
+        "--experiments=prism_disable_sdf_split",
     )
+    return PipelineOptions(list(flags), save_main_session=False)
 
 
 def tracked(pipeline: beam.Pipeline, stream: test_stream.TestStream, step: TrackSagasStream):
