@@ -8,14 +8,14 @@ of its own (`RUN/late/…`), because rows of different runs add up (docs/decisio
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam.pvalue import TaggedOutput
 from apache_beam.transforms import trigger
-from apache_beam.transforms.window import FixedWindows, TimestampedValue
+from apache_beam.transforms.window import FixedWindows, GlobalWindows, TimestampedValue
 from apache_beam.typehints.decorators import no_annotations
 from apache_beam.utils.timestamp import Timestamp
 
@@ -26,10 +26,10 @@ from transforms.metrics import late_mask
 from transforms.rows import TableRows
 
 LATE = "late"
-Late: TypeAlias = TaggedOutput[Literal["late"], bytes]
 DISORDER_SECONDS = 3600
 """Windows are kept this much longer than the lateness: the bus delivers an older message again after newer ones."""
 Partial = tuple[int, bytes]
+COUNTED = ["event_time", "publish_time", "event_type", "amount"]
 
 
 def windows(window_seconds: int, lateness_seconds: int) -> beam.WindowInto:
@@ -64,7 +64,7 @@ class CountEventsStream(beam.PTransform[beam.PCollection[EventBatch], beam.PColl
             | "Windows" >> windows(self.window_seconds, self.lateness_seconds)
             | "Group" >> beam.GroupByKey()
             | "Rows" >> beam.ParDo(_RowsFn(self.run_id, self.window_seconds))
-            | "Unwindow" >> beam.WindowInto(beam.window.GlobalWindows())
+            | "Unwindow" >> beam.WindowInto(GlobalWindows())
         )
         late = reduced[LATE] | "LateRows" >> beam.ParDo(_LateRowsFn(self.run_id, self.window_seconds))
         return (timely, late) | "Both" >> beam.Flatten()
@@ -89,18 +89,28 @@ def split_late(
 
 
 class _ReduceFn(beam.DoFn):
+    """Reduces a bundle's batches together: small batches cost as much to group as large ones."""
+
     def __init__(self, window_seconds: int, lateness_seconds: int) -> None:
         self._window, self._lateness = window_seconds, lateness_seconds
 
-    def process(self, batch: EventBatch) -> Iterator[Partial | Late]:
-        timely, late = split_late(batch.rows, self._window, self._lateness)
+    def start_bundle(self) -> None:
+        self._waiting: list[pa.RecordBatch] = []
+
+    def process(self, batch: EventBatch) -> None:
+        self._waiting.append(batch.rows.select(COUNTED))
+
+    def finish_bundle(self) -> Iterator[Any]:
+        if not self._waiting:
+            return
+        timely, late = split_late(pa.concat_batches(self._waiting), self._window, self._lateness)
         if timely.num_rows:
             counts = count_rows(timely, self._window)
             for start in pc.unique(counts["window_start"]).to_pylist():
                 part = counts.filter(pc.equal(counts["window_start"], start))
-                yield start, to_ipc(part)
+                yield GlobalWindows.windowed_value((start, to_ipc(part)), Timestamp(micros=start))
         if late.num_rows:
-            yield TaggedOutput(LATE, to_ipc(count_rows(late, self._window)))
+            yield TaggedOutput(LATE, GlobalWindows.windowed_value(to_ipc(count_rows(late, self._window))))
 
 
 class _RowsFn(beam.DoFn):
