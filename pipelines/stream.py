@@ -19,6 +19,7 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
 
 from pipelines import streaming
 from pipelines.config import JobConfig, pipeline_version
@@ -34,6 +35,7 @@ from pipelines.target import Target, add_target_arguments
 from schemas.times import SECOND_US, to_datetime, to_rfc3339
 from transforms.metrics import TOPIC_LABELS
 from transforms.pubsub import Feed, PullPubSub, outstanding
+from transforms.pubsub_native import ReadPubSub
 from transforms.rows import Run
 
 HELP = "Run the main job over live Pub/Sub subscriptions; PUBSUB_EMULATOR_HOST is respected."
@@ -94,24 +96,29 @@ def run(args: argparse.Namespace) -> int:
             saga_alerts_topic=args.saga_alerts_topic,
         )
         stop_file = work / "stop"
-        stack.enter_context(drain_on_signals(stop_file))
+        if prism_program is not None:
+            stack.enter_context(drain_on_signals(stop_file))
         if prism_program is None:
-            raise UserError("--runner DirectRunner: not yet")
-        log = (target.directory or work) / "prism.log"
-        prism = stack.enter_context(Prism(prism_program, log))
-        source = PullPubSub(
-            feeds,
-            job.lake,
-            run_id,
-            str(stop_file),
-            args.batch_messages,
-            args.linger_ms / 1000,
-            args.max_messages,
-            args.stop_after_idle,
-        )
-        pipeline = beam.Pipeline(
-            runner="PortableRunner", options=PipelineOptions(prism_flags(prism.endpoint), save_main_session=False)
-        )
+            print(DIRECT_WARNING, file=sys.stderr, flush=True)
+            options = PipelineOptions(["--streaming"], save_main_session=False)
+            pipeline = beam.Pipeline(runner=BundleBasedDirectRunner(), options=options)
+            source: beam.PTransform[Any, Any] = ReadPubSub(
+                feeds, job.lake, run_id, args.batch_messages, live.flush_seconds, live.flush_bytes
+            )
+        else:
+            prism = stack.enter_context(Prism(prism_program, (target.directory or work) / "prism.log"))
+            options = PipelineOptions(prism_flags(prism.endpoint), save_main_session=False)
+            pipeline = beam.Pipeline(runner="PortableRunner", options=options)
+            source = PullPubSub(
+                feeds,
+                job.lake,
+                run_id,
+                str(stop_file),
+                args.batch_messages,
+                args.linger_ms / 1000,
+                args.max_messages,
+                args.stop_after_idle,
+            )
         streaming.build(pipeline, source, job, live)
         print(f"run {run_id}: {len(feeds)} subscriptions; Ctrl-C or SIGTERM drains and ends", flush=True)
         result = run_to_end(pipeline)

@@ -1,9 +1,12 @@
 """Live messages end to end: emulator, Prism, every sink. The archive and a bounded run over it are the judges."""
 
+import base64
+import gzip
 import json
 import random
 import signal
 import time
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -20,7 +23,7 @@ from tests.support.live import (
     start_stream,
     wait_until_running,
 )
-from tests.support.runs import query
+from tests.support.runs import SHARED, query
 
 VIEWS = (
     "order_saga_current",
@@ -30,6 +33,7 @@ VIEWS = (
     "event_counts_current",
     "revenue_by_day",
 )
+REAL = SHARED / "data" / "real"
 IDLE = ("--stop_after_idle", "4")
 
 
@@ -194,3 +198,18 @@ def test_every_case_of_the_corpus_has_its_outcome_and_the_pipeline_lives(bus, tm
         assert ("dead_letter" in wanted) if name in dead else (wanted - {"dead_letter"}), name
         if name in dead and case["expect"] == "dead_letter":
             assert dead[name] in (case["error_code"], *case.get("error_codes_ok", [])), name
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real records are not part of the project")
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_real_records_live_and_as_a_batch_give_the_same_views(bus, tmp_path):
+    messages = [
+        (path.name.split(".")[0], base64.b64decode(message["data"]), message["attributes"])
+        for path in sorted(REAL.glob("*.jsonl.gz"))
+        for message in map(json.loads, islice(gzip.decompress(path.read_bytes()).splitlines(), 5000))
+    ]
+    output = tmp_path / "out"
+    assert bus.publish(messages) == len(messages) >= 15_000
+    finish(start_stream(bus, output, *IDLE), output)
+    assert_same_views(output, bounded_run(output / "lake", tmp_path / "batch"))
