@@ -1,58 +1,16 @@
 """Every table of the two datasets, made from the models and the registry: the one source of all table schemas."""
 
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
-
-import pyarrow as pa
-
 from schemas.columns import Column, columns_of, snake_case
 from schemas.registry import REGISTRY, Registry
+from schemas.table import ANALYTICS as ANALYTICS
+from schemas.table import EVENT_STORE as EVENT_STORE
+from schemas.table import Table as Table
+from schemas.table import count as _count
+from schemas.table import text as _text
+from schemas.table import time as _time
 
-EVENT_STORE = "event_store"
-ANALYTICS = "analytics"
 SCHEMA_VERSION = "2"
 """Grows with every change of the tables below; replays record it."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """One table: where it stands, its columns, how BigQuery partitions (column, DAY or MONTH) and clusters it."""
-
-    dataset: str
-    name: str
-    description: str
-    columns: tuple[Column, ...]
-    partition: tuple[str, str]
-    cluster: tuple[str, ...] = ()
-
-    @cached_property
-    def _arrow(self) -> pa.Schema:
-        return pa.schema([column.arrow_field() for column in self.columns])
-
-    def arrow_schema(self) -> pa.Schema:
-        """Return the Arrow schema of the table's rows."""
-        return self._arrow
-
-    def bigquery_fields(self) -> list[dict[str, Any]]:
-        """Return the schema fields of BigQuery's REST API."""
-        return [column.bigquery_field() for column in self.columns]
-
-    def avro_schema(self) -> dict[str, Any]:
-        """Return the Avro record schema of the table's rows."""
-        return {"type": "record", "name": self.name, "fields": [column.avro_field() for column in self.columns]}
-
-
-def _text(name: str, description: str, **more: Any) -> Column:
-    return Column(name, "STRING", description, required=True, **more)
-
-
-def _time(name: str, description: str, **more: Any) -> Column:
-    return Column(name, "TIMESTAMP", description, **{"required": True, **more})
-
-
-def _count(name: str, description: str) -> Column:
-    return Column(name, "INT64", description, required=True)
 
 
 RUN_ID = _text("run_id", "the run that wrote the row")

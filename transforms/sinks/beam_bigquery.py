@@ -11,7 +11,7 @@ import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import apache_beam as beam
 import pyarrow as pa
@@ -73,7 +73,7 @@ def insert_failure(errors: Iterable[Mapping[str, str]], table: Table) -> tuple[C
     return (Code.SINK_REJECTED if reason in _REFUSALS else Code.SINK_EXHAUSTED), f"insertAll: {known}"
 
 
-RowsInput = beam.PCollection[TableRows] | tuple[beam.PCollection[TableRows], ...]
+RowsInput: TypeAlias = beam.PCollection[TableRows] | tuple[beam.PCollection[TableRows], ...]
 
 
 @dataclass
