@@ -1,0 +1,110 @@
+"""Alert policies and dashboard: read strictly by Google's protos, unit-tested by promtool, each with its runbook."""
+
+import json
+import re
+import subprocess
+
+import pytest
+import yaml
+from google.cloud import monitoring_dashboard_v1
+from google.protobuf.json_format import ParseError
+
+from schemas.message import TOPICS
+from tests.support.monitoring import NAMES, POLICIES, ROOT, RUNBOOKS, VALUES, dashboard, policy, read_strictly, rules
+from tests.support.tools import require
+from transforms.metrics import COUNTER_NAMES
+
+CASES = ROOT / "tests" / "data" / "alert_rules.yaml"
+DAYS = ROOT / "tests" / "data" / "alert_rules_schedule.yaml"
+THRESHOLDS = ("lag_seconds", "dead_letters", "backlog_seconds", "sink_retries", "sagas_stuck", "throughput_share")
+
+
+def promtool(folder, made, cases: str) -> subprocess.CompletedProcess[str]:
+    (folder / "rules.yml").write_text(yaml.safe_dump(made, sort_keys=False, width=10_000))
+    (folder / "tests.yml").write_text(cases)
+    program = require("promtool", "unit-tests the alert rules; apt-get install prometheus")
+    return subprocess.run(
+        [program, "test", "rules", "tests.yml"], cwd=folder, capture_output=True, text=True, timeout=60
+    )
+
+
+@pytest.mark.parametrize("cases", [CASES, DAYS], ids=lambda path: path.stem)
+def test_every_alert_fires_at_its_threshold_is_silent_below_and_resolves(tmp_path, cases):
+    done = promtool(tmp_path, rules(), cases.read_text())
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", THRESHOLDS)
+@pytest.mark.parametrize("factor", [0.9, 1.1], ids=["lower", "higher"])
+def test_the_tests_see_a_threshold_that_moved(tmp_path, monkeypatch, name, factor):
+    monkeypatch.setitem(VALUES, name, f"{float(VALUES[name]) * factor:g}")
+    assert promtool(tmp_path, rules(), CASES.read_text()).returncode == 1
+
+
+def test_every_alert_has_a_case_that_fires_and_one_that_is_silent():
+    tests = [test for path in (CASES, DAYS) for test in yaml.safe_load(path.read_text())["tests"]]
+    cases = [case for test in tests for case in test["alert_rule_test"]]
+    alerts = {rule["alert"] for rule in rules()["groups"][0]["rules"]}
+    assert {case["alertname"] for case in cases if case["exp_alerts"]} == alerts
+    assert {case["alertname"] for case in cases if not case["exp_alerts"]} == alerts
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_google_reads_every_field_of_a_policy(name):
+    read = read_strictly(policy(name))
+    assert read.conditions[0].condition_prometheus_query_language.query
+    assert read.documentation.content
+    assert read.severity
+
+
+def test_an_unknown_field_of_a_policy_is_an_error():
+    with pytest.raises(ParseError, match="threshold"):
+        read_strictly({**policy("lag"), "threshold": 30})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_policy_has_a_runbook_that_says_what_to_do(name):
+    text, found = (RUNBOOKS / f"{name}.md").read_text(), policy(name)
+    assert text.splitlines()[0] == f"# {found['conditions'][0]['displayName']}"
+    for section in ("## What fires it", "## What to do", "## When data is missing"):
+        assert section in text
+    assert f"runbooks/{name}.md" in found["documentation"]["content"]
+    assert found["documentation"]["links"][0]["url"].endswith(f"/{name}.md")
+    for link in re.findall(r"\]\(([\w-]+\.md)\)", text):
+        assert (RUNBOOKS / link).exists(), link
+
+
+def test_every_runbook_has_its_policy():
+    assert {path.stem for path in RUNBOOKS.glob("*.md")} - {"redrive"} == set(NAMES)
+
+
+def test_google_reads_every_field_of_the_dashboard():
+    read = monitoring_dashboard_v1.Dashboard.from_json(json.dumps(dashboard()), ignore_unknown_fields=False)
+    assert len(read.mosaic_layout.tiles) == 10
+    with pytest.raises(ParseError):
+        monitoring_dashboard_v1.Dashboard.from_json('{"tiles": []}', ignore_unknown_fields=False)
+
+
+def test_counters_that_are_watched_are_counters_that_are_made():
+    names = (*COUNTER_NAMES, "sink_retries", "sink_rejected", "sink_exhausted")
+    text = "".join(path.read_text() for path in POLICIES.glob("*.yaml")) + json.dumps(dashboard())
+    patterns = set(re.findall(r'metric_name=~\\?"([^"\\]+)', text))
+    assert patterns
+    for pattern in patterns:
+        assert any(re.fullmatch(pattern, name) for name in names), pattern
+
+
+def test_a_counter_is_never_compared_but_by_its_growth():
+    for rule in rules()["groups"][0]["rules"]:
+        for found in re.finditer(r"(\w+)\(dataflow_googleapis_com:job_user_counter", rule["expr"]):
+            assert found[1] == "increase", rule["alert"]
+
+
+def test_topics_that_are_watched_are_the_contracts():
+    found = set(
+        re.findall(
+            r'topic_id=~"\(([^)]+)\)-topic"',
+            policy("no-data")["conditions"][0]["conditionPrometheusQueryLanguage"]["query"],
+        )
+    )
+    assert found == {"|".join(TOPICS)}
