@@ -24,7 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--into", required=True, metavar="DATASET", help="the shadow to compare with")
     parser.add_argument("--from", dest="start", metavar="T", help="only rows published from here on (tables of events)")
     parser.add_argument("--to", dest="end", metavar="T", help="only rows published before (tables of events)")
-    parser.add_argument("--tables", nargs="+", metavar="NAME", default=[], help="only these tables and views (default: all)")
+    parser.add_argument(
+        "--tables", nargs="+", metavar="NAME", default=[], help="only these tables and views (default: all)"
+    )
     parser.add_argument("--limit", type=int, default=20, metavar="N", help="print at most N differences a table")
 
 

@@ -16,7 +16,14 @@ from schemas.message import TOPICS
 from schemas.repair import mask
 
 HELP = "List dead letters and where they stand, or show one: `dead-letters show ID`."
-GROUPS = {"code": "error_code", "path": "path", "topic": "topic", "stage": "stage", "event_type": "event_type", "state": "state"}
+GROUPS = {
+    "code": "error_code",
+    "path": "path",
+    "topic": "topic",
+    "stage": "stage",
+    "event_type": "event_type",
+    "state": "state",
+}
 LISTED = ("dead_letter_id", "state", "failed_time", "topic", "error_code", "path", "event_type", "attempt")
 
 
@@ -26,7 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_target_arguments(parser)
     parser.add_argument("--codes", nargs="+", default=[], metavar="CODE", help="only these codes")
     parser.add_argument("--topics", nargs="+", choices=TOPICS, default=[], metavar="TOPIC", help="only these topics")
-    parser.add_argument("--states", nargs="+", choices=STATES, default=[], metavar="STATE", help=f"only {', '.join(STATES)}")
+    parser.add_argument(
+        "--states", nargs="+", choices=STATES, default=[], metavar="STATE", help=f"only {', '.join(STATES)}"
+    )
     parser.add_argument("--from", dest="start", metavar="T", help="only messages published from here on")
     parser.add_argument("--to", dest="end", metavar="T", help="only messages published before")
     parser.add_argument("--group_by", metavar="A,B", help=f"count by {', '.join(GROUPS)}")
@@ -56,7 +65,9 @@ def run(args: argparse.Namespace) -> int:
             columns = [field.name for field in result.schema]
             printed, more = write_rows(args.format, columns, (row.values() for row in result), args.limit, sys.stdout)
         except NotFound as error:
-            raise RunFailed(f"the store has no view dead_letter_states; `provision` makes it ({error.message})") from None
+            raise RunFailed(
+                f"the store has no view dead_letter_states; `provision` makes it ({error.message})"
+            ) from None
     if more:
         print(f"the first {printed} rows; --limit 0 prints all", file=sys.stderr)
     return 0
@@ -87,7 +98,10 @@ def show(endpoints: Endpoints, target: Target, name: str, *, show_payload: bool)
         "SELECT error_message, payload, payload_size, payload_sha256, pipeline_version, TO_JSON_STRING(attributes) AS"
         f" attributes FROM {letters} WHERE dead_letter_id = {literal(name)} ORDER BY ingest_time LIMIT 1"
     ).result()
-    told = {**dict(rows[0].items()), **{key: letter[key] for key in ("error_message", "payload_size", "payload_sha256", "pipeline_version")}}
+    told = {
+        **dict(rows[0].items()),
+        **{key: letter[key] for key in ("error_message", "payload_size", "payload_sha256", "pipeline_version")},
+    }
     for key, value in told.items():
         if value is not None:
             print(f"{key:<20} {value}")
@@ -101,5 +115,7 @@ def show(endpoints: Endpoints, target: Target, name: str, *, show_payload: bool)
     ).result()
     for row in history:
         again = f" as {row.error_code} ({row.next_dead_letter_id})" if row.next_dead_letter_id else ""
-        print(f"{'redrive':<20} {row.redriven_time.isoformat()} attempt {row.attempt} {row.outcome}{again} rule {row.rule}")
+        print(
+            f"{'redrive':<20} {row.redriven_time.isoformat()} attempt {row.attempt} {row.outcome}{again} rule {row.rule}"
+        )
     return 0

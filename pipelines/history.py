@@ -52,12 +52,18 @@ def run(args: argparse.Namespace) -> int:
     name = getattr(args, kind)
     with target.open() as endpoints:
         try:
-            rows = [dict(row.items()) for row in endpoints.bigquery.query(select(target, kind, name, args.limit)).result()]
+            rows = [
+                dict(row.items()) for row in endpoints.bigquery.query(select(target, kind, name, args.limit)).result()
+            ]
         except GoogleAPICallError as error:
             raise RunFailed(f"--{kind}: {error.message}") from None
     if not rows:
         raise RunFailed(f"--{kind} {name}: the store holds no event of it")
-    states = list(order_states(name, rows) if kind == "order" else newest_states(rows, STATE[kind], "customer." if kind == "customer" else ""))
+    states = list(
+        order_states(name, rows)
+        if kind == "order"
+        else newest_states(rows, STATE[kind], "customer." if kind == "customer" else "")
+    )
     if args.format == "json":
         for row, state in zip(rows, states, strict=True):
             told = {key: plain(value) for key, value in row.items() if value is not None}
@@ -70,7 +76,9 @@ def run(args: argparse.Namespace) -> int:
 
 def select(target: Target, kind: str, name: str, limit: int) -> str:
     """Return the query of the events of one entity with their typed cells, in order."""
-    column = {"order": "order_id", "customer": "customer_id", "device": "device_id", "correlation": "correlation_id"}[kind]
+    column = {"order": "order_id", "customer": "customer_id", "device": "device_id", "correlation": "correlation_id"}[
+        kind
+    ]
     value = literal(name.lower() if kind == "correlation" else name)
     parts = []
     for table in TYPED:
@@ -93,7 +101,7 @@ def select(target: Target, kind: str, name: str, limit: int) -> str:
         f" stored.causation_id, {cells} FROM ({typed}) AS typed"
         f" JOIN `{target.table('analytics', 'events_distinct')}` AS stored"
         " ON stored.event_id = typed.event_id AND stored.event_type = typed.event_type"
-        f" QUALIFY ROW_NUMBER() OVER (ORDER BY stored.event_time DESC, stored.event_id DESC) <= {limit}"
+        f" WHERE TRUE QUALIFY ROW_NUMBER() OVER (ORDER BY stored.event_time DESC, stored.event_id DESC) <= {limit}"
         " ORDER BY stored.event_time, stored.event_id"
     )
 

@@ -41,17 +41,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from", dest="start", metavar="T", help="only messages published from here on")
     parser.add_argument("--to", dest="end", metavar="T", help="only messages published before")
     parser.add_argument("--topics", nargs="+", choices=TOPICS, default=[], metavar="TOPIC", help="only these topics")
-    parser.add_argument("--rules", metavar="FILE", help="YAML rules (default: send as they are, after a change of code)")
+    parser.add_argument(
+        "--rules", metavar="FILE", help="YAML rules (default: send as they are, after a change of code)"
+    )
     parser.add_argument("--check", metavar="FILE", help="run the tests of a file of rules and stop")
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--direct", action="store_true", help="through the main job's graph, into the stores (the default)")
+    how.add_argument(
+        "--direct", action="store_true", help="through the main job's graph, into the stores (the default)"
+    )
     how.add_argument("--to_topics", action="store_true", help="publish to the Pub/Sub topics <topic>-topic")
     parser.add_argument("--pubsub_project", metavar="P", help="project of the topics (default: --project)")
     parser.add_argument("--dry_run", action="store_true", help="print counts by rule and masked examples, and stop")
     parser.add_argument("--max_attempts", type=positive, default=3, help="redrives of a message before it is given up")
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="at most N dead letters; 0: all")
     parser.add_argument("--run_id", help="name of the run (default: its start and six random digits)")
-    parser.add_argument("--lease_seconds", type=positive, default=600, help="how long a dead run holds its range, seconds")
+    parser.add_argument(
+        "--lease_seconds", type=positive, default=600, help="how long a dead run holds its range, seconds"
+    )
     parser.add_argument("--runner", choices=RUNNERS, default=RUNNERS[0], help="the Beam runner")
     parser.add_argument("--direct_num_workers", type=positive, default=1, help="worker processes")
     add_job_arguments(parser)
@@ -105,9 +111,7 @@ def run(args: argparse.Namespace) -> int:
                 print(f"{run_id}: sent {len(rows):,}, given up {len(plan.given_up):,}, left open {len(plan.left):,}")
                 return 0
             job = make_job(args, target, endpoints, run_id, started, key)
-            engine = Engine(
-                endpoints, target, ledger, claim, job, args.runner, args.direct_num_workers, archives=True
-            )
+            engine = Engine(endpoints, target, ledger, claim, job, args.runner, args.direct_num_workers, archives=True)
             told: dict[str, int] = {}
 
             def facts(statements: Statements) -> str:
@@ -168,7 +172,9 @@ def publish(messages: list[Message], project: str) -> None:
         raise RunFailed("not every message was published; run again: an event that came twice is a duplicate")
 
 
-def fact(one: Mended, run_id: str, started: int, outcome: str, next_id: str | None = None, code: str | None = None) -> dict[str, Any]:
+def fact(
+    one: Mended, run_id: str, started: int, outcome: str, next_id: str | None = None, code: str | None = None
+) -> dict[str, Any]:
     """Return a row of redrives."""
     return {
         "dead_letter_id": one.letter.dead_letter_id,

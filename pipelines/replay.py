@@ -48,12 +48,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--by", choices=CLOCKS, default=CLOCKS[0], help="the clock of the range")
     parser.add_argument("--topics", nargs="+", choices=TOPICS, default=[], metavar="TOPIC", help="only these topics")
     parser.add_argument("--event_types", nargs="+", default=[], metavar="TYPE", help="only these event types")
-    parser.add_argument("--entity", metavar="ID", help="only events of this order, customer, article, payment or device")
+    parser.add_argument(
+        "--entity", metavar="ID", help="only events of this order, customer, article, payment or device"
+    )
     parser.add_argument("--correlation_id", metavar="UUID", help="only events of this flow")
     parser.add_argument("--into", metavar="DATASET", help="with --mode shadow: the dataset that is made and filled")
     parser.add_argument("--dry_run", action="store_true", help="print the estimate and stop")
     parser.add_argument("--run_id", help="name of the run (default: its start and six random digits)")
-    parser.add_argument("--lease_seconds", type=positive, default=600, help="how long a dead run holds its range, seconds")
+    parser.add_argument(
+        "--lease_seconds", type=positive, default=600, help="how long a dead run holds its range, seconds"
+    )
     parser.add_argument("--runner", choices=RUNNERS, default=RUNNERS[0], help="the Beam runner")
     parser.add_argument("--direct_num_workers", type=positive, default=1, help="worker processes")
     add_job_arguments(parser)
@@ -79,9 +83,7 @@ def run(args: argparse.Namespace) -> int:
             return 0
         provision(endpoints, target, window_seconds=args.window_seconds)
         run_id = args.run_id or f"{to_datetime(started):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
-        claim = Claim(
-            run_id, wanted, args.mode, args.source, whoami(), pipeline_version(), _filters(args), args.into
-        )
+        claim = Claim(run_id, wanted, args.mode, args.source, whoami(), pipeline_version(), _filters(args), args.into)
         ledger = Ledger(endpoints.bigquery, target, args.lease_seconds)
         for dead in ledger.claim(claim):
             drop_staging(endpoints, target, dead)
@@ -89,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
         with ledger.held(claim, store.client()), show_progress(plan.bytes):
             if not plan.messages:
                 counts = {"messages": 0}
-                endpoints.bigquery.query(ledger.row(claim, "DONE", **counts)).result()
+                endpoints.bigquery.query(ledger.row(claim, "DONE", counts=counts)).result()
             else:
                 engine = Engine(
                     endpoints, target, ledger, claim, make_job(args, target, endpoints, run_id, started, key),
@@ -113,7 +115,7 @@ def _replay(
     prepare_shadow(engine.endpoints, into, args.window_seconds)
     counted = engine.graph(source, into)
     counts = {"messages": sum(count for name, count in counted.items() if name.startswith("received_"))}
-    engine.endpoints.bigquery.query(engine.ledger.row(engine.claim, "DONE", **counts)).result()
+    engine.endpoints.bigquery.query(engine.ledger.row(engine.claim, "DONE", counts=counts)).result()
     return counts
 
 
@@ -151,7 +153,9 @@ def whoami() -> str:
 def _choice(args: argparse.Namespace, wanted: Range) -> Choice:
     for name in args.event_types:
         if REGISTRY.get(name) is None:
-            raise UserError(f"--event_types {name}: no such event type; there are {', '.join(t.name for t in REGISTRY)}")
+            raise UserError(
+                f"--event_types {name}: no such event type; there are {', '.join(t.name for t in REGISTRY)}"
+            )
     return Choice(
         wanted.start, wanted.end, wanted.by, tuple(args.topics), tuple(args.event_types), args.entity,
         args.correlation_id.lower() if args.correlation_id else None, args.accept_cloudevents,

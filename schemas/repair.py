@@ -326,4 +326,6 @@ def _masked(value: Any) -> Any:
         return {key: _masked(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_masked(item) for item in value]
-    return "".join("0" if c.isdigit() else "x" if c.isalpha() else c for c in value) if isinstance(value, str) else value
+    return (
+        "".join("0" if c.isdigit() else "x" if c.isalpha() else c for c in value) if isinstance(value, str) else value
+    )

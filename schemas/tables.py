@@ -90,7 +90,7 @@ REPLAYS = Table(
         _text("command", "replay or redrive"),
         _text("mode", "backfill, rebuild or shadow"),
         _text("source", "archive, events or dead_letters"),
-        _text("by", "the clock of the range: publish_time or event_time"),
+        _text("clock", "the clock of the range: publish_time or event_time"),
         _time("range_start", "first instant of the range"),
         _time("range_end", "first instant after the range"),
         _text("filters", "topics, event types, entity and correlation id, as JSON text"),

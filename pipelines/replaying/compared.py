@@ -48,7 +48,13 @@ class Compared:
             start, end = map(to_rfc3339, bounds)
             where += f" AND {self.clock} >= TIMESTAMP '{start}' AND {self.clock} < TIMESTAMP '{end}'"
         key = ", ".join(self.key)
-        order = f"{self.newest} DESC, run_id DESC" if self.newest else "publish_time" if self.clock == "publish_time" else key
+        order = (
+            f"{self.newest} DESC, run_id DESC"
+            if self.newest
+            else "publish_time"
+            if self.clock == "publish_time"
+            else key
+        )
         return (
             f"SELECT {key}, TO_JSON_STRING(STRUCT({key})) AS k, TO_JSON_STRING(STRUCT({said})) AS said"
             f" FROM `{target.table(self.dataset, self.name)}` WHERE {where}"
@@ -60,7 +66,11 @@ def all_compared(*, ranged: bool) -> list[Compared]:
     """Return everything that is compared; `ranged` leaves what cannot be cut by publish time."""
     views = [
         Compared(
-            view.dataset, view.name, view.key, _said(view.columns), "publish_time" if "publish_time" in view.columns else None
+            view.dataset,
+            view.name,
+            view.key,
+            _said(view.columns),
+            "publish_time" if "publish_time" in view.columns else None,
         )
         for view in all_views()
         if view.name not in NOT_COMPARED

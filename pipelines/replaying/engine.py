@@ -123,7 +123,9 @@ class Engine:
         try:
             self._client.query(sql).result()
         except Exception as error:
-            raise RunFailed(f"{self.claim.run_id}: the warehouse refused a statement ({type(error).__name__})") from error
+            raise RunFailed(
+                f"{self.claim.run_id}: the warehouse refused a statement ({type(error).__name__})"
+            ) from error
 
     def _number(self, what: str) -> int:
         sql = f"SELECT COUNT(*) AS n FROM `{self.staged.project}`.`{self.staged.event_store}`.{what}"

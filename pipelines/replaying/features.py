@@ -40,9 +40,7 @@ def compare_features(live: str, other: str, limit: int) -> int:
         rows += a.num_rows
         if a.equals(b):
             continue
-        left, right = (
-            {tuple(row[name] for name in KEY): row for row in table.to_pylist()} for table in (a, b)
-        )
+        left, right = ({tuple(row[name] for name in KEY): row for row in table.to_pylist()} for table in (a, b))
         for key in sorted({*left, *right}):
             if left.get(key) != right.get(key):
                 found += 1

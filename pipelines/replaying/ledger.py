@@ -57,7 +57,9 @@ class Ledger:
                 holders = self._holders(claim)
                 mine = next(row for row in holders if row.run_id == claim.run_id)
                 alive = [
-                    row for row in holders if row.alive and (row.started_time, row.run_id) < (mine.started_time, mine.run_id)
+                    row
+                    for row in holders
+                    if row.alive and (row.started_time, row.run_id) < (mine.started_time, mine.run_id)
                 ]
                 if alive:
                     self._run(self.row(claim, "FAILED", error=f"withdrawn: {alive[0].run_id} was first"))
@@ -70,7 +72,7 @@ class Ledger:
                 )
             dead = [row for row in holders if row.run_id != claim.run_id]
             for row in dead:
-                self._run(self._closing(row.run_id, f"its lease ended; taken over by {claim.run_id}"))
+                self._run(self.closing(row.run_id, f"its lease ended; taken over by {claim.run_id}"))
         except GoogleAPICallError as error:
             raise UserError(f"the ledger {self._table} cannot be reached: {error.message}") from error
         return [row.run_id for row in dead]
@@ -93,7 +95,11 @@ class Ledger:
 
     def row(self, claim: Claim, state: str, error: str | None = None, counts: dict[str, int] | None = None) -> str:
         """Return the statement that adds one fact; its time is the warehouse's own."""
-        lease = f"TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL {self.lease_seconds} SECOND)" if state == "RUNNING" else "NULL"
+        lease = (
+            f"TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL {self.lease_seconds} SECOND)"
+            if state == "RUNNING"
+            else "NULL"
+        )
         cells = {
             "run_id": literal(claim.run_id),
             "recorded_time": "CURRENT_TIMESTAMP()",
@@ -102,7 +108,7 @@ class Ledger:
             "command": literal(claim.command),
             "mode": literal(claim.mode),
             "source": literal(claim.source),
-            "by": literal(claim.range.by),
+            "clock": literal(claim.range.by),
             "range_start": f"TIMESTAMP '{to_rfc3339(claim.range.start)}'",
             "range_end": f"TIMESTAMP '{to_rfc3339(claim.range.end)}'",
             "filters": literal(json.dumps(claim.filters, sort_keys=True)),
@@ -134,23 +140,32 @@ class Ledger:
         self.client.query(sql).result()
 
     def _holders(self, claim: Claim) -> list[Any]:
-        """Return the RUNNING runs of ranges that meet this one and write to the same place, the oldest first."""
-        sql = f"""
+        return list(self.client.query(self.holders_sql(claim)).result())
+
+    def holders_sql(self, claim: Claim) -> str:
+        """Return the query of RUNNING runs whose ranges meet this one and that write to the same place, the oldest first."""
+        return f"""
 SELECT run_id, command, who, started_time, lease_until, lease_until > CURRENT_TIMESTAMP() AS alive FROM {self._view}
 WHERE state = 'RUNNING' AND IFNULL(into_dataset, '') = {literal(claim.into or "")} AND (
-  `by` != {literal(claim.range.by)} OR (
+  clock != {literal(claim.range.by)} OR (
     range_start < TIMESTAMP '{to_rfc3339(claim.range.end)}' AND range_end > TIMESTAMP '{to_rfc3339(claim.range.start)}'
   )
 ) ORDER BY started_time, run_id"""
-        return list(self.client.query(sql).result())
 
-    def _closing(self, run_id: str, error: str) -> str:
+    def closing(self, run_id: str, error: str) -> str:
         """Return the statement that ends a dead run's row with what it said of itself."""
-        set_here = {"recorded_time": "CURRENT_TIMESTAMP()", "state": "'FAILED'", "lease_until": "NULL", "error": literal(error)}
+        set_here = {
+            "recorded_time": "CURRENT_TIMESTAMP()",
+            "state": "'FAILED'",
+            "lease_until": "NULL",
+            "error": literal(error),
+        }
         names = [column.name for column in REPLAYS.columns]
         cells = ", ".join(set_here.get(name, f"`{name}`") for name in names)
         columns = ", ".join(f"`{name}`" for name in names)
-        return f"INSERT INTO {self._table} ({columns}) SELECT {cells} FROM {self._view} WHERE run_id = {literal(run_id)}"
+        return (
+            f"INSERT INTO {self._table} ({columns}) SELECT {cells} FROM {self._view} WHERE run_id = {literal(run_id)}"
+        )
 
     def _renew(self, claim: Claim, client: bigquery.Client, done: threading.Event) -> None:
         while not done.wait(self.lease_seconds / 3):

@@ -92,8 +92,13 @@ class Letter:
 
 def read_letters(client: bigquery.Client, target: Target, selection: Selection) -> list[Letter]:
     """Return the dead letters of a selection, each once, the oldest first."""
+    return [_letter(row) for row in client.query(letters_sql(target, selection)).result()]
+
+
+def letters_sql(target: Target, selection: Selection) -> str:
+    """Return the query of a selection's dead letters."""
     limit = f" LIMIT {selection.limit}" if selection.limit else ""
-    sql = f"""
+    return f"""
 SELECT letters.dead_letter_id, letters.error_code, letters.stage, letters.path, letters.topic, letters.message_id,
   letters.publish_time, TO_JSON_STRING(letters.attributes) AS attributes, letters.payload, letters.payload_size,
   letters.payload_sha256, letters.event_type, letters.attempt
@@ -103,7 +108,6 @@ WHERE letters.dead_letter_id IN (
 )
 QUALIFY ROW_NUMBER() OVER (PARTITION BY letters.dead_letter_id ORDER BY letters.ingest_time, letters.run_id) = 1
 ORDER BY letters.failed_time, letters.dead_letter_id{limit}"""
-    return [_letter(row) for row in client.query(sql).result()]
 
 
 def _letter(row: Any) -> Letter:

@@ -71,5 +71,11 @@ def _mend(plan: Plan, letter: Letter, rule: Rule | None, decoder: Decoder) -> No
     outcome = decoder.decode(message)
     valid = isinstance(outcome, Event)
     plan.sent.append(
-        Mended(letter, rule.name if rule else None, message, outcome.event_id if valid else None, None if valid else outcome.code)  # type: ignore[union-attr]
+        Mended(
+            letter,
+            rule.name if rule else None,
+            message,
+            outcome.event_id if valid else None,
+            None if valid else outcome.code,
+        )  # type: ignore[union-attr]
     )

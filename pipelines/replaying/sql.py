@@ -124,7 +124,10 @@ CREATE TABLE ${{S}}.orders AS
         script = [
             _insert(EVENTS.name, "${L}", "${S}", fresh),
             _insert(
-                DEAD_LETTERS.name, "${L}", "${S}", "dead_letter_id NOT IN (SELECT dead_letter_id FROM ${L}.dead_letters)"
+                DEAD_LETTERS.name,
+                "${L}",
+                "${S}",
+                "dead_letter_id NOT IN (SELECT dead_letter_id FROM ${L}.dead_letters)",
             ),
         ]
         for table in TYPED:

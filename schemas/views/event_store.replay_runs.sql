@@ -8,7 +8,7 @@
 -- command: replay or redrive
 -- mode: backfill, rebuild or shadow
 -- source: archive, events or dead_letters
--- by: the clock of the range
+-- clock: the clock of the range
 -- range_start: first instant of the range
 -- range_end: first instant after the range
 -- filters: what of the range, as JSON text
@@ -32,7 +32,7 @@ SELECT
   command,
   mode,
   source,
-  `by`,
+  clock,
   range_start,
   range_end,
   filters,

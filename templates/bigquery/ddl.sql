@@ -53,6 +53,50 @@ PARTITION BY DATE(failed_time)
 CLUSTER BY error_code, topic
 OPTIONS (description = "Every refused message, whole, and why.");
 
+CREATE TABLE IF NOT EXISTS `${project}`.`${event_store}`.replays (
+  run_id STRING NOT NULL OPTIONS (description = "the replay"),
+  recorded_time TIMESTAMP NOT NULL OPTIONS (description = "when this was recorded, by the warehouse's clock"),
+  state STRING NOT NULL OPTIONS (description = "RUNNING, DONE or FAILED"),
+  lease_until TIMESTAMP OPTIONS (description = "until when a RUNNING replay counts as alive unless it says so again"),
+  command STRING NOT NULL OPTIONS (description = "replay or redrive"),
+  mode STRING NOT NULL OPTIONS (description = "backfill, rebuild or shadow"),
+  source STRING NOT NULL OPTIONS (description = "archive, events or dead_letters"),
+  clock STRING NOT NULL OPTIONS (description = "the clock of the range: publish_time or event_time"),
+  range_start TIMESTAMP NOT NULL OPTIONS (description = "first instant of the range"),
+  range_end TIMESTAMP NOT NULL OPTIONS (description = "first instant after the range"),
+  filters STRING NOT NULL OPTIONS (description = "topics, event types, entity and correlation id, as JSON text"),
+  into_dataset STRING OPTIONS (description = "the dataset of a shadow"),
+  messages INT64 OPTIONS (description = "messages read"),
+  events INT64 OPTIONS (description = "valid events among them"),
+  appended INT64 OPTIONS (description = "events that the store lacked"),
+  dead_letters INT64 OPTIONS (description = "dead letters that the store lacked"),
+  hours INT64 OPTIONS (description = "hours of counts, features and telemetry made anew"),
+  orders INT64 OPTIONS (description = "orders whose saga was made anew"),
+  who STRING NOT NULL OPTIONS (description = "the user and machine that ran it"),
+  pipeline_version STRING NOT NULL OPTIONS (description = "the version of the code that decided"),
+  schema_version STRING NOT NULL OPTIONS (description = "the version of the tables"),
+  error STRING OPTIONS (description = "why it failed")
+)
+PARTITION BY DATE(recorded_time)
+CLUSTER BY run_id
+OPTIONS (description = "The ledger of replays: facts, one row a change of state; the view replay_runs says where each run stands.");
+
+CREATE TABLE IF NOT EXISTS `${project}`.`${event_store}`.redrives (
+  dead_letter_id STRING NOT NULL OPTIONS (description = "the dead letter"),
+  message_id STRING OPTIONS (description = "the bus's name of its message"),
+  redriven_time TIMESTAMP NOT NULL OPTIONS (description = "when the redrive began"),
+  attempt INT64 NOT NULL OPTIONS (description = "the attempt that failed before this one"),
+  rule STRING OPTIONS (description = "the rule that repaired it; NULL where it went as it was"),
+  outcome STRING NOT NULL OPTIONS (description = "RESOLVED, FAILED, SENT or GIVEN_UP"),
+  event_id STRING OPTIONS (description = "the event that it became, or will become once sent"),
+  next_dead_letter_id STRING OPTIONS (description = "the dead letter that it became again"),
+  error_code STRING OPTIONS (description = "why it failed again"),
+  run_id STRING NOT NULL OPTIONS (description = "the run that wrote the row")
+)
+PARTITION BY DATE(redriven_time)
+CLUSTER BY dead_letter_id
+OPTIONS (description = "What redrives did with dead letters: facts, one row an attempt; the view dead_letter_states adds them up.");
+
 CREATE TABLE IF NOT EXISTS `${project}`.`${analytics}`.order_events (
   event_id STRING NOT NULL OPTIONS (description = "the event's UUID, in lower case"),
   event_type STRING NOT NULL OPTIONS (description = "what happened, one of the registry's names"),
@@ -462,6 +506,71 @@ FROM standing
 WHERE TRUE
 GROUP BY sku, warehouse_id;
 
+CREATE OR REPLACE VIEW `${project}`.`${event_store}`.dead_letter_states (
+  dead_letter_id OPTIONS (description = "the dead letter"),
+  state OPTIONS (description = "open, redriven (sent again, or failed again as another dead letter), resolved (its event is held), or given up"),
+  failed_time OPTIONS (description = "the message's own clock"),
+  stage OPTIONS (description = "the stage of the check that refused it"),
+  error_code OPTIONS (description = "why, one of the contract's codes"),
+  path OPTIONS (description = "the field that was refused"),
+  topic OPTIONS (description = "the topic it came on"),
+  message_id OPTIONS (description = "the bus's name of the message"),
+  event_id OPTIONS (description = "the event's UUID where it could be read"),
+  event_type OPTIONS (description = "the event's type where it could be read"),
+  attempt OPTIONS (description = "1 for the first failure, one more for each redrive"),
+  redrives OPTIONS (description = "how often it was sent again"),
+  redriven_time OPTIONS (description = "when it was last sent again"),
+  rule OPTIONS (description = "the rule that last repaired it"),
+  next_dead_letter_id OPTIONS (description = "the dead letter that it became again")
+)
+OPTIONS (description = "Where every dead letter stands, from what redrives recorded and what the store holds.")
+AS
+WITH letters AS (
+  SELECT dead_letter_id, failed_time, stage, error_code, path, topic, message_id, event_id, event_type, attempt
+  FROM `${project}`.`${event_store}`.dead_letters
+  WHERE TRUE
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY dead_letter_id ORDER BY ingest_time, run_id) = 1
+),
+held AS (
+  SELECT DISTINCT event_id FROM `${project}`.`${event_store}`.events
+),
+told AS (
+  SELECT
+    redriven.dead_letter_id,
+    COUNTIF(redriven.outcome != 'GIVEN_UP') AS redrives,
+    MAX(redriven.redriven_time) AS redriven_time,
+    LOGICAL_OR(redriven.outcome = 'RESOLVED' OR (redriven.outcome = 'SENT' AND held.event_id IS NOT NULL)) AS resolved,
+    LOGICAL_OR(redriven.outcome = 'GIVEN_UP') AS given_up,
+    MAX(redriven.rule) AS rule,
+    MAX(redriven.next_dead_letter_id) AS next_dead_letter_id
+  FROM `${project}`.`${event_store}`.redrives AS redriven
+  LEFT JOIN held ON held.event_id = redriven.event_id
+  GROUP BY redriven.dead_letter_id
+)
+SELECT
+  letters.dead_letter_id,
+  CASE
+    WHEN told.dead_letter_id IS NULL THEN 'open'
+    WHEN told.resolved THEN 'resolved'
+    WHEN told.given_up THEN 'given up'
+    ELSE 'redriven'
+  END AS state,
+  letters.failed_time,
+  letters.stage,
+  letters.error_code,
+  letters.path,
+  letters.topic,
+  letters.message_id,
+  letters.event_id,
+  letters.event_type,
+  letters.attempt,
+  IFNULL(told.redrives, 0) AS redrives,
+  told.redriven_time,
+  told.rule,
+  told.next_dead_letter_id
+FROM letters
+LEFT JOIN told ON told.dead_letter_id = letters.dead_letter_id;
+
 CREATE OR REPLACE VIEW `${project}`.`${event_store}`.events_distinct (
   event_id OPTIONS (description = "the event's UUID, in lower case"),
   event_type OPTIONS (description = "what happened, one of the registry's names"),
@@ -507,6 +616,65 @@ SELECT
   run_id
 FROM firsts
 WHERE TRUE;
+
+CREATE OR REPLACE VIEW `${project}`.`${event_store}`.replay_runs (
+  run_id OPTIONS (description = "the replay"),
+  state OPTIONS (description = "RUNNING, DONE or FAILED"),
+  started_time OPTIONS (description = "when it was claimed"),
+  recorded_time OPTIONS (description = "when it last said something"),
+  lease_until OPTIONS (description = "a RUNNING replay past this is dead"),
+  command OPTIONS (description = "replay or redrive"),
+  mode OPTIONS (description = "backfill, rebuild or shadow"),
+  source OPTIONS (description = "archive, events or dead_letters"),
+  clock OPTIONS (description = "the clock of the range"),
+  range_start OPTIONS (description = "first instant of the range"),
+  range_end OPTIONS (description = "first instant after the range"),
+  filters OPTIONS (description = "what of the range, as JSON text"),
+  into_dataset OPTIONS (description = "the dataset of a shadow"),
+  messages OPTIONS (description = "messages read"),
+  events OPTIONS (description = "valid events among them"),
+  appended OPTIONS (description = "events that the store lacked"),
+  dead_letters OPTIONS (description = "dead letters that the store lacked"),
+  hours OPTIONS (description = "hours of counts, features and telemetry made anew"),
+  orders OPTIONS (description = "orders whose saga was made anew"),
+  who OPTIONS (description = "who ran it"),
+  pipeline_version OPTIONS (description = "the version of the code that decided"),
+  schema_version OPTIONS (description = "the version of the tables"),
+  error OPTIONS (description = "why it failed")
+)
+OPTIONS (description = "Where every replay stands: its newest fact, each column the newest value that is not NULL.")
+AS
+SELECT
+  run_id,
+  state,
+  MIN(recorded_time) OVER newest AS started_time,
+  recorded_time,
+  lease_until,
+  command,
+  mode,
+  source,
+  clock,
+  range_start,
+  range_end,
+  filters,
+  into_dataset,
+  FIRST_VALUE(messages IGNORE NULLS) OVER newest AS messages,
+  FIRST_VALUE(events IGNORE NULLS) OVER newest AS events,
+  FIRST_VALUE(appended IGNORE NULLS) OVER newest AS appended,
+  FIRST_VALUE(dead_letters IGNORE NULLS) OVER newest AS dead_letters,
+  FIRST_VALUE(hours IGNORE NULLS) OVER newest AS hours,
+  FIRST_VALUE(orders IGNORE NULLS) OVER newest AS orders,
+  who,
+  pipeline_version,
+  schema_version,
+  error
+FROM `${project}`.`${event_store}`.replays
+WHERE TRUE
+QUALIFY ROW_NUMBER() OVER (PARTITION BY run_id ORDER BY IF(state = 'RUNNING', 0, 1) DESC, recorded_time DESC, lease_until DESC) = 1
+WINDOW newest AS (
+  PARTITION BY run_id ORDER BY IF(state = 'RUNNING', 0, 1) DESC, recorded_time DESC, lease_until DESC
+  ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+);
 
 CREATE OR REPLACE TABLE FUNCTION `${project}`.`${analytics}`.events_distinct_as_of(as_of TIMESTAMP)
 OPTIONS (description = "One row an event_id, without data and extensions: the one door from the event store to those who may not read payloads. As of a time: events that had happened by then.")

@@ -16,6 +16,7 @@ from schemas.views import View, all_views, find_view
 from tests.support.deliveries import expected, stored
 from tests.support.duck_engine import DuckViews
 from tests.support.golden_events import FACTS, SAGAS, golden
+from tests.support.golden_replays import STANDS, STATES, replayed_rows
 from tests.support.zetasql_engine import NAMES, ZetaSql
 
 VIEWS = all_views()
@@ -37,7 +38,7 @@ def zetasql() -> ZetaSql:
 @pytest.fixture(scope="module")
 def duckdb_views() -> DuckViews:
     engine = DuckViews(TABLES.values(), VIEWS)
-    engine.load(stored(golden(), SAGAS))
+    engine.load(stored(golden(), SAGAS) | replayed_rows())
     return engine
 
 
@@ -78,7 +79,7 @@ def test_a_broken_column_name_is_found(zetasql, view):
 )
 def test_both_engines_give_the_same_rows(zetasql, duckdb_views, view, as_of):
     duck = duckdb_views.rows(view, as_of)
-    google = zetasql.execute(view, stored(golden(), SAGAS), VIEWS, as_of)
+    google = zetasql.execute(view, stored(golden(), SAGAS) | replayed_rows(), VIEWS, as_of)
     assert comparable(view, google) == comparable(view, duck)
     assert duck or as_of == AS_OF[-1] or view.name == "revenue_by_day"
     assert not duck or as_of != AS_OF[-1]
@@ -95,6 +96,17 @@ def test_the_newest_saga_stands(duckdb_views):
     view = find_view("order_saga_current")
     assert view is not None
     assert {row["order_id"]: row["state"] for row in duckdb_views.rows(view)} == {"o1": "COMPLETED", "o2": "CREATED"}
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "stands"),
+    [("replay_runs", "run_id", STANDS), ("dead_letter_states", "dead_letter_id", STATES)],
+    ids=["replay_runs", "dead_letter_states"],
+)
+def test_states_are_made_of_facts(duckdb_views, name, key, stands):
+    view = find_view(f"event_store.{name}")
+    assert view is not None
+    assert {row[key]: row["state"] for row in duckdb_views.rows(view)} == stands
 
 
 def test_an_event_is_one_row_and_the_first_publication(duckdb_views):

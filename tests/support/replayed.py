@@ -49,7 +49,9 @@ class Known:
     sagas: list[Saga] = field(default_factory=list)
 
 
-def message(number: int, copy: int, event_type: str, event_time: int, publish_time: int, data: dict[str, Any]) -> Message:
+def message(
+    number: int, copy: int, event_type: str, event_time: int, publish_time: int, data: dict[str, Any]
+) -> Message:
     """Return one delivery of an event; copies have message ids and publish times of their own."""
     known = REGISTRY.get(event_type)
     assert known is not None

@@ -65,6 +65,16 @@ class ZetaSql:
         self._add(view.dataset, view.name, [(item.name, item.column.type) for item in columns])
         return [item.name for item in columns]
 
+    def add_table(self, table: Table) -> None:
+        """Add a table, of any dataset."""
+        self._add(table.dataset, table.name, [(column.name, _type(column)) for column in table.columns])
+
+    def add_columns(self, dataset: str, name: str, columns: Iterable[Any]) -> None:
+        """Add a table that a statement made, by that statement's output; once."""
+        if any(table.name == name for table in self._datasets[dataset].table):
+            return
+        self._add(dataset, name, [(item.name, item.column.type) for item in columns])
+
     def _add(self, dataset: str, name: str, columns: list[tuple[str, Type]]) -> None:
         builder = TableBuilder(name)
         for column, kind in columns:

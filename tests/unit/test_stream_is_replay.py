@@ -1,5 +1,6 @@
 """A replay of the archive knows what the stream knew: whatever the order, the repetition, the cuts and the watermark."""
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -59,7 +60,7 @@ def runs(draw: st.DrawFn) -> Run:
     again = draw(st.lists(st.sampled_from(sent), max_size=5))  # delivered twice by the bus: the same message
     arrived = draw(st.permutations([*sent, *again]))
     cuts = sorted(draw(st.sets(st.integers(1, len(arrived)), max_size=5)) | {0, len(arrived)})
-    batches = [arrived[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+    batches = [arrived[a:b] for a, b in pairwise(cuts)]
     flags = st.lists(st.booleans(), min_size=len(batches), max_size=len(batches))
     return Run(batches, draw(flags), draw(flags), draw(st.permutations(arrived)))
 
@@ -95,7 +96,9 @@ def test_counts_features_and_sagas_of_a_replay_are_those_of_the_stream(run: Run)
     same_aggregates(run)
 
 
-@settings(PIPELINES, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    PIPELINES, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(run=runs())
 def test_views_of_a_rebuild_are_those_of_the_stream_also_where_restarts_lost_its_state(engine, run: Run) -> None:
     assert views_of(engine, stream(run.batches, run.fires, run.restarts)) == views_of(engine, replay(run.archive))
@@ -107,7 +110,8 @@ def by_arrival(measured: pa.Table, window_seconds: int) -> pa.Table:
     positions = measured.set_column(3, "event_time", order)
     windows = measured["event_time"].to_numpy() // (window_seconds * SECOND_US)
     parts = [
-        features(positions.filter(pa.array(windows == window)), window_seconds) for window in sorted(set(windows.tolist()))
+        features(positions.filter(pa.array(windows == window)), window_seconds)
+        for window in sorted(set(windows.tolist()))
     ]
     return pa.concat_tables([FEATURES.empty_table(), *parts])
 
@@ -132,7 +136,8 @@ def test_the_wall_clock_instead_of_the_messages_clock_is_found(monkeypatch: pyte
 
     def by_wall_clock(decoder: Any, messages: Any) -> Any:
         return plain(
-            decoder, [Message(m.topic, m.message_id, max(m.publish_time, clock[0]), m.attributes, m.data) for m in messages]
+            decoder,
+            [Message(m.topic, m.message_id, max(m.publish_time, clock[0]), m.attributes, m.data) for m in messages],
         )
 
     monkeypatch.setattr(replayed, "decode_batch", by_wall_clock)

@@ -1,0 +1,67 @@
+"""Ledger rows, dead letters and redrives for the two views that say where replays and dead letters stand."""
+
+from typing import Any
+
+from schemas.tables import DEAD_LETTERS, REDRIVES, REPLAYS, Table
+from tests.support.deliveries import Rows, at
+
+
+def _fact(run: str, seconds: float, state: str, **more: Any) -> dict[str, Any]:
+    return {
+        **{column.name: None for column in REPLAYS.columns},
+        "run_id": run, "recorded_time": at(seconds), "state": state, "command": "replay", "mode": "rebuild",
+        "source": "archive", "clock": "publish_time", "range_start": at(0), "range_end": at(60), "filters": "{}",
+        "who": "me", "pipeline_version": "1", "schema_version": "2", **more,
+    }  # fmt: skip
+
+
+LEDGER: Rows = [
+    _fact("r1", 1, "RUNNING", lease_until=at(601)),
+    _fact("r1", 200, "RUNNING", lease_until=at(801)),
+    _fact("r1", 100, "DONE", messages=5, appended=1),  # a lease renewed while the run ended: the end stands
+    _fact("r2", 2, "RUNNING", lease_until=at(602)),
+    _fact("r3", 3, "RUNNING", lease_until=at(603)),
+    _fact("r3", 700, "FAILED", error="its lease ended"),
+]
+STANDS = {"r1": "DONE", "r2": "RUNNING", "r3": "FAILED"}
+
+
+def _letter(name: str, run: str = "run-1", attempt: int = 1) -> dict[str, Any]:
+    return {
+        "dead_letter_id": name, "failed_time": at(1), "stage": "data", "error_code": "FIELD_RANGE", "path": "data.quantity",
+        "error_message": "out of range", "topic": "inventory", "message_id": f"m-{name[:2]}", "publish_time": at(1),
+        "attributes": "{}", "payload": None, "payload_size": 2, "payload_sha256": "0", "event_id": None,
+        "event_type": None, "attempt": attempt, "pipeline_version": "1", "ingest_time": at(2), "run_id": run,
+    }  # fmt: skip
+
+
+def _redrive(
+    name: str, outcome: str, attempt: int = 1, event_id: str | None = None, again: str | None = None
+) -> dict[str, Any]:
+    return {
+        "dead_letter_id": name, "message_id": f"m-{name[:2]}", "redriven_time": at(100 + attempt), "attempt": attempt,
+        "rule": "a rule", "outcome": outcome, "event_id": event_id, "next_dead_letter_id": again,
+        "error_code": "FIELD_RANGE" if again else None, "run_id": "redrive-1",
+    }  # fmt: skip
+
+
+LETTERS: Rows = [
+    _letter("d1"), _letter("d1", "run-2"),  # the same failure in a second run is one dead letter
+    _letter("d2"), _letter("d3"), _letter("d3-2", "redrive-1", 2), _letter("d4"), _letter("d5"), _letter("d6"),
+]  # fmt: skip
+REDRIVEN: Rows = [
+    _redrive("d2", "RESOLVED", event_id="01"),
+    _redrive("d3", "FAILED", again="d3-2"),
+    _redrive("d4", "SENT", event_id="02"),  # the store holds this event: it came back
+    _redrive("d5", "SENT", event_id="not yet"),
+    _redrive("d6", "FAILED", again="d6-2"), _redrive("d6", "GIVEN_UP", 3),
+]  # fmt: skip
+STATES = {
+    "d1": "open", "d2": "resolved", "d3": "redriven", "d3-2": "open", "d4": "resolved", "d5": "redriven", "d6": "given up",
+}  # fmt: skip
+
+
+def replayed_rows() -> dict[tuple[str, str], tuple[Table, Rows]]:
+    """Return the rows of the three tables."""
+    tables = ((REPLAYS, LEDGER), (DEAD_LETTERS, LETTERS), (REDRIVES, REDRIVEN))
+    return {(table.dataset, table.name): (table, rows) for table, rows in tables}
