@@ -27,7 +27,7 @@ from pipelines.target import Endpoints, Target, add_target_arguments
 from schemas.message import TOPICS
 from schemas.registry import REGISTRY
 from schemas.times import to_datetime
-from transforms.choose import ChooseMessages, Choice
+from transforms.choose import Choice, ChooseMessages
 from transforms.read import ReadMessages
 from transforms.read_store import ReadStore, Store
 from transforms.rows import Run

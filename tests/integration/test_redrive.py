@@ -1,0 +1,229 @@
+"""`redrive` and `dead-letters`: repaired messages become events, none is lost, and every dead letter says where it stands."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.support.runs import SHARED, message_line, query, run_command, write_messages
+from tests.support.stores import ALL_TIME, doubles, knowledge
+
+REAL = SHARED / "data" / "real"
+RULES = """
+rules:
+  - name: quantities in words
+    match: {codes: [FIELD_TYPE], paths: [data.quantity], topics: [inventory]}
+    repair:
+      - cast: {path: data.quantity, to: integer}
+    tests:
+      - given: {data: {quantity: "3"}}
+        expect: {data: {quantity: 3}}
+  - name: unnamed customers
+    match: {codes: [FIELD_FORMAT], paths: [data.customerId]}
+    repair:
+      - set: {path: data.customerId, value: still wrong}
+    tests:
+      - given: {data: {customerId: ""}}
+        expect: {data: {customerId: still wrong}}
+"""
+
+
+def event(number: int, event_type: str, source: str, data: dict) -> bytes:
+    return json.dumps(
+        {
+            "eventId": f"00000000-0000-4000-8000-{number:012d}", "eventType": event_type, "source": source, "data": data,
+            "eventTime": "2026-06-15T11:58:00Z", "metadata": {"correlationId": "00000000-0000-4000-8000-00000000ffff"},
+        }
+    ).encode()  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory) -> Path:
+    """A store with one event, and dead letters: two that a rule repairs, one that fails again, one without a rule."""
+    folder = tmp_path_factory.mktemp("refused")
+    stock = [
+        event(number, "inventory.reserved", "inventory-service", {"sku": "a", "quantity": quantity, "orderId": "o-1"})
+        for number, quantity in ((1, 1), (2, "2"), (3, "3"), (4, "many"))
+    ]
+    order = event(5, "order.created", "order-service", {"orderId": "o-1", "customerId": "", "items": []})
+    lines = [message_line("inventory", n, data, "2026-06-15T12:00:00Z") for n, data in enumerate(stock, 1)]
+    lines += [message_line("orders", 5, order, "2026-06-15T12:00:01Z"), message_line("orders", 6, b"{", "2026-06-15T12:00:02Z")]
+    source = write_messages(folder / "in" / "inventory.jsonl", lines)
+    code, _, err = run_command("local", "--input", source, "--output", folder / "out")
+    assert code == 0, err
+    (folder / "rules.yaml").write_text(RULES)
+    return folder
+
+
+@pytest.fixture
+def store(refused, tmp_path) -> Path:
+    return Path(shutil.copytree(refused / "out", tmp_path / "out"))
+
+
+def states(store: Path) -> dict[str, int]:
+    rows = query(store, "select state, count(*) from event_store.dead_letter_states group by 1")
+    return dict(rows)
+
+
+def redrive(store: Path, *words: str | Path) -> str:
+    code, out, err = run_command("redrive", "--output", store, *words)
+    assert code == 0, err
+    return out
+
+
+def test_repaired_messages_become_events_and_the_rest_keeps_its_history(refused, store):
+    rules = refused / "rules.yaml"
+    assert states(store) == {"open": 5}
+    out = redrive(store, "--rules", rules)
+    assert "resolved 2 (new events 2), failed again 1, given up 0, left open 2" in out
+    assert "quantities in words: a cast to integer of what is no number: 1" in out
+    assert states(store) == {"open": 3, "resolved": 2, "redriven": 1}  # the one that failed again is open anew
+    assert query(store, "select reserved from analytics.stock_level") == [(6,)]
+    assert query(store, "select events from analytics.event_counts where event_type = 'inventory.reserved'") == [(3,)]
+    assert query(store, "select events from analytics.order_saga_current") == [(3,)]
+    again = query(
+        store, "select attempt, message_id, attributes->>'redrive-sha256', payload_sha256 from event_store.dead_letters where attempt = 2"
+    )
+    [(_, message_id, first_sha, sha)] = again
+    assert message_id == "m000005"
+    assert query(store, f"select count(*) from event_store.dead_letters where payload_sha256 = '{first_sha}'") == [(1,)]
+    assert first_sha != sha
+    for expected in (["redriven", "open"], ["redriven", "open"]):
+        redrive(store, "--rules", rules, "--max_attempts", "1")
+        rows = query(store, "select state from event_store.dead_letter_states where message_id = 'm000005' order by attempt")
+        expected[1] = "given up"
+        assert [state for (state,) in rows] == expected
+    assert sum(states(store).values()) == 6
+    assert not any(doubles(store).values())
+
+
+def test_a_replay_of_the_archive_decides_a_redrive_the_same_way(refused, store):
+    redrive(store, "--rules", refused / "rules.yaml")
+    known = knowledge(store)
+    code, _, err = run_command("replay", "--output", store, "--mode", "rebuild", *ALL_TIME)
+    assert code == 0, err
+    assert knowledge(store) == known
+    assert run_command("replay", "--output", store, "--mode", "shadow", "--into", "beside", *ALL_TIME)[0] == 0
+    code, out, _ = run_command("compare", "--output", store, "--into", "beside")
+    assert code == 0, out
+
+
+def test_without_rules_messages_go_as_they_are_and_codes_narrow(store):
+    out = redrive(store, "--codes", "JSON_SYNTAX")
+    assert "resolved 0 (new events 0), failed again 1, given up 0, left open 0" in out
+    assert states(store) == {"open": 5, "redriven": 1}
+
+
+def test_a_dry_run_shows_counts_and_masks_values_and_writes_nothing(refused, store):
+    out = redrive(store, "--rules", refused / "rules.yaml", "--dry_run")
+    assert "quantities in words: 2 to send, 2 of them valid now" in out
+    assert "unnamed customers: 1 to send, 0 of them valid now" in out
+    assert '"orderId": "x-0"' in out
+    assert "00000000-0000-4000-8000-000000000002" not in out.replace("0000-0000", "")
+    assert states(store) == {"open": 5}
+    assert query(store, "select count(*) from event_store.replays") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        pytest.param("rules: [", "is not YAML (line 1)", id="no YAML"),
+        pytest.param("rules: []", "rules: List should have at least 1 item", id="no rule"),
+        pytest.param(RULES.replace("FIELD_TYPE", "FIELD_TIPE"), "FIELD_TIPE is no code", id="code"),
+        pytest.param(RULES.replace("cast:", "caste:"), "caste", id="step"),
+        pytest.param(RULES.replace("expect: {data: {quantity: 3}}", "expect: {data: {quantity: 4}}"), "test 1", id="own test"),
+    ],
+)
+def test_wrong_rules_are_refused_and_nothing_is_written(store, tmp_path, text, part):
+    path = tmp_path / "rules.yaml"
+    path.write_text(text)
+    for words in (["redrive", "--check", path], ["redrive", "--output", store, "--rules", path]):
+        code, _, err = run_command(*words)
+        assert code == 2
+        assert part in err
+        assert str(path) in err
+    assert states(store) == {"open": 5}
+
+
+def test_the_tests_of_a_file_of_rules_run_alone(refused):
+    assert run_command("redrive", "--check", refused / "rules.yaml")[1].endswith("2 rules, 2 tests pass\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        pytest.param(["redrive", "--codes", "NOPE"], "--codes NOPE", id="code"),
+        pytest.param(["redrive", "--to_topics"], "--pubsub_project", id="no project"),
+        pytest.param(["redrive", "--from", "2026-01-02T00:00:00Z", "--to", "2026-01-01T00:00:00Z"], "must end", id="range"),
+        pytest.param(["dead-letters", "--group_by", "mood"], "--group_by mood", id="group"),
+        pytest.param(["dead-letters", "show", "nope"], "show nope", id="no such id"),
+        pytest.param(["dead-letters", "display", "nope"], "say `show ID`", id="no such word"),
+    ],
+)
+def test_a_users_mistake_is_told(store, words, part):
+    code, _, err = run_command(*words, "--output", store)
+    assert code == 2
+    assert part in err
+
+
+def test_dead_letters_are_listed_grouped_and_shown_without_their_payload(store):
+    _, out, _ = run_command("dead-letters", "--output", store, "--group_by", "code,path", "--format", "csv")
+    assert out.splitlines()[1] == "FIELD_TYPE,data.quantity,3"
+    _, out, _ = run_command("dead-letters", "--output", store, "--codes", "JSON_SYNTAX", "--format", "json")
+    name = json.loads(out)["dead_letter_id"]
+    _, out, _ = run_command("dead-letters", "show", name, "--output", store)
+    assert "1 bytes that are not JSON" in out
+    _, out, _ = run_command("dead-letters", "show", name, "--output", store, "--show_payload")
+    assert out.splitlines()[-1].split() == ["payload", "{"]
+
+
+def test_history_shows_causes_and_states_in_order(refused, store):
+    redrive(store, "--rules", refused / "rules.yaml")
+    code, out, err = run_command("history", "--output", store, "--order", "o-1")
+    assert code == 0, err
+    assert [line.split()[1] for line in out.splitlines()] == ["inventory.reserved"] * 3
+    assert all(line.endswith("→ RESERVED") for line in out.splitlines())
+    code, _, err = run_command("history", "--output", store, "--device", "nobody")
+    assert (code, "--device nobody" in err) == (1, True)
+
+
+RULES_OF_THE_REAL_RECORDS = """
+rules:
+  - name: sales without a customer
+    match: {codes: [FIELD_FORMAT], paths: [data.customerId], event_types: [order.created]}
+    repair:
+      - drop: {path: data.items}
+      - set: {path: data.items, value: []}
+      - replace: {path: data.customerId, pattern: '^\\(blank\\)$', with: unknown}
+    tests:
+      - given: {data: {customerId: (blank), items: [1]}}
+        expect: {data: {customerId: unknown, items: []}}
+  - name: a negative reservation is a release
+    match: {codes: [FIELD_RANGE], paths: [data.quantity], event_types: [inventory.reserved]}
+    repair:
+      - set: {path: eventType, value: inventory.released}
+      - replace: {path: data.quantity, pattern: '^-', with: ''}
+      - cast: {path: data.quantity, to: integer}
+    tests:
+      - given: {eventType: inventory.reserved, data: {quantity: -10}}
+        expect: {eventType: inventory.released, data: {quantity: 10}}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real records are not part of the project")
+def test_the_real_records_compare_and_none_of_their_dead_letters_is_lost(tmp_path):
+    store, rules = tmp_path / "out", tmp_path / "rules.yaml"
+    rules.write_text(RULES_OF_THE_REAL_RECORDS)
+    assert run_command("local", "--input", REAL, "--output", store)[0] == 0
+    assert run_command("replay", "--output", store, "--mode", "shadow", "--into", "beside", *ALL_TIME)[0] == 0
+    code, out, _ = run_command("compare", "--output", store, "--into", "beside")
+    assert (code, out.splitlines()[-1]) == (0, "no differences")
+    assert states(store) == {"open": 2767}
+    print(redrive(store, "--rules", rules))
+    found = states(store)
+    first = dict(query(store, "select state, count(*) from event_store.dead_letter_states where attempt = 1 group by 1"))
+    assert sum(first.values()) == 2767
+    assert found["resolved"] > 2000
+    assert not any(doubles(store).values())

@@ -1,0 +1,278 @@
+"""`replay` on small stores: what was lost comes back, nothing comes twice, and a replay changes nothing that was right."""
+
+import json
+import random
+import shutil
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+from google.api_core.exceptions import ServiceUnavailable
+
+from pipelines.replaying.ledger import Claim, Ledger
+from pipelines.replaying.periods import Range
+from pipelines.target import Target
+from schemas.times import parse_rfc3339
+from tests.support.runs import message_line, query, run_command, write_messages
+from tests.support.stores import ALL_TIME, doubles, killed_after, knowledge, lose
+
+NEW = ("--from", "2026-01-01T06:00:00Z", "--to", "2026-01-01T18:30:00Z")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """The stores of an undisturbed run."""
+    folder = tmp_path_factory.mktemp("finished")
+    code, _, err = run_command("simulate", "--output", folder / "in", "--events", 1000, "--seed", 11, "--dirty", 0.05)
+    assert code == 0, err
+    code, _, err = run_command("local", "--input", folder / "in", "--output", folder / "out")
+    assert code == 0, err
+    return folder / "out"
+
+
+@pytest.fixture(scope="module")
+def known(finished) -> dict:
+    return knowledge(finished)
+
+
+@pytest.fixture
+def store(finished, tmp_path) -> Path:
+    return Path(shutil.copytree(finished, tmp_path / "out"))
+
+
+def replay(store: Path, *words: str) -> str:
+    code, out, err = run_command("replay", "--output", store, *words)
+    assert code == 0, err
+    return out
+
+
+def ledger(store: Path) -> list[tuple[str, str]]:
+    return query(store, "select run_id, state from event_store.replay_runs order by started_time")
+
+
+def untouched(store: Path) -> list[str]:
+    """What a replay leaves of its staging: nothing."""
+    datasets = query(store, "select distinct table_schema from information_schema.tables where table_schema like 'replay%'")
+    return [*(name for (name,) in datasets), *(path.name for path in (store / "lake").glob(".replay/*"))]
+
+
+def test_backfill_brings_back_what_a_kill_took(store, known):
+    lost = lose(store, "publish_time >= '2026-01-01T10:00:00Z'")
+    assert lost > 100
+    assert f"appended {lost:,}" in replay(store, "--mode", "backfill", *ALL_TIME)
+    found = knowledge(store)
+    whole = ("event_counts", "order_sagas", "saga_alerts", "features", "analytics.order_saga_current")  # lost as a whole
+    assert {name: rows for name, rows in found.items() if name not in whole} == {
+        name: rows for name, rows in known.items() if name not in whole
+    }
+    assert not any(doubles(store).values())
+    replay(store, "--mode", "rebuild", *ALL_TIME)
+    assert knowledge(store) == known
+
+
+def test_backfill_makes_the_windows_and_sagas_that_it_touches_anew(store, known):
+    lost = lose(store, "publish_time >= '2026-01-01T10:00:00Z' and publish_time < '2026-01-01T12:00:00Z'")
+    replay(store, "--mode", "rebuild", "--source", "events", *ALL_TIME)  # what is left, as if no more had come
+    assert knowledge(store) != known
+    out = replay(store, "--mode", "backfill", "--from", "2026-01-01T10:00:00Z", "--to", "2026-01-01T12:00:00Z")
+    assert f"appended {lost:,}" in out
+    assert knowledge(store) == known
+    assert not any(doubles(store).values())
+
+
+@pytest.mark.parametrize(
+    ("mode", "source"),
+    [
+        pytest.param("backfill", "archive", id="backfill"),
+        pytest.param("rebuild", "archive", id="rebuild"),
+        pytest.param("backfill", "events", id="backfill from the store", marks=pytest.mark.slow),
+        pytest.param("rebuild", "events", id="rebuild from the store", marks=pytest.mark.slow),
+    ],
+)
+def test_three_times_the_same_range_change_no_view(store, known, mode, source):
+    for _ in range(3):
+        replay(store, "--mode", mode, "--source", source, *NEW)
+    assert knowledge(store) == known
+    assert not any(doubles(store).values())
+    assert [state for _, state in ledger(store)] == ["DONE"] * 3
+    assert untouched(store) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["--topics", "orders", "inventory"], id="topics", marks=pytest.mark.slow),
+        pytest.param(["--event_types", "iot.telemetry", "payment.processed"], id="event types"),
+        pytest.param(["--by", "event_time"], id="event time", marks=pytest.mark.slow),
+        pytest.param(["--by", "event_time", "--source", "events"], id="event time from the store"),
+        pytest.param(["--entity", "ORDER"], id="one order", marks=pytest.mark.slow),
+    ],
+)
+def test_a_part_of_a_range_rebuilt_changes_nothing(store, known, words):
+    [(order,)] = query(
+        store, "select min(order_id) from analytics.order_events where publish_time between '2026-01-01T07:00:00Z' and '2026-01-01T09:00:00Z'"
+    )
+    out = replay(store, "--mode", "rebuild", *NEW, *(order if word == "ORDER" else word for word in words))
+    assert "done" in out
+    assert knowledge(store) == known
+
+
+def test_rebuild_supersedes_what_is_wrong(store, known):
+    with duckdb.connect(str(store / "warehouse.duckdb")) as connection:
+        connection.execute("update analytics.order_events set status = 'WRONG'")
+        connection.execute("update analytics.event_counts set events = events + 1")
+        connection.execute("update analytics.order_sagas set state = 'RELEASED'")
+        connection.execute(
+            "insert into analytics.order_events select * replace ('ffffffff-0000-4000-8000-000000000000' as event_id)"
+            " from analytics.order_events limit 1"
+        )
+    for path in (store / "lake" / "ml" / "iot_features").rglob("*.parquet"):
+        path.write_bytes(b"broken")
+    replay(store, "--mode", "rebuild", *ALL_TIME)
+    assert knowledge(store) == known
+    assert not any(doubles(store).values())
+    manifests = [json.loads(p.read_text()) for p in (store / "lake" / "ml").rglob("_manifest-000002-*.json")]
+    assert manifests
+    assert all("broken" not in str(one) and one["generation"] == 2 for one in manifests)
+
+
+def test_a_shadow_is_compared_and_a_difference_is_found(store):
+    replay(store, "--mode", "shadow", "--into", "beside", *ALL_TIME)
+    code, out, err = run_command("compare", "--output", store, "--into", "beside")
+    assert (code, out.splitlines()[-1]) == (0, "no differences"), err
+    with duckdb.connect(str(store / "warehouse.duckdb")) as connection:
+        [(wrong,)] = connection.execute("select max(event_id) from beside.payment_events").fetchall()
+        connection.execute("update beside.payment_events set amount = amount + 1 where event_id = $1", [wrong])
+        connection.execute("delete from analytics.iot_telemetry where event_id = (select min(event_id) from analytics.iot_telemetry)")
+    code, out, _ = run_command("compare", "--output", store, "--into", "beside")
+    assert code == 1
+    assert f"payment_events event_id={wrong}: differs in amount" in out
+    assert "iot_telemetry" in out
+    assert ": only in the shadow" in out
+    assert "revenue_by_day day=" in out
+
+
+def test_a_shadow_is_never_laid_over_another_dataset(store):
+    with Target.local(store).open() as endpoints:
+        endpoints.bigquery.create_dataset("mine")
+    for name, part in (("analytics", "is a live dataset"), ("event", "is a live dataset"), ("mine", "is no shadow")):
+        code, _, err = run_command("replay", "--output", store, "--mode", "shadow", "--into", name, *ALL_TIME)
+        assert code == 2
+        assert f"--into {name}: " in err
+        assert part in err
+
+
+def test_an_empty_range_is_a_success_that_says_so(store, known):
+    out = replay(store, "--mode", "rebuild", "--period", "previous-day", "--at", "2020-01-02T00:30:00Z")
+    assert "the range is empty" in out
+    assert [state for _, state in ledger(store)] == ["DONE"]
+    assert knowledge(store) == known
+
+
+def test_a_dry_run_prints_the_estimate_and_writes_nothing(store):
+    before = (store / "warehouse.duckdb").read_bytes()
+    for source, unit in (("archive", "bytes of archive"), ("events", "bytes of BigQuery")):
+        code, _, err = run_command("replay", "--output", store, "--mode", "rebuild", "--source", source, "--dry_run", *NEW)
+        assert code == 0, err
+        assert unit in err
+        assert "up to 0 messages" not in err
+    assert query(store, "select count(*) from event_store.replays") == [(0,)]
+    assert len((store / "warehouse.duckdb").read_bytes()) == len(before)
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        pytest.param(["--from", "2026-01-02T00:00:00Z", "--to", "2026-01-01T00:00:00Z"], "must end after", id="backwards"),
+        pytest.param(["--from", "2026-01-01T00:00:00Z", "--to", "2026-01-01T00:00:00Z"], "half-open", id="empty by words"),
+        pytest.param(["--from", "yesterday", "--to", "2026-01-01T00:00:00Z"], "--from yesterday", id="no time"),
+        pytest.param(["--from", "2026-01-01T00:00:00Z"], "--to T", id="half a range"),
+        pytest.param(["--period", "previous-day", *NEW], "--period previous-day", id="period and range"),
+        pytest.param([*NEW, "--event_types", "order.eaten"], "order.eaten", id="event type"),
+        pytest.param([*NEW, "--topics", "nope"], "nope", id="topic"),
+        pytest.param([*NEW, "--into", "x"], "--into x", id="into without shadow"),
+    ],
+)
+def test_a_bad_range_is_refused_and_nothing_is_written(store, words, part):
+    code, _, err = run_command("replay", "--output", store, "--mode", "rebuild", *words)
+    assert code == 2
+    assert part in err
+    assert ledger(store) == []
+
+
+def test_a_ledger_that_cannot_be_reached_stops_everything(store, known, monkeypatch):
+    def unreachable(self, sql):
+        raise ServiceUnavailable("away")
+
+    monkeypatch.setattr(Ledger, "_run", unreachable)
+    code, _, err = run_command("replay", "--output", store, "--mode", "rebuild", *NEW)
+    assert code == 2
+    assert "replays` cannot be reached" in err
+    assert knowledge(store) == known
+    assert untouched(store) == []
+
+
+def test_the_second_of_two_runs_over_one_range_is_refused_and_told_the_first(store):
+    target = Target.local(store)
+    start, end = (parse_rfc3339(text)[0] for text in (NEW[1], NEW[3]))
+    with target.open() as endpoints:
+        other = Claim("first-run", Range(start, end), "rebuild", "archive", "ann@desk", "1", {})
+        assert Ledger(endpoints.bigquery, target, 600).claim(other) == []
+        code, _, err = run_command("replay", "--output", store, "--mode", "backfill", *NEW)
+        assert code == 2
+        assert "first-run of ann@desk holds this range" in err
+        code, out, err = run_command("replay", "--output", store, "--mode", "backfill", "--from", NEW[3], "--to", "2026-01-01T20:00:00Z")
+        assert code == 0, err
+    assert ("first-run", "RUNNING") in ledger(store)
+
+
+def kill_and_complete(store: Path, known: dict, seconds: list[float]) -> int:
+    """Kill a rebuild of a store that lost a part at each moment, then let the next run complete it."""
+    killed = 0
+    for moment in seconds:
+        lose(store, "publish_time >= '2026-01-01T10:00:00Z'")
+        killed += killed_after(moment, "replay", "--output", store, "--mode", "rebuild", "--lease_seconds", "2", *ALL_TIME)
+        for run_id, state in ledger(store):
+            published = query(store, f"select count(*) from event_store.events where run_id = '{run_id}'") != [(0,)]
+            assert not (published and state != "DONE"), "rows stand that the ledger knows nothing of"
+        time.sleep(2.2)
+        replay(store, "--mode", "rebuild", "--lease_seconds", "2", *ALL_TIME)
+        assert knowledge(store) == known
+        assert not any(doubles(store).values())
+        assert untouched(store) == []
+        states = [state for _, state in ledger(store)]
+        assert states[-1] == "DONE"
+        assert "RUNNING" not in states
+    return killed
+
+
+def test_a_killed_replay_is_completed_by_the_next_one(store, known):
+    assert kill_and_complete(store, known, [4.0]) == 1
+
+
+@pytest.mark.slow
+def test_replays_killed_at_ten_random_moments_are_completed(store, known):
+    moments = random.Random(6)
+    assert kill_and_complete(store, known, [moments.uniform(1.5, 8) for _ in range(10)]) >= 6
+
+
+def test_what_was_published_before_is_not_counted_again_by_a_later_range(tmp_path):
+    event = {
+        "eventId": "00000000-0000-4000-8000-000000000001", "eventType": "iot.telemetry", "eventTime": "2026-06-15T11:58:00Z",
+        "source": "iot-gateway", "data": {"deviceId": "d", "metric": "m", "value": 1},
+        "metadata": {"correlationId": "00000000-0000-4000-8000-000000000002"},
+    }  # fmt: skip
+    data = json.dumps(event).encode()
+    lines = [
+        message_line("iot-events", 1, data, "2026-06-15T12:00:00Z"),
+        message_line("iot-events", 2, data, "2026-06-16T12:00:00Z"),
+    ]
+    source = write_messages(tmp_path / "in" / "iot-events.jsonl", lines)
+    store = tmp_path / "out"
+    assert run_command("local", "--input", source, "--output", store)[0] == 0
+    known = knowledge(store)
+    for mode in ("backfill", "rebuild"):
+        replay(store, "--mode", mode, "--period", "previous-day", "--at", "2026-06-17T05:00:00Z")
+        assert knowledge(store) == known
+    assert query(store, "select events from analytics.event_counts") == [(1,)]
