@@ -8,7 +8,8 @@ from pipelines.replaying.letters import Letter
 from schemas.decode import Decoder
 from schemas.event import Event
 from schemas.message import Message
-from schemas.repair import NotRepaired, Rule, Rules, repair
+from schemas.repair import NotRepaired, repair
+from schemas.repair_rules import Rule, Rules
 
 AS_IT_WAS = "(no rule)"
 
@@ -69,13 +70,6 @@ def _mend(plan: Plan, letter: Letter, rule: Rule | None, decoder: Decoder) -> No
         return
     message = letter.message(payload, rule.topic if rule else None)
     outcome = decoder.decode(message)
-    valid = isinstance(outcome, Event)
-    plan.sent.append(
-        Mended(
-            letter,
-            rule.name if rule else None,
-            message,
-            outcome.event_id if valid else None,
-            None if valid else outcome.code,
-        )  # type: ignore[union-attr]
-    )
+    event_id = outcome.event_id if isinstance(outcome, Event) else None
+    code = None if isinstance(outcome, Event) else outcome.code
+    plan.sent.append(Mended(letter, rule.name if rule else None, message, event_id, code))
