@@ -53,7 +53,9 @@ def ledger(store: Path) -> list[tuple[str, str]]:
 
 def untouched(store: Path) -> list[str]:
     """What a replay leaves of its staging: nothing."""
-    datasets = query(store, "select distinct table_schema from information_schema.tables where table_schema like 'replay%'")
+    datasets = query(
+        store, "select distinct table_schema from information_schema.tables where table_schema like 'replay%'"
+    )
     return [*(name for (name,) in datasets), *(path.name for path in (store / "lake").glob(".replay/*"))]
 
 
@@ -62,7 +64,13 @@ def test_backfill_brings_back_what_a_kill_took(store, known):
     assert lost > 100
     assert f"appended {lost:,}" in replay(store, "--mode", "backfill", *ALL_TIME)
     found = knowledge(store)
-    whole = ("event_counts", "order_sagas", "saga_alerts", "features", "analytics.order_saga_current")  # lost as a whole
+    whole = (
+        "event_counts",
+        "order_sagas",
+        "saga_alerts",
+        "features",
+        "analytics.order_saga_current",
+    )  # lost as a whole
     assert {name: rows for name, rows in found.items() if name not in whole} == {
         name: rows for name, rows in known.items() if name not in whole
     }
@@ -111,7 +119,9 @@ def test_three_times_the_same_range_change_no_view(store, known, mode, source):
 )
 def test_a_part_of_a_range_rebuilt_changes_nothing(store, known, words):
     [(order,)] = query(
-        store, "select min(order_id) from analytics.order_events where publish_time between '2026-01-01T07:00:00Z' and '2026-01-01T09:00:00Z'"
+        store,
+        "select min(order_id) from analytics.order_events"
+        " where publish_time between '2026-01-01T07:00:00Z' and '2026-01-01T09:00:00Z'",
     )
     out = replay(store, "--mode", "rebuild", *NEW, *(order if word == "ORDER" else word for word in words))
     assert "done" in out
@@ -144,7 +154,9 @@ def test_a_shadow_is_compared_and_a_difference_is_found(store):
     with duckdb.connect(str(store / "warehouse.duckdb")) as connection:
         [(wrong,)] = connection.execute("select max(event_id) from beside.payment_events").fetchall()
         connection.execute("update beside.payment_events set amount = amount + 1 where event_id = $1", [wrong])
-        connection.execute("delete from analytics.iot_telemetry where event_id = (select min(event_id) from analytics.iot_telemetry)")
+        connection.execute(
+            "delete from analytics.iot_telemetry where event_id = (select min(event_id) from analytics.iot_telemetry)"
+        )
     code, out, _ = run_command("compare", "--output", store, "--into", "beside")
     assert code == 1
     assert f"payment_events event_id={wrong}: differs in amount" in out
@@ -173,7 +185,9 @@ def test_an_empty_range_is_a_success_that_says_so(store, known):
 def test_a_dry_run_prints_the_estimate_and_writes_nothing(store):
     before = (store / "warehouse.duckdb").read_bytes()
     for source, unit in (("archive", "bytes of archive"), ("events", "bytes of BigQuery")):
-        code, _, err = run_command("replay", "--output", store, "--mode", "rebuild", "--source", source, "--dry_run", *NEW)
+        code, _, err = run_command(
+            "replay", "--output", store, "--mode", "rebuild", "--source", source, "--dry_run", *NEW
+        )
         assert code == 0, err
         assert unit in err
         assert "up to 0 messages" not in err
@@ -184,8 +198,12 @@ def test_a_dry_run_prints_the_estimate_and_writes_nothing(store):
 @pytest.mark.parametrize(
     ("words", "part"),
     [
-        pytest.param(["--from", "2026-01-02T00:00:00Z", "--to", "2026-01-01T00:00:00Z"], "must end after", id="backwards"),
-        pytest.param(["--from", "2026-01-01T00:00:00Z", "--to", "2026-01-01T00:00:00Z"], "half-open", id="empty by words"),
+        pytest.param(
+            ["--from", "2026-01-02T00:00:00Z", "--to", "2026-01-01T00:00:00Z"], "must end after", id="backwards"
+        ),
+        pytest.param(
+            ["--from", "2026-01-01T00:00:00Z", "--to", "2026-01-01T00:00:00Z"], "half-open", id="empty by words"
+        ),
         pytest.param(["--from", "yesterday", "--to", "2026-01-01T00:00:00Z"], "--from yesterday", id="no time"),
         pytest.param(["--from", "2026-01-01T00:00:00Z"], "--to T", id="half a range"),
         pytest.param(["--period", "previous-day", *NEW], "--period previous-day", id="period and range"),
@@ -222,7 +240,9 @@ def test_the_second_of_two_runs_over_one_range_is_refused_and_told_the_first(sto
         code, _, err = run_command("replay", "--output", store, "--mode", "backfill", *NEW)
         assert code == 2
         assert "first-run of ann@desk holds this range" in err
-        code, out, err = run_command("replay", "--output", store, "--mode", "backfill", "--from", NEW[3], "--to", "2026-01-01T20:00:00Z")
+        code, _out, err = run_command(
+            "replay", "--output", store, "--mode", "backfill", "--from", NEW[3], "--to", "2026-01-01T20:00:00Z"
+        )
         assert code == 0, err
     assert ("first-run", "RUNNING") in ledger(store)
 
@@ -232,7 +252,9 @@ def kill_and_complete(store: Path, known: dict, seconds: list[float]) -> int:
     killed = 0
     for moment in seconds:
         lose(store, "publish_time >= '2026-01-01T10:00:00Z'")
-        killed += killed_after(moment, "replay", "--output", store, "--mode", "rebuild", "--lease_seconds", "2", *ALL_TIME)
+        killed += killed_after(
+            moment, "replay", "--output", store, "--mode", "rebuild", "--lease_seconds", "2", *ALL_TIME
+        )
         for run_id, state in ledger(store):
             published = query(store, f"select count(*) from event_store.events where run_id = '{run_id}'") != [(0,)]
             assert not (published and state != "DONE"), "rows stand that the ledger knows nothing of"
