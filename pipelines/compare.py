@@ -1,4 +1,4 @@
-"""The command `compare`: the differences between the live read side and another, such as a shadow's, by table and key."""
+"""The command `compare`: differences between the live read side and another, such as a shadow's, by key."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""The command `redrive`: dead letters repaired by rules and sent again, through the main job's graph or to the topics."""
+"""The command `redrive`: dead letters repaired by rules and sent again, through the job's graph or to the topics."""
 
 import argparse
 import sys
@@ -24,7 +24,8 @@ from pipelines.replaying.sql import Statements
 from pipelines.runners import RUNNERS
 from pipelines.target import Target, add_target_arguments
 from schemas.message import TOPICS, Message
-from schemas.repair import Rules, RulesError, load_rules, mask
+from schemas.repair import RulesError, load_rules, mask
+from schemas.repair_rules import Rules
 from schemas.tables import REDRIVES
 from schemas.times import to_datetime, to_rfc3339
 from transforms.read import batches

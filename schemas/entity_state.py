@@ -1,4 +1,4 @@
-"""What an entity is after each of its events: the newest value of each field that is not null, as the views have it. Pure."""
+"""What an entity is after each of its events: the newest value of each field that is not null. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which event caused which: the events of one entity as a tree by causation id, in order of (event time, event id). Pure."""
+"""Which event caused which: the events of one entity as a tree by causation id, in order. Pure."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar

@@ -1,4 +1,4 @@
-"""A shadow: two datasets and a folder of the lake beside the live ones, provisioned like them, and labelled as shadow."""
+"""A shadow: two datasets and a folder of the lake beside the live ones, provisioned alike, labelled as shadow."""
 
 from dataclasses import replace
 

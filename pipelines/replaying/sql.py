@@ -1,6 +1,6 @@
 """The statements that make a staged replay stand: what it touches, what it lacks, and one transaction that changes all.
 
-`${L}` and `${A}` are the live event store and analytics, `${S}` and `${T}` the staged ones. Comparisons are of ids in the
+`${L}` and `${A}` are the live event store and analytics, `${S}` and `${T}` the staged ones. Ids are compared in the
 warehouse, so that no row travels for them.
 """
 

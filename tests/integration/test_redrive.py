@@ -48,7 +48,10 @@ def refused(tmp_path_factory) -> Path:
     ]
     order = event(5, "order.created", "order-service", {"orderId": "o-1", "customerId": "", "items": []})
     lines = [message_line("inventory", n, data, "2026-06-15T12:00:00Z") for n, data in enumerate(stock, 1)]
-    lines += [message_line("orders", 5, order, "2026-06-15T12:00:01Z"), message_line("orders", 6, b"{", "2026-06-15T12:00:02Z")]
+    lines += [
+        message_line("orders", 5, order, "2026-06-15T12:00:01Z"),
+        message_line("orders", 6, b"{", "2026-06-15T12:00:02Z"),
+    ]
     source = write_messages(folder / "in" / "inventory.jsonl", lines)
     code, _, err = run_command("local", "--input", source, "--output", folder / "out")
     assert code == 0, err
@@ -83,7 +86,9 @@ def test_repaired_messages_become_events_and_the_rest_keeps_its_history(refused,
     assert query(store, "select events from analytics.event_counts where event_type = 'inventory.reserved'") == [(3,)]
     assert query(store, "select events from analytics.order_saga_current") == [(3,)]
     again = query(
-        store, "select attempt, message_id, attributes->>'redrive-sha256', payload_sha256 from event_store.dead_letters where attempt = 2"
+        store,
+        "select attempt, message_id, attributes->>'redrive-sha256', payload_sha256 from event_store.dead_letters"
+        " where attempt = 2",
     )
     [(_, message_id, first_sha, sha)] = again
     assert message_id == "m000005"
@@ -91,7 +96,9 @@ def test_repaired_messages_become_events_and_the_rest_keeps_its_history(refused,
     assert first_sha != sha
     for expected in (["redriven", "open"], ["redriven", "open"]):
         redrive(store, "--rules", rules, "--max_attempts", "1")
-        rows = query(store, "select state from event_store.dead_letter_states where message_id = 'm000005' order by attempt")
+        rows = query(
+            store, "select state from event_store.dead_letter_states where message_id = 'm000005' order by attempt"
+        )
         expected[1] = "given up"
         assert [state for (state,) in rows] == expected
     assert sum(states(store).values()) == 6
@@ -132,7 +139,9 @@ def test_a_dry_run_shows_counts_and_masks_values_and_writes_nothing(refused, sto
         pytest.param("rules: []", "rules: List should have at least 1 item", id="no rule"),
         pytest.param(RULES.replace("FIELD_TYPE", "FIELD_TIPE"), "FIELD_TIPE is no code", id="code"),
         pytest.param(RULES.replace("cast:", "caste:"), "caste", id="step"),
-        pytest.param(RULES.replace("expect: {data: {quantity: 3}}", "expect: {data: {quantity: 4}}"), "test 1", id="own test"),
+        pytest.param(
+            RULES.replace("expect: {data: {quantity: 3}}", "expect: {data: {quantity: 4}}"), "test 1", id="own test"
+        ),
     ],
 )
 def test_wrong_rules_are_refused_and_nothing_is_written(store, tmp_path, text, part):
@@ -155,7 +164,9 @@ def test_the_tests_of_a_file_of_rules_run_alone(refused):
     [
         pytest.param(["redrive", "--codes", "NOPE"], "--codes NOPE", id="code"),
         pytest.param(["redrive", "--to_topics"], "--pubsub_project", id="no project"),
-        pytest.param(["redrive", "--from", "2026-01-02T00:00:00Z", "--to", "2026-01-01T00:00:00Z"], "must end", id="range"),
+        pytest.param(
+            ["redrive", "--from", "2026-01-02T00:00:00Z", "--to", "2026-01-01T00:00:00Z"], "must end", id="range"
+        ),
         pytest.param(["dead-letters", "--group_by", "mood"], "--group_by mood", id="group"),
         pytest.param(["dead-letters", "show", "nope"], "show nope", id="no such id"),
         pytest.param(["dead-letters", "display", "nope"], "say `show ID`", id="no such word"),
@@ -193,12 +204,10 @@ rules:
   - name: sales without a customer
     match: {codes: [FIELD_FORMAT], paths: [data.customerId], event_types: [order.created]}
     repair:
-      - drop: {path: data.items}
-      - set: {path: data.items, value: []}
       - replace: {path: data.customerId, pattern: '^\\(blank\\)$', with: unknown}
     tests:
-      - given: {data: {customerId: (blank), items: [1]}}
-        expect: {data: {customerId: unknown, items: []}}
+      - given: {data: {customerId: (blank)}}
+        expect: {data: {customerId: unknown}}
   - name: a negative reservation is a release
     match: {codes: [FIELD_RANGE], paths: [data.quantity], event_types: [inventory.reserved]}
     repair:
@@ -223,7 +232,9 @@ def test_the_real_records_compare_and_none_of_their_dead_letters_is_lost(tmp_pat
     assert states(store) == {"open": 2767}
     print(redrive(store, "--rules", rules))
     found = states(store)
-    first = dict(query(store, "select state, count(*) from event_store.dead_letter_states where attempt = 1 group by 1"))
+    first = dict(
+        query(store, "select state, count(*) from event_store.dead_letter_states where attempt = 1 group by 1")
+    )
     assert sum(first.values()) == 2767
     assert found["resolved"] > 2000
     assert not any(doubles(store).values())

@@ -1,4 +1,4 @@
-"""A stream and a replay of it, out of the pipeline's own functions and without Beam: what each stores, counts and knows.
+"""A stream and a replay of it, from the pipeline's own functions, without Beam: what each stores, counts, knows.
 
 The stream takes deliveries in the order of arrival, in batches, judged by what was seen before; its windows fire when a
 watermark that may be anywhere says so, and again for what comes later. The replay takes the archive once, at the end.

@@ -1,4 +1,4 @@
-"""A replay of the archive knows what the stream knew: whatever the order, the repetition, the cuts and the watermark."""
+"""A replay of the archive knows what the stream knew, whatever the order, repetition, cuts and watermark."""
 
 from itertools import pairwise
 from typing import Any, NamedTuple

@@ -1,0 +1,141 @@
+"""Rules repair payloads, digit by digit, or say in fixed words why they cannot."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.paths import parse_path, path_matches
+from schemas.repair import NotRepaired, RulesError, load_rules, mask, repair
+from schemas.repair_rules import Rule, Step
+
+
+def rule(*steps: dict, **more) -> Rule:
+    return Rule.model_validate(
+        {"name": "r", "match": {}, "repair": list(steps), "tests": [{"given": {}, "expect": {}}], **more}
+    )
+
+
+@pytest.mark.parametrize(
+    ("step", "before", "after"),
+    [
+        pytest.param({"set": {"path": "data.a", "value": None}}, '{"data":{"a":1}}', '{"data":{"a":null}}', id="set"),
+        pytest.param({"set": {"path": "data.b.c", "value": 1}}, '{"data":{}}', '{"data":{}}', id="set needs its parent"),
+        pytest.param({"default": {"path": "data.a", "value": 2}}, '{"data":{"a":1}}', '{"data":{"a":1}}', id="default stands back"),
+        pytest.param({"default": {"path": "data.a", "value": 2}}, '{"data":{"a":null}}', '{"data":{"a":2}}', id="default for null"),
+        pytest.param({"default": {"path": "data.a", "value": 2}}, '{"data":{}}', '{"data":{"a":2}}', id="default"),
+        pytest.param({"drop": {"path": "data.a"}}, '{"data":{"a":1,"b":2}}', '{"data":{"b":2}}', id="drop"),
+        pytest.param({"drop": {"path": "data.x"}}, '{"data":{"a":1}}', '{"data":{"a":1}}', id="drop nothing"),
+        pytest.param({"rename": {"path": "data.A", "to": "a"}}, '{"data":{"A":1}}', '{"data":{"a":1}}', id="rename"),
+        pytest.param({"move": {"path": "id", "to": "data.id"}}, '{"id":1,"data":{}}', '{"data":{"id":1}}', id="move"),
+        pytest.param({"cast": {"path": "data.a", "to": "integer"}}, '{"data":{"a":" 12 "}}', '{"data":{"a":12}}', id="integer"),
+        pytest.param({"cast": {"path": "data.a", "to": "number"}}, '{"data":{"a":"1.10"}}', '{"data":{"a":1.10}}', id="number"),
+        pytest.param({"cast": {"path": "data.a", "to": "string"}}, '{"data":{"a":1.10}}', '{"data":{"a":"1.10"}}', id="string"),
+        pytest.param({"cast": {"path": "data.a", "to": "boolean"}}, '{"data":{"a":"TRUE"}}', '{"data":{"a":true}}', id="boolean"),
+        pytest.param(
+            {"cast": {"path": "data.items[*].quantity", "to": "integer"}},
+            '{"data":{"items":[{"quantity":"1"},{"quantity":"2"},{}]}}',
+            '{"data":{"items":[{"quantity":1},{"quantity":2},{}]}}',
+            id="every item",
+        ),
+        pytest.param(
+            {"replace": {"path": "data.a", "pattern": "(\\d+),(\\d+)", "with": "\\1.\\2"}},
+            '{"data":{"a":"3,50"}}',
+            '{"data":{"a":"3.50"}}',
+            id="replace",
+        ),
+        pytest.param({"replace": {"pattern": ",\\s*}", "with": "}"}}, '{"a":1,}', '{"a":1}', id="the whole text"),
+        pytest.param(
+            {"json_patch": [{"op": "move", "from": "/a", "path": "/b"}, {"op": "test", "path": "/b", "value": 1}]},
+            '{"a":1}',
+            '{"b":1}',
+            id="JSON Patch",
+        ),
+    ],
+)  # fmt: skip
+def test_a_step_does_what_it_says(step, before, after):
+    assert repair(rule(step), before.encode()).decode() == after
+
+
+@pytest.mark.parametrize(
+    ("step", "payload"),
+    [
+        pytest.param({"cast": {"path": "a", "to": "integer"}}, '{"a":"secret"}', id="no number"),
+        pytest.param({"cast": {"path": "a", "to": "integer"}}, '{"a":1.5}', id="a fraction"),
+        pytest.param({"cast": {"path": "a", "to": "integer"}}, '{"a":"1e999999"}', id="too large"),
+        pytest.param({"cast": {"path": "a", "to": "number"}}, '{"a":"NaN"}', id="no finite number"),
+        pytest.param({"cast": {"path": "a", "to": "boolean"}}, '{"a":"yes"}', id="neither true nor false"),
+        pytest.param({"cast": {"path": "a", "to": "string"}}, '{"a":["secret"]}', id="a list"),
+        pytest.param({"drop": {"path": "a"}}, "secret", id="no JSON"),
+        pytest.param({"drop": {"path": "a"}}, "[" * 100_000, id="too deep"),
+        pytest.param(
+            {"json_patch": [{"op": "remove", "path": "/b"}]}, '{"a":"secret"}', id="a patch that does not apply"
+        ),
+    ],
+)
+def test_what_cannot_be_repaired_says_so_without_a_value(step, payload):
+    with pytest.raises(NotRepaired) as refused:
+        repair(rule(step), payload.encode())
+    assert "secret" not in str(refused.value)
+
+
+numbers = st.integers() | st.decimals(
+    allow_nan=False, allow_infinity=False, places=9, min_value=-(10**20), max_value=10**20
+).map(str)
+
+
+@given(values=st.dictionaries(st.text("abc", min_size=1), numbers, max_size=5))
+def test_numbers_that_no_step_names_keep_their_digits(values):
+    text = "{" + ",".join(f'"{key}":{value}' for key, value in values.items()) + "}"
+    assert repair(rule({"drop": {"path": "nothing"}}), text.encode()).decode() == text
+
+
+@pytest.mark.parametrize("text", ["", ".", "a.", "a..b", "[0]", "a[x]", "a[", "a]b", "a[0]b"])
+def test_a_wrong_path_is_refused(text):
+    with pytest.raises(ValueError, match="no path"):
+        parse_path(text)
+
+
+def test_a_star_stands_for_any_index():
+    assert path_matches("data.items[*].sku", "data.items[12].sku")
+    assert not path_matches("data.items[*].sku", "data.items[12].quantity")
+
+
+@pytest.mark.parametrize(
+    "steps", [{}, {"drop": {"path": "a"}, "cast": {"path": "a", "to": "string"}}, {"json_patch": [{"op": "eat"}]}]
+)
+def test_a_step_does_exactly_one_known_thing(steps):
+    with pytest.raises(ValueError):
+        Step.model_validate(steps)
+
+
+def test_rules_of_one_name_are_refused():
+    one = {"name": "r", "match": {}, "repair": [{"drop": {"path": "a"}}], "tests": [{"given": {"a": 1}, "expect": {}}]}
+    assert load_rules(json.dumps({"rules": [one]})).rules[0].name == "r"
+    with pytest.raises(RulesError, match="two rules"):
+        load_rules(json.dumps({"rules": [one, one]}))
+
+
+def test_the_first_rule_that_matches_repairs():
+    base = {"repair": [{"drop": {"path": "a"}}], "tests": [{"given": {"a": 1}, "expect": {}}]}
+    rules = load_rules(
+        json.dumps(
+            {
+                "rules": [
+                    {"name": "one", "match": {"codes": ["FIELD_TYPE"], "paths": ["data.items[*].sku"]}, **base},
+                    {"name": "two", "match": {"topics": ["orders"], "event_types": ["order.created"]}, **base},
+                ]
+            }
+        )
+    )
+    assert rules.find("FIELD_TYPE", "data.items[3].sku", "orders", "order.created").name == "one"
+    assert rules.find("FIELD_TYPE", "data.sku", "orders", "order.created").name == "two"
+    assert rules.find("FIELD_TYPE", "data.sku", "orders", None) is None
+
+
+@given(st.text())
+def test_a_mask_shows_no_letter_and_no_digit_of_a_value(text):
+    shown = json.loads(mask(json.dumps({"key": text}).encode(), keep=10**9))["key"]
+    assert not any(char.isalpha() and char != "x" for char in shown)
+    assert not any(char.isdigit() and char != "0" for char in shown)

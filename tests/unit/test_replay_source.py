@@ -1,0 +1,154 @@
+"""What a replay reads: rows of the store are the messages they came from, filters take what they say, trees have causes."""
+
+import itertools
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from pipelines.replaying.letters import Letter
+from pipelines.replaying.mending import plan_redrive
+from pipelines.replaying.store import QUERIES, store_queries
+from pipelines.target import Target
+from schemas.decode import Decoder
+from schemas.entity_state import newest_states, order_states
+from schemas.event import Event
+from schemas.lineage import as_tree
+from schemas.message import Message, NotAMessage, parse_line
+from schemas.times import SECOND_US, from_datetime, to_datetime
+from tests.support.golden import golden_cases
+from transforms.choose import Choice
+from transforms.read_store import COLUMNS, message_of
+
+DECODER = Decoder()
+AT = from_datetime(datetime(2026, 6, 15, 12, tzinfo=UTC))
+HOUR_US = 3600 * SECOND_US
+
+
+def golden_events() -> list[Event]:
+    found = []
+    for _, line in golden_cases():
+        message = parse_line(line, "orders")
+        outcome = DECODER.decode(message) if isinstance(message, Message) else None
+        if isinstance(outcome, Event):
+            found.append(outcome)
+    return found
+
+
+def test_a_row_of_the_store_is_the_event_it_came_from():
+    events = golden_events()
+    assert len(events) > 20
+    for event in events:
+        cells = {name: getattr(event, name) for name in COLUMNS}
+        cells |= {name: to_datetime(cells[name]) for name in ("event_time", "publish_time")}
+        again = DECODER.decode(message_of([cells[name] for name in COLUMNS]))
+        assert isinstance(again, Event), again
+        same = ("event_id", "event_type", "event_time", "entity_id", "data", "extensions", "content", "payload", "amount",
+                "message_id", "publish_time", "causation_id", "correlation_id", "topic", "source")  # fmt: skip
+        assert [getattr(again, name) for name in same] == [getattr(event, name) for name in same]
+
+
+def order(number: int, publish: int = AT, event_time: int = AT, **data: str) -> Message:
+    envelope = {
+        "eventId": f"00000000-0000-4000-8000-{number:012d}", "eventType": "order.completed",
+        "eventTime": to_datetime(event_time).isoformat(), "source": "order-service",
+        "data": {"orderId": "o-1", **data}, "metadata": {"correlationId": "00000000-0000-4000-8000-00000000ffff"},
+    }  # fmt: skip
+    return Message("orders", str(number), publish, {}, json.dumps(envelope).encode())
+
+
+BAD = Message("orders", "9", AT, {}, b"{")
+BAD_ORDER = order(8, orderId="")
+
+
+@pytest.mark.parametrize(
+    ("choice", "taken"),
+    [
+        pytest.param(Choice(AT, AT + 1), "ok bad bad-order", id="range"),
+        pytest.param(Choice(AT + 1, AT + 2), "", id="after"),
+        pytest.param(Choice(AT - 1, AT), "", id="the end is outside"),
+        pytest.param(Choice(AT, AT + 1, topics=("customers",)), "", id="topic"),
+        pytest.param(Choice(AT, AT + 1, event_types=("order.completed",)), "ok bad-order", id="event type"),
+        pytest.param(Choice(AT, AT + 1, event_types=("order.created",)), "", id="another event type"),
+        pytest.param(Choice(AT, AT + 1, entity="o-1"), "ok", id="entity"),
+        pytest.param(Choice(AT, AT + 1, correlation_id="00000000-0000-4000-8000-00000000ffff"), "ok", id="flow"),
+        pytest.param(Choice(AT, AT + 1, "event_time"), "ok", id="event time: what is dead has none"),
+    ],
+)
+def test_a_choice_takes_what_it_names(choice, taken):
+    messages = {"ok": order(1), "bad": BAD, "bad-order": BAD_ORDER, "line": NotAMessage("orders", b"", "", "")}
+    assert " ".join(name for name, message in messages.items() if choice.takes(message, DECODER)) == taken
+
+
+@pytest.mark.parametrize("hours", [1, 2, 63, 64, 65, 24 * 400])
+def test_queries_of_the_store_cover_a_range_once(hours):
+    choice = Choice(AT + 5, AT + hours * HOUR_US - 7)
+    queries = store_queries(Target("local"), choice)
+    assert 1 <= len(queries) <= QUERIES + 1
+    edges = [part.split("'")[1::2] for part in queries]
+    assert all(before[1] == after[0] for before, after in itertools.pairwise(edges))
+    assert (edges[0][0], edges[-1][1]) == (
+        "2026-06-15T12:00:00.000005Z",
+        to_datetime(choice.end).isoformat().replace("+00:00", "Z"),
+    )
+
+
+def test_a_tree_has_every_event_once_under_its_cause():
+    causes = {"a": None, "b": "a", "c": "gone", "d": "b", "e": "a", "x": "y", "y": "x", "z": "z"}
+    tree = list(as_tree(list(causes), lambda name: name, lambda name: causes[name]))
+    assert tree == [(0, "a"), (1, "b"), (2, "d"), (1, "e"), (0, "c"), (0, "z"), (0, "x"), (1, "y")]
+
+
+def test_a_chain_of_ten_thousand_causes_is_a_tree():
+    names = [str(number) for number in range(10_000)]
+    tree = list(as_tree(names, lambda name: name, lambda name: str(int(name) - 1) if name != "0" else None))
+    assert tree[-1] == (9_999, "9999")
+
+
+def test_states_after_each_event():
+    base = {"correlation_id": "c", "event_time": to_datetime(AT), "order_id": "o"}
+    rows = [
+        {**base, "event_id": "1", "event_type": "order.created"},
+        {**base, "event_id": "2", "event_type": "customer.updated"},
+        {**base, "event_id": "3", "event_type": "inventory.reserved", "sku": "s", "quantity": 1},
+        {**base, "event_id": "4", "event_type": "order.updated", "status": "CANCELLED"},
+    ]
+    assert list(order_states("o", rows)) == ["CREATED", "", "RESERVED", "CANCELLED COMPENSATION_ORDER"]
+    told = [{"event_type": "customer.updated", "country": "DE"}, {"event_type": "order.created", "status": "NEW"},
+            {"event_type": "customer.updated", "country": None, "status": "VIP"}]  # fmt: skip
+    assert list(newest_states(told, ("country", "status"), "customer.")) == ["country=DE", "", "country=DE status=VIP"]
+
+
+def letter(name: str, message: Message | None = None, **more) -> Letter:
+    sent = message or order(1)
+    cells = {
+        "dead_letter_id": name, "code": "FIELD_FORMAT", "stage": "data", "path": "data.orderId", "topic": sent.topic,
+        "message_id": sent.message_id, "publish_time": sent.publish_time, "attributes": {}, "payload": sent.data,
+        "payload_size": len(sent.data), "sha256": "abc", "event_type": "order.completed", "attempt": 1, **more,
+    }  # fmt: skip
+    return Letter(**cells)
+
+
+def test_every_dead_letter_is_sent_given_up_or_left_with_a_reason():
+    letters = [
+        letter("now valid"), letter("still bad", BAD), letter("tired", attempt=4), letter("line", message_id=None),
+        letter("row", stage="sink"), letter("cut", payload_size=10**9),
+    ]  # fmt: skip
+    plan = plan_redrive(letters, None, 3)
+    assert [(one.letter.dead_letter_id, one.code) for one in plan.sent] == [
+        ("now valid", None),
+        ("still bad", "JSON_SYNTAX"),
+    ]
+    assert [one.dead_letter_id for one in plan.given_up] == ["tired"]
+    assert sorted(one.dead_letter_id for one, _ in plan.left) == ["cut", "line", "row"]
+    assert plan.by_rule() == [("(no rule)", 2, 1)]
+
+
+def test_a_message_keeps_what_it_first_was_through_every_redrive():
+    first = letter("d1").message(b"repaired")
+    assert (first.message_id, first.publish_time, first.data) == ("1", AT, b"repaired")
+    again = letter("d2", first, attempt=2, attributes=first.attributes, sha256="def").message(b"repaired again")
+    assert again.attributes == {
+        "redrive-attempt": "2", "redrive-dead-letter": "d2", "redrive-message-id": "1",
+        "redrive-publish-time": "2026-06-15T12:00:00Z", "redrive-sha256": "abc",
+    }  # fmt: skip
