@@ -11,12 +11,15 @@ import apache_beam as beam
 
 from pipelines import streaming
 from pipelines.config import JobConfig, pipeline_version
+from pipelines.launching.redrive_graph import build_redrive
+from pipelines.launching.replay_graph import build_replay
 from pipelines.launching.secret import read_secret
 from pipelines.options import now_us
 from pipelines.stream import feeds_of
 from pipelines.stream_config import stream_config
 from pipelines.target import Target
 from schemas.times import to_datetime
+from transforms.pubsub_native import ReadPubSub
 from transforms.rows import Run
 
 Build = Callable[[beam.Pipeline, argparse.Namespace, str], None]
@@ -24,12 +27,18 @@ Build = Callable[[beam.Pipeline, argparse.Namespace, str], None]
 
 def build_streaming(pipeline: beam.Pipeline, args: argparse.Namespace, temp: str) -> None:
     """Wire the live job onto Beam's native Pub/Sub source."""
-    from pipelines.launching.native import ReadPubSub
-
     feeds = feeds_of(args)
     job = job_config(args, temp)
-    source = ReadPubSub(feeds)
-    streaming.build(pipeline, source, job, stream_config(args, [feed.topic for feed in feeds]))
+    live = stream_config(args, [feed.topic for feed in feeds])
+    source = ReadPubSub(
+        feeds,
+        job.lake,
+        job.run.run_id,
+        batch_messages=args.batch_messages,
+        flush_seconds=live.flush_seconds,
+        flush_bytes=live.flush_bytes,
+    )
+    streaming.build(pipeline, source, job, live)
 
 
 def job_config(args: argparse.Namespace, temp: str) -> JobConfig:
@@ -49,7 +58,10 @@ def job_config(args: argparse.Namespace, temp: str) -> JobConfig:
         pii_key=read_secret(args.pii_key_secret),
         sink_retry_budget_seconds=args.sink_retry_budget,
         bigquery_method=args.bigquery_method,
+        saga_timeout_minutes=args.saga_timeout_minutes,
+        saga_retention_days=args.saga_retention_days,
+        saga_alerts_topic=args.saga_alerts_topic,
     )
 
 
-BUILDERS: dict[str, Build] = {"streaming": build_streaming}
+BUILDERS: dict[str, Build] = {"streaming": build_streaming, "replay": build_replay, "redrive": build_redrive}

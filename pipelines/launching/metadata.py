@@ -23,18 +23,22 @@ def template_parser(template: Template) -> argparse.ArgumentParser:
     for action in build_parser(template.command)._subparsers._group_actions:  # type: ignore[union-attr]
         if isinstance(action, argparse._SubParsersAction):
             parser: argparse.ArgumentParser = action.choices[template.command]
-            add_template_arguments(parser)
+            add_template_arguments(parser, template)
             return parser
     raise LookupError(template.command)
 
 
-def add_template_arguments(parser: argparse.ArgumentParser) -> None:
+def add_template_arguments(parser: argparse.ArgumentParser, template: Template) -> None:
     """Add the options that a template has beside its command's."""
     parser.add_argument_group("personal data").add_argument(
         "--pii_key_secret",
         metavar="VERSION",
         help="secret version with the key for personal data: projects/P/secrets/S/versions/V",
     )
+    if template.name == "replay":
+        parser.add_argument(
+            "--compare", action="store_true", help="with mode shadow: compare at the end; a difference fails the job"
+        )
 
 
 def option_actions(template: Template) -> Iterator[tuple[argparse.Action, str]]:

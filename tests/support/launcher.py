@@ -135,7 +135,14 @@ def storage(*buckets: str) -> Iterator[Storage]:
 
 
 def launch(
-    python: Path, words: list[str], dataflow_url: str, storage_url: str, account: Path, main: Path, timeout: int = 120
+    python: Path,
+    words: list[str],
+    dataflow_url: str,
+    storage_url: str,
+    account: Path,
+    main: Path,
+    bigquery_url: str = "http://127.0.0.1:9",
+    timeout: int = 120,
 ) -> subprocess.CompletedProcess[str]:
     """Start the template's program as the launcher does, in an environment of its own."""
     environment = {
@@ -144,6 +151,7 @@ def launch(
         "PYTHONPATH": str(OFFLINE),
         "STORAGE_EMULATOR_HOST": storage_url,
         "GOOGLE_APPLICATION_CREDENTIALS": str(account),
+        "BIGQUERY_EMULATOR_HOST": bigquery_url,
         "FLEX_TEMPLATE_PYTHON_PY_FILE": "/template/main.py",
     }
     command = [str(python), str(main), *words, f"--dataflow_endpoint={dataflow_url}/sandbox"]

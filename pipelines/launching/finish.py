@@ -1,0 +1,57 @@
+"""A step that runs once, after everything else that a bounded graph does: nobody waits for a Dataflow job to end."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.pipeline import AppliedPTransform, PipelineVisitor
+from apache_beam.transforms.window import GlobalWindows
+
+
+def finish(pipeline: beam.Pipeline, label: str, then: Callable[[], None]) -> None:
+    """Call `then` in a worker once all steps that are in the pipeline by now are done.
+
+    A runner may try it again: `then` must see what an earlier try has done.
+    """
+    waits = [
+        leaf
+        | f"{label}{number}" >> beam.ParDo(_nothing)
+        | f"{label}{number}Unwindow" >> beam.WindowInto(GlobalWindows())
+        for number, leaf in enumerate(_leaves(pipeline))
+    ]
+    after = [beam.pvalue.AsIter(waits | f"{label}All" >> beam.Flatten())] if waits else []
+    _ = pipeline | f"{label}Once" >> beam.Impulse() | label >> beam.ParDo(_ThenFn(then), *after)
+
+
+def _leaves(pipeline: beam.Pipeline) -> list[beam.PCollection[Any]]:
+    """Return the collections that no step reads."""
+    seen = _Seen()
+    pipeline.visit(seen)
+    return [made for made in seen.made if made not in seen.read]
+
+
+class _Seen(PipelineVisitor):
+    def __init__(self) -> None:
+        self.made: list[beam.PCollection[Any]] = []
+        self.read: set[beam.PCollection[Any]] = set()
+
+    def visit_transform(self, node: AppliedPTransform) -> None:
+        self.made += [
+            one for one in node.outputs.values() if isinstance(one, beam.PCollection) and one not in self.made
+        ]
+        self.read.update(one for one in node.inputs if isinstance(one, beam.PCollection))
+        self.read.update(side.pvalue for side in node.side_inputs)
+
+
+def _nothing(element: Any) -> Iterator[int]:
+    return iter(())
+
+
+class _ThenFn(beam.DoFn):
+    def __init__(self, then: Callable[[], None]) -> None:
+        self._then = then
+
+    def process(self, element: bytes, after: Any = ()) -> None:
+        for _ in after:  # reads the side input: it is there when everything before has ended
+            pass
+        self._then()
