@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,50 @@ def test_without_rules_messages_go_as_they_are_and_codes_narrow(store):
     out = redrive(store, "--codes", "JSON_SYNTAX")
     assert "resolved 0 (new events 0), failed again 1, given up 0, left open 0" in out
     assert states(store) == {"open": 5, "redriven": 1}
+
+
+class Publisher:
+    """Takes what is published to topics; the one that `refuses` names fails."""
+
+    refuses = ""
+    taken: list[tuple[str, bytes, dict[str, str]]]
+
+    def topic_path(self, project: str, topic: str) -> str:
+        return f"projects/{project}/topics/{topic}"
+
+    def publish(self, topic: str, data: bytes, **attributes: str) -> Future:
+        future: Future = Future()
+        if attributes["redrive-message-id"] == self.refuses:
+            future.set_exception(TimeoutError())
+        else:
+            self.taken.append((topic, data, attributes))
+            future.set_result("1")
+        return future
+
+
+def test_messages_sent_to_their_topics_wait_for_their_return(refused, store, monkeypatch):
+    monkeypatch.setattr(Publisher, "taken", [], raising=False)
+    monkeypatch.setattr("pipelines.redrive.pubsub_v1.PublisherClient", Publisher)
+    words = ("--rules", refused / "rules.yaml", "--to_topics", "--pubsub_project", "p-1")
+    assert "sent 3, given up 0, left open 2" in redrive(store, *words)
+    assert [topic for topic, _, _ in Publisher.taken] == [
+        f"projects/p-1/topics/{name}-topic" for name in ("inventory", "inventory", "orders")
+    ]
+    assert {attributes["redrive-attempt"] for _, _, attributes in Publisher.taken} == {"1"}
+    assert states(store) == {"open": 2, "redriven": 3}
+
+
+def test_what_a_topic_does_not_take_is_not_recorded_as_sent(refused, store, monkeypatch):
+    monkeypatch.setattr(Publisher, "taken", [], raising=False)
+    monkeypatch.setattr(Publisher, "refuses", "m000002")
+    monkeypatch.setattr("pipelines.redrive.pubsub_v1.PublisherClient", Publisher)
+    code, _, err = run_command(
+        "redrive", "--output", store, "--rules", refused / "rules.yaml", "--to_topics", "--pubsub_project", "p-1"
+    )
+    assert code == 1
+    assert "1 of 3 messages were not published" in err
+    assert states(store) == {"open": 5}
+    assert query(store, "select state from event_store.replay_runs") == [("FAILED",)]
 
 
 def test_a_dry_run_shows_counts_and_masks_values_and_writes_nothing(refused, store):
