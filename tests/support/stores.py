@@ -1,5 +1,6 @@
 """What the stores of a folder say, for tests of replays: views, counted rows, features; and a store that lost a part."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -65,13 +66,21 @@ def lose(output: Path, condition: str) -> int:
     return count
 
 
-def killed_after(seconds: float, *words: str | Path) -> bool:
-    """Start a command as a process and kill it; return whether it was still at work."""
+def killed_after(seconds: float, store: Path, sign: str, *words: str | Path) -> bool:
+    """Start a command as a process and kill it so long after a sign of its work appears in the store's folder.
+
+    Return whether it was still at work; it ends by itself where the sign or the moment comes too late.
+    """
+    for left in store.glob(sign):  # by a run that was killed before
+        left.unlink() if left.is_file() else shutil.rmtree(left)
     command = [sys.executable, "-m", "pipelines", *map(str, words)]
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ, start_new_session=True
     )
-    time.sleep(seconds)
+    while process.poll() is None and not any(store.glob(sign)):
+        time.sleep(0.01)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
     alive = process.poll() is None
     if alive:
         os.killpg(process.pid, signal.SIGKILL)
