@@ -68,7 +68,11 @@ def test_as_of_a_moment_only_what_had_happened_counts(directory, capsys):
     assert [item["sku"] for item in order["items"]] == ["a", "b"]
 
 
-@pytest.mark.parametrize("view", all_views(), ids=lambda view: f"{view.dataset}.{view.name}")
+# the views of replays and dead letters have no rows in this store: test_views_engines.py gives them theirs
+FILLED = [view for view in all_views() if view.name not in ("dead_letter_states", "replay_runs")]
+
+
+@pytest.mark.parametrize("view", FILLED, ids=lambda view: f"{view.dataset}.{view.name}")
 def test_every_view_answers_in_the_order_of_its_key(directory, capsys, view):
     found = rows(directory, capsys, f"{view.dataset}.{view.name}")
     keys = [[row[name] or "" for name in view.key] for row in found]

@@ -1,0 +1,20 @@
+"""Tests of issues that are still open run apart: `pytest -m unfinished`."""
+
+import pytest
+
+UNFINISHED = (
+    "test_redrive.py",
+    "test_replay.py",
+    "test_stream_emulator.py",
+    "test_template_boot.py",
+    "test_template_entry.py",
+    "test_template_replay.py",
+    "test_template_submission.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of files whose issue is not closed."""
+    for item in items:
+        if item.path.name in UNFINISHED:
+            item.add_marker(pytest.mark.unfinished)
