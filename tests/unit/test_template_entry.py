@@ -1,7 +1,7 @@
 """What the launcher's words become: the command's options and Beam's, and one line for each mistake in them."""
 
 import pytest
-from apache_beam.options.pipeline_options import SetupOptions, StandardOptions
+from apache_beam.options.pipeline_options import GoogleCloudOptions, SetupOptions, StandardOptions
 
 from pipelines.errors import UserError
 from pipelines.launching.arguments import split_words, template_of
@@ -9,6 +9,12 @@ from pipelines.launching.catalog import TEMPLATES
 from pipelines.launching.entry import beam_options, main
 from tests.support.launcher import IMAGE, launcher_words
 from tests.support.templates import PARAMETERS
+
+@pytest.fixture(autouse=True)
+def no_credentials(monkeypatch):
+    """Beam looks at the temp bucket when a pipeline is made; nothing is asked of anybody here."""
+    monkeypatch.setattr(GoogleCloudOptions, "_warn_if_soft_delete_policy_enabled", lambda self, name: False)
+
 
 ENVIRONMENT = {"tempLocation": "gs://temp/t", "sdkContainerImage": IMAGE}
 STREAMING = TEMPLATES["streaming"]
