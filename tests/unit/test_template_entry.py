@@ -10,6 +10,7 @@ from pipelines.launching.entry import beam_options, main
 from tests.support.launcher import IMAGE, launcher_words
 from tests.support.templates import PARAMETERS
 
+
 @pytest.fixture(autouse=True)
 def no_credentials(monkeypatch):
     """Beam looks at the temp bucket when a pipeline is made; nothing is asked of anybody here."""
