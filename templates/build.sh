@@ -11,7 +11,11 @@ tool=$(command -v docker || command -v buildah)
 mkdir -p build
 python -m cyclonedx_py requirements --output-reproducible -o build/sbom.json templates/requirements.lock
 
-"$tool" build -f templates/Dockerfile -t "$image" \
+ignore=()
+if [ "${tool##*/}" = buildah ]; then # docker finds this file by its name
+    ignore=(--ignorefile templates/Dockerfile.dockerignore)
+fi
+"$tool" build -f templates/Dockerfile -t "$image" "${ignore[@]}" \
     --build-arg VERSION="$version" --build-arg REVISION="$(git rev-parse HEAD 2>/dev/null || echo unknown)" .
 if [ "${PUSH:-yes}" = yes ]; then
     "$tool" push "$image"
