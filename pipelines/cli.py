@@ -5,7 +5,6 @@ Exit codes: 0 done, 1 the run failed, 2 the user's mistake (one or two lines tha
 
 import argparse
 import importlib
-import importlib.util
 import logging
 import os
 import signal
@@ -17,26 +16,26 @@ from typing import NoReturn
 from pipelines.errors import RunFailed, UserError
 
 COMMANDS = {
-    "simulate": ("pipelines.simulate", "make plausible messages, and the truth about them"),
-    "local": ("pipelines.run_local", "run the main job over files, on this machine"),
-    "stream": ("pipelines.stream", "run the main job over live subscriptions"),
-    "stream-demo": ("pipelines.stream_demo", "see the main job live, against the Pub/Sub emulator"),
-    "provision": ("pipelines.provision", "create or change datasets, tables and views"),
-    "query": ("pipelines.query", "read a view of the read side, also as of a moment"),
-    "sagas": ("pipelines.sagas", "where orders stand, and which are stuck"),
-    "history": ("pipelines.history", "the events of one entity, in order, and what each changed"),
-    "replay": ("pipelines.replay", "run a stretch of history again"),
-    "compare": ("pipelines.compare", "differences between two sets of views"),
-    "redrive": ("pipelines.redrive", "repair dead letters and send them again"),
-    "dead-letters": ("pipelines.dead_letters", "list dead letters, or show one"),
-    "forget": ("pipelines.forget", "delete what is held of a person"),
-    "validate": ("pipelines.validate", "check messages against the contract, for producers"),
-    "explain": ("pipelines.explain", "what an error code means, and how to mend it"),
-    "schema": ("pipelines.schema", "the contract of an event type, in four formats"),
-    "plan": ("pipelines.plan", "what a rate of events costs in workers and storage"),
-    "template-spec": ("pipelines.template_spec", "the container spec of a flex template"),
-    "launch": ("pipelines.launch", "launch, update, drain or list Dataflow jobs"),
-    "doctor": ("pipelines.doctor", "check a project before anything is launched"),
+    "simulate": "make plausible messages, and the truth about them",
+    "local": "run the main job over files, on this machine",
+    "stream": "run the main job over live subscriptions",
+    "stream-demo": "see the main job live, against the Pub/Sub emulator",
+    "provision": "create or change datasets, tables and views",
+    "query": "read a view of the read side, also as of a moment",
+    "sagas": "where orders stand, and which are stuck",
+    "history": "the events of one entity, in order, and what each changed",
+    "replay": "run a stretch of history again",
+    "compare": "differences between two sets of views",
+    "redrive": "repair dead letters and send them again",
+    "dead-letters": "list dead letters, or show one",
+    "forget": "delete what is held of a person",
+    "validate": "check messages against the contract, for producers",
+    "explain": "what an error code means, and how to mend it",
+    "schema": "the contract of an event type, in four formats",
+    "plan": "what a rate of events costs in workers and storage",
+    "template-spec": "the container spec of a flex template",
+    "launch": "launch, update, drain or list Dataflow jobs",
+    "doctor": "check a project before anything is launched",
 }
 
 
@@ -56,24 +55,26 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
         return super()._get_help_string(action)
 
 
-def available() -> dict[str, tuple[str, str]]:
-    """Return the commands whose modules are here."""
-    return {name: entry for name, entry in COMMANDS.items() if importlib.util.find_spec(entry[0]) is not None}
+def command_parser(name: str, parser: argparse.ArgumentParser | None = None) -> argparse.ArgumentParser:
+    """Return the parser of one command, filled in where an empty one is given; its module is imported."""
+    module = importlib.import_module(f"pipelines.commands.{name.replace('-', '_')}")
+    parser = parser or _Parser(prog=f"event-pipelines {name}", formatter_class=HelpFormatter, allow_abbrev=False)
+    parser.description = getattr(module, "HELP", COMMANDS[name])
+    module.add_arguments(parser)
+    parser.set_defaults(run=module.run)
+    return parser
 
 
 def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     """Return the parser; only the named command's module is imported, so that --help is quick."""
     parser = _Parser(prog="event-pipelines", description="Event pipelines on Apache Beam, from laptop to Dataflow.")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
-    for name, (module, summary) in available().items():
+    for name, summary in COMMANDS.items():
         sub = commands.add_parser(
             name, help=summary, description=summary, formatter_class=HelpFormatter, allow_abbrev=False
         )
         if name == command:
-            loaded = importlib.import_module(module)
-            sub.description = getattr(loaded, "HELP", summary)
-            loaded.add_arguments(sub)
-            sub.set_defaults(run=loaded.run)
+            command_parser(name, sub)
     return parser
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from google.cloud import dataflow_v1beta3 as dataflow
 
-from pipelines.cli import available, build_parser
-from pipelines.launching.catalog import DISPATCH, TEMPLATES, Template
+from pipelines.cli import command_parser
+from pipelines.launching.catalog import DISPATCH, Template
 from pipelines.launching.parameters import Parameter, option_name, parameter_of
 
 Json = dict[str, Any]
@@ -20,12 +20,9 @@ SDK = {"language": "PYTHON"}
 
 def template_parser(template: Template) -> argparse.ArgumentParser:
     """Return the parser of the template's command, with what only a template can be told."""
-    for action in build_parser(template.command)._subparsers._group_actions:  # type: ignore[union-attr]
-        if isinstance(action, argparse._SubParsersAction):
-            parser: argparse.ArgumentParser = action.choices[template.command]
-            add_template_arguments(parser, template)
-            return parser
-    raise LookupError(template.command)
+    parser = command_parser(template.command)
+    add_template_arguments(parser, template)
+    return parser
 
 
 def add_template_arguments(parser: argparse.ArgumentParser, template: Template) -> None:
@@ -98,12 +95,6 @@ def check_spec(spec: Json) -> None:
 def metadata_text(template: Template) -> str:
     """Return the text of the template's metadata.json."""
     return json.dumps(metadata(template), indent=2, ensure_ascii=False) + "\n"
-
-
-def present() -> dict[str, Template]:
-    """Return the templates whose commands are here."""
-    here = available()
-    return {name: template for name, template in TEMPLATES.items() if template.command in here}
 
 
 def _title(title: str | None) -> str:

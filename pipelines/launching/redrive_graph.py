@@ -29,7 +29,7 @@ class Redriven:
     key: SecretKey | None
 
     def __call__(self) -> None:
-        from pipelines import redrive
+        from pipelines.commands import redrive
 
         told = io.StringIO()
         with tempfile.TemporaryDirectory(prefix="event-pipelines-") as folder, contextlib.redirect_stdout(told):

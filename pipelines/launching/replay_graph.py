@@ -11,13 +11,14 @@ from typing import Any
 
 import apache_beam as beam
 
-from pipelines import batch, compare, replay
+from pipelines import batch
+from pipelines.commands import compare, replay
 from pipelines.config import pipeline_version
 from pipelines.errors import RunFailed, UserError
 from pipelines.launching.finish import finish
 from pipelines.launching.secret import read_secret
 from pipelines.options import now_us, parse_moment
-from pipelines.provision import provision
+from pipelines.provisioning.provision import provision
 from pipelines.replaying.engine import Engine, drop_staging
 from pipelines.replaying.ledger import Claim, Ledger
 from pipelines.replaying.periods import make_range

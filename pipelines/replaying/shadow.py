@@ -6,7 +6,7 @@ from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
 
 from pipelines.errors import UserError
-from pipelines.provision import provision
+from pipelines.provisioning.provision import provision
 from pipelines.replaying.files import drop_folder
 from pipelines.target import Endpoints, Target
 

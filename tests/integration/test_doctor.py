@@ -4,7 +4,7 @@ import pytest
 
 from pipelines.local.client import bigquery_client
 from pipelines.local.server import LoopbackBigQuery
-from pipelines.provision import provision
+from pipelines.provisioning.provision import provision
 from pipelines.target import Endpoints, Target
 from tests.support.google_services import (
     IMAGE,

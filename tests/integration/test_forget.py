@@ -7,8 +7,8 @@ import uuid
 
 import pytest
 
-from pipelines import forget as forget_command
 from pipelines.cli import main
+from pipelines.commands import forget as forget_command
 from pipelines.target import Target
 from schemas.tables import TABLES
 from schemas.views import all_views

@@ -6,9 +6,9 @@ import pytest
 from google.cloud import bigquery
 
 from pipelines.cli import main
-from pipelines.provision import ProvisionRefused, provision
 from pipelines.provisioning.export import export, exported
 from pipelines.provisioning.plan import Action
+from pipelines.provisioning.provision import ProvisionRefused, provision
 from pipelines.provisioning.resources import Settings
 from pipelines.target import Target
 from schemas.tables import TABLES

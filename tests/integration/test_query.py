@@ -7,7 +7,7 @@ import json
 import pytest
 
 from pipelines.cli import main
-from pipelines.provision import provision
+from pipelines.provisioning.provision import provision
 from pipelines.target import Target
 from schemas.views import all_views, find_view
 from tests.support.deliveries import Delivery, Fact, at, stored

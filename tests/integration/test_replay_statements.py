@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.dead_letters import listing
-from pipelines.history import select
+from pipelines.commands.dead_letters import listing
+from pipelines.commands.history import select
 from pipelines.replaying.compared import all_compared
 from pipelines.replaying.engine import staged_target
 from pipelines.replaying.ledger import Claim, Ledger

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.provision import provision
+from pipelines.provisioning.provision import provision
 from pipelines.report import write_report
 from pipelines.target import Endpoints, Target
 from tests.support.browser import Page, chromium_page

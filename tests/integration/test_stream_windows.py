@@ -14,7 +14,7 @@ from apache_beam.utils.timestamp import Timestamp
 from pipelines import streaming
 from pipelines.config import JobConfig
 from pipelines.prism import Prism, prism_flags
-from pipelines.provision import provision
+from pipelines.provisioning.provision import provision
 from pipelines.runners import run_to_end
 from pipelines.stream_config import StreamConfig
 from pipelines.target import Target

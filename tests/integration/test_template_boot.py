@@ -10,11 +10,11 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines import streaming
+from pipelines.commands.stream import feeds_of
 from pipelines.launching.catalog import TEMPLATES
 from pipelines.launching.graphs import BUILDERS, job_config
 from pipelines.launching.metadata import template_parser
 from pipelines.prism import Prism
-from pipelines.stream import feeds_of
 from pipelines.stream_config import stream_config
 from pipelines.target import Target
 from tests.support.boot import boot_flags, boot_script, need_boot
@@ -89,7 +89,7 @@ def test_workers_that_boot_started_stream_the_rows_of_a_bounded_run(tmp_path, sc
 
         out.mkdir()
         with Target.local(out).open(create=True) as endpoints:
-            from pipelines.provision import provision
+            from pipelines.provisioning.provision import provision
 
             provision(endpoints, Target.local(out))
             run(words, script, "streaming", build, tmp_path)

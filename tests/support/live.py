@@ -19,7 +19,7 @@ from pipelines import batch
 from pipelines.config import JobConfig
 from pipelines.emulator import Emulator, missing, publisher
 from pipelines.prism import find_prism, install_hint
-from pipelines.provision import provision
+from pipelines.provisioning.provision import provision
 from pipelines.runners import make_pipeline, run_to_end
 from pipelines.target import Target
 from schemas.message import TOPICS

@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from pipelines import explain
+from pipelines.commands import explain
 from pipelines.errors import UserError
 from schemas.decode import decode
 from schemas.event import DeadLetter, Event

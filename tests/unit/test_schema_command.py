@@ -7,7 +7,7 @@ import fastavro
 import jsonschema
 import pytest
 
-from pipelines import schema
+from pipelines.commands import schema
 from pipelines.errors import UserError
 from schemas.decode import decode
 from schemas.event import Event

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import simulate
+from pipelines.commands import simulate
 from pipelines.errors import UserError
 from pipelines.simulation import SimulationConfig
 

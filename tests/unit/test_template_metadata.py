@@ -9,13 +9,13 @@ from google.cloud import dataflow_v1beta3 as dataflow
 from google.protobuf.json_format import ParseError
 
 from pipelines.launching.catalog import DISPATCH, TEMPLATES
-from pipelines.launching.metadata import container_spec, metadata, metadata_text, option_actions, present
+from pipelines.launching.metadata import container_spec, metadata, metadata_text, option_actions
 from pipelines.launching.parameters import option_name
 from tests.support.runs import run_command
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGE = "europe-docker.pkg.dev/my-project/pipelines/event-pipelines:0.1.0"
-HERE = sorted(present())
+HERE = sorted(TEMPLATES)
 
 
 @pytest.mark.parametrize("name", HERE)

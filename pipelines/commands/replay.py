@@ -16,7 +16,7 @@ from pipelines.errors import UserError
 from pipelines.memory import share_arenas
 from pipelines.options import add_job_arguments, now_us, parse_moment, positive, read_key
 from pipelines.progress import show_progress
-from pipelines.provision import provision
+from pipelines.provisioning.provision import provision
 from pipelines.replaying.archive import ArchivePlan, plan_archive
 from pipelines.replaying.engine import Engine, drop_staging
 from pipelines.replaying.ledger import Claim, Ledger

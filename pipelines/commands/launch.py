@@ -14,7 +14,7 @@ from pipelines.config import pipeline_version
 from pipelines.errors import UserError
 from pipelines.launching.catalog import DISPATCH, TEMPLATES, Template
 from pipelines.launching.dataflow import GOOGLE, Dataflow, Job
-from pipelines.launching.metadata import metadata, present
+from pipelines.launching.metadata import metadata
 from pipelines.launching.request import check_job_name, check_parameters, launch_request, read_spec
 from pipelines.launching.update import check_update, read_mapping
 
@@ -25,7 +25,7 @@ STOPS = {"drain": "JOB_STATE_DRAINED", "cancel": "JOB_STATE_CANCELLED"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add a sub-command for each template, and for the life of a job."""
     whats = parser.add_subparsers(title="what", metavar="WHAT", required=True, dest="what")
-    for name, template in present().items():
+    for name, template in TEMPLATES.items():
         one = _sub(whats, name, template.description)
         _add_parameters(one, template)
         _add_environment(one, template)

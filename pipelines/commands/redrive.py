@@ -10,12 +10,12 @@ from typing import Any
 import apache_beam as beam
 from google.cloud import bigquery, pubsub_v1
 
+from pipelines.commands.replay import make_job, whoami
 from pipelines.config import pipeline_version
 from pipelines.errors import RunFailed, UserError
 from pipelines.memory import share_arenas
 from pipelines.options import add_job_arguments, now_us, parse_moment, positive, read_key
-from pipelines.provision import provision
-from pipelines.replay import make_job, whoami
+from pipelines.provisioning.provision import provision
 from pipelines.replaying.engine import Engine, drop_staging
 from pipelines.replaying.ledger import Claim, Ledger
 from pipelines.replaying.letters import DEAD_LETTER_ATTRIBUTE, Selection, read_letters

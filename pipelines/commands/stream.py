@@ -26,7 +26,7 @@ from pipelines.config import JobConfig, pipeline_version
 from pipelines.errors import RunFailed, UserError
 from pipelines.options import add_job_arguments, add_saga_retention, now_us, read_key
 from pipelines.prism import Prism, need_prism, prism_flags
-from pipelines.provision import provision
+from pipelines.provisioning.provision import provision
 from pipelines.report import write_report
 from pipelines.runners import counters, run_to_end
 from pipelines.stream_config import add_stream_arguments, stream_config

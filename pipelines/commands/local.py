@@ -18,7 +18,7 @@ from pipelines.local.fault_script import FaultScript
 from pipelines.memory import share_arenas
 from pipelines.options import add_job_arguments, now_us, parse_moment, positive, read_key
 from pipelines.progress import show_progress
-from pipelines.provision import provision
+from pipelines.provisioning.provision import provision
 from pipelines.report import write_report
 from pipelines.runners import RUNNERS, counters, make_pipeline, run_to_end
 from pipelines.show_summary import print_summary

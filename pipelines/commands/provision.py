@@ -7,47 +7,17 @@ would lose data is refused: the plan says what and why, and nothing at all is ch
 import argparse
 from pathlib import Path
 
-from pipelines.errors import RunFailed, UserError
+from pipelines.errors import UserError
 from pipelines.provisioning.export import export
-from pipelines.provisioning.plan import Plan, make_plan
+from pipelines.provisioning.plan import make_plan
+from pipelines.provisioning.provision import provision
 from pipelines.provisioning.resources import Settings, policy_tag_names, wanted
-from pipelines.provisioning.stores import Existing, apply_plan, read_existing
-from pipelines.target import WAREHOUSE, Endpoints, Target, add_target_arguments
-from schemas.registry import REGISTRY, Registry
+from pipelines.provisioning.stores import Existing
+from pipelines.target import WAREHOUSE, Target, add_target_arguments
+from schemas.registry import REGISTRY
 from schemas.tables import ANALYTICS, EVENT_STORE
 
 HELP = "create or update datasets, tables and views from schemas/"
-
-
-class ProvisionRefused(RunFailed):
-    """The stores cannot become what they should be without losing data; the message is the plan."""
-
-    def __init__(self, plan: Plan) -> None:
-        super().__init__(f"{plan}\nrefused: the steps marked ! would lose data; nothing was changed")
-        self.plan = plan
-
-
-def provision(
-    endpoints: Endpoints,
-    target: Target,
-    registry: Registry = REGISTRY,
-    window_seconds: int = 60,
-    settings: Settings | None = None,
-    dry_run: bool = False,
-) -> Plan:
-    """Make the target's stores what the models say and return what was done.
-
-    Raises ProvisionRefused, with nothing changed, where that would lose data; RunFailed where BigQuery refuses.
-    `window_seconds` is the width of event_counts_current's windows.
-    """
-    settings = settings or Settings()
-    resources = wanted(target, registry, target.names(window_seconds), settings)
-    plan = make_plan(resources, read_existing(endpoints.bigquery, resources), settings)
-    if plan.refused:
-        raise ProvisionRefused(plan)
-    if not dry_run:
-        apply_plan(endpoints.bigquery, plan)
-    return plan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
