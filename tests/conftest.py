@@ -1,6 +1,10 @@
-"""Tests of issues that are still open run apart: `pytest -m unfinished`."""
+"""Tests of issues that are still open run apart: `pytest -m unfinished`. Properties have no deadline an example."""
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("loaded-machine", deadline=None)
+settings.load_profile("loaded-machine")
 
 UNFINISHED = (
     "test_redrive.py",

@@ -4,8 +4,6 @@ import base64
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from schemas.event import not_a_message
 from schemas.message import (
@@ -13,7 +11,6 @@ from schemas.message import (
     UNKNOWN_TOPIC,
     Message,
     NotAMessage,
-    format_line,
     from_record,
     parse_line,
     topic_label,
@@ -84,28 +81,6 @@ def test_a_line_that_is_no_message_says_where(text, path):
     outcome = parse_line(text, "customers")
     assert isinstance(outcome, NotAMessage)
     assert (outcome.topic, outcome.data, outcome.path) == ("customers", text, path)
-
-
-@given(st.binary(max_size=200))
-def test_any_line_is_a_message_or_none(text):
-    assert isinstance(parse_line(text, "orders"), Message | NotAMessage)
-
-
-@given(
-    st.builds(
-        Message,
-        st.text(st.characters(codec="utf-8")),
-        st.text(st.characters(codec="utf-8")),
-        st.integers(EARLIEST_US, LATEST_US),
-        st.dictionaries(st.text(st.characters(codec="utf-8")), st.text(st.characters(codec="utf-8"))),
-        st.binary(),
-    )
-)
-def test_a_message_survives_its_line(message):
-    text = format_line(message)
-    assert text.endswith(b"\n")
-    assert text.count(b"\n") == 1
-    assert parse_line(text, "") == message
 
 
 def test_a_record_of_the_archive_is_a_message():

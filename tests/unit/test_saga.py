@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from saga_examples import MINUTE_US, at, event_id, expected, fact, golden_fact, seen
 
 from schemas.saga import END_OF_INPUT_US, order_facts, reduce_saga
 from schemas.saga_facts import SagaFact, fact_from
 from schemas.saga_transitions import Input, Row, State, expand
 from schemas.times import parse_rfc3339
+from tests.support.saga_examples import MINUTE_US, at, event_id, expected, fact, golden_fact, seen
 
 GOLDENS = sorted((Path(__file__).resolve().parents[1] / "data" / "sagas").glob("*.json"))
 CORPUS = Path(__file__).resolve().parents[2].parent / "shared" / "corpus" / "messages.json"

@@ -5,12 +5,11 @@ import re
 from typing import Any
 from uuid import UUID
 
-from saga_examples import at, correlation_id, event_id, fact
-
 from schemas.saga import END_OF_INPUT_US, Saga, reduce_saga
 from schemas.saga_alerts import EVENT_TYPES, saga_alert_event, saga_alert_events
 from schemas.saga_facts import SagaFact
 from schemas.saga_transitions import AlertName
+from tests.support.saga_examples import at, correlation_id, event_id, fact
 
 STOCK = {"sku": "SKU-1", "quantity": 3, "reservation_id": "res-1"}
 FACTS = [

@@ -1,131 +1,15 @@
 """The sagas of a shard, as a stream feeds them: like the plain reducer in the end, each alert once, nothing kept."""
 
-from collections import defaultdict
-from random import Random
-
-import pytest
-
-from schemas.saga import DEFAULT_TIMEOUT_US, END_OF_INPUT_US, Saga
-from schemas.saga_alerts import saga_alert_events
+from schemas.saga import DEFAULT_TIMEOUT_US, END_OF_INPUT_US
 from tests.support.saga_events import (
     MINUTE_US,
     START_US,
-    Arrival,
-    alerts_of,
     arrivals,
     generated_orders,
     reduced,
 )
-from transforms.saga_columns import OrderFacts
-from transforms.saga_shard import Changes, SagaShard
-
-DAY_US = 24 * 60 * MINUTE_US
-RETENTION_US = 30 * DAY_US
-
-
-class Stream:
-    """A shard and its log; `crash` forgets the shard, so that the next call rebuilds it from the shuffled log."""
-
-    def __init__(self, retention_us: int = RETENTION_US) -> None:
-        self._retention_us = retention_us
-        self.log: list[bytes] = []
-        self.sagas: list[Saga] = []
-        self.alerted: list[Saga] = []
-        self.late = 0
-        self.shard = self._rebuilt()
-
-    def _rebuilt(self) -> SagaShard:
-        return SagaShard(DEFAULT_TIMEOUT_US, self._retention_us, self.log)
-
-    def crash(self, rng: Random) -> None:
-        rng.shuffle(self.log)
-        self.shard = self._rebuilt()
-
-    def _take(self, changes: Changes) -> None:
-        self.sagas += changes.sagas
-        self.alerted += changes.alerted
-        self.late += changes.late
-        if self.shard.wants_snapshot:
-            self.log = list(self.shard.snapshot())
-        elif changes.log:
-            self.log.append(changes.log)
-
-    def absorb(self, *some: Arrival) -> None:
-        facts = defaultdict(list)
-        for arrival in some:
-            facts[arrival.order_id].append(arrival)
-        self._take(
-            self.shard.absorb(
-                OrderFacts(order_id, [one.fact for one in mine], [one.publish_us for one in mine])
-                for order_id, mine in facts.items()
-            )
-        )
-
-    def advance(self, watermark_us: int) -> None:
-        self._take(self.shard.advance(watermark_us))
-
-    def rows(self) -> dict[str, Saga]:
-        """Return what the view order_saga_current takes: each order's row of the highest version."""
-        rows: dict[str, Saga] = {}
-        for saga in self.sagas:
-            if saga.order_id not in rows or saga.version > rows[saga.order_id].version:
-                rows[saga.order_id] = saga
-        return rows
-
-
-@pytest.fixture(scope="module")
-def orders():
-    return generated_orders(600, seed=11)
-
-
-@pytest.mark.parametrize("crashes", [False, True], ids=["held", "rebuilt_from_the_log"])
-def test_in_order_of_time_rows_and_alerts_are_those_of_the_plain_reducer(orders, crashes):
-    rng, stream = Random(1), Stream()
-    facts = arrivals(orders, delay_us=400_000)
-    while facts:
-        size = rng.randint(1, 60)
-        some, facts = facts[:size], facts[size:]
-        stream.absorb(*some)
-        stream.advance(some[-1].publish_us - 1_000_000)
-        if crashes and rng.random() < 0.2:
-            stream.crash(rng)
-    stream.advance(END_OF_INPUT_US)
-    expected = reduced(orders)
-    assert stream.rows() == expected
-    assert alerts_of(stream.alerted) == alerts_of(expected.values())
-    assert stream.late == 0
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_whatever_the_order_of_arrival_the_highest_version_is_the_reducers_and_no_alert_comes_twice(orders, seed):
-    rng, stream = Random(seed), Stream()
-    facts = arrivals(orders)
-    rng.shuffle(facts)
-    facts += rng.sample(facts, 200)
-    for start in range(0, len(facts), 100):
-        stream.absorb(*facts[start : start + 100])
-        stream.advance(START_US + rng.randrange(800) * MINUTE_US)
-        if rng.random() < 0.2:
-            stream.crash(rng)
-    stream.advance(START_US + DAY_US)
-    assert stream.rows() == reduced(orders)
-    raised = [(saga.order_id, alert.name) for saga in stream.alerted for alert in saga.raised]
-    assert len(raised) == len(set(raised))
-    envelopes = [event["eventId"] for saga in stream.alerted for event in saga_alert_events(saga)]
-    assert len(envelopes) == len(set(envelopes))
-
-
-def test_versions_of_an_order_only_grow(orders):
-    rng, stream = Random(3), Stream()
-    facts = arrivals(orders)
-    rng.shuffle(facts)
-    for start in range(0, len(facts), 50):
-        stream.absorb(*facts[start : start + 50])
-        stream.advance(START_US + start * MINUTE_US)
-    versions = defaultdict(list)
-    for saga in stream.sagas:
-        versions[saga.order_id].append(saga.version)
-    assert all(mine == sorted(set(mine)) for mine in versions.values())
+from tests.support.saga_stream import DAY_US, RETENTION_US, Stream
+from transforms.saga_shard import SagaShard
 
 
 def test_a_known_fact_changes_nothing():
@@ -187,24 +71,6 @@ def test_a_row_of_a_forgotten_order_that_comes_again_stands_below_the_old_one():
     stream.advance(START_US + 10 * DAY_US)
     stream.absorb(facts[-1])
     assert stream.rows()["o"].events == len(facts) - 1
-
-
-def test_the_log_is_rewritten_before_it_grows_long():
-    stream = Stream(retention_us=DAY_US)
-    longest = 0
-    for number in range(60):
-        orders = generated_orders(100, seed=number)
-        orders = {f"{order_id}-{number}": facts for order_id, facts in orders.items()}
-        for some in arrivals(orders):
-            stream.absorb(
-                some._replace(
-                    publish_us=some.publish_us + number * 5 * DAY_US,
-                    fact=some.fact._replace(event_time_us=some.fact.event_time_us + number * 5 * DAY_US),
-                )
-            )
-        stream.advance(START_US + (number * 5 + 4) * DAY_US)
-        longest = max(longest, len(stream.log))
-    assert longest < 6_000
 
 
 def _happy():

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from saga_examples import MINUTE_US, at, event_id, fact
-from saga_oracle import tell
 
 from schemas import saga as saga_module
 from schemas.saga import DEFAULT_TIMEOUT_US, END_OF_INPUT_US, order_facts, reduce_saga
 from schemas.saga_alerts import saga_alert_events
 from schemas.saga_facts import SagaFact, append_facts, decode_facts
 from schemas.saga_transitions import CLOSED, IMPOSSIBLE, MOVES, ROWS, AlertName, Input, Move, State
+from tests.support.saga_examples import MINUTE_US, at, event_id, fact
+from tests.support.saga_oracle import tell
 
 SAGAS = settings(max_examples=500, deadline=None, database=None, derandomize=True)
 FEWER = settings(SAGAS, max_examples=200)

@@ -1,0 +1,26 @@
+"""However a file is cut into ranges, every line comes once and in order."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transforms.read import read_range
+from transforms.sources import plan_ranges
+
+
+def lines_of(path, size, range_bytes, form="events"):
+    found = []
+    for part in plan_ranges(str(path), size, form, range_bytes):
+        found += [message.data for message in read_range(part, 0)]
+    return found
+
+
+@given(
+    st.lists(st.binary(max_size=30).map(lambda line: line.replace(b"\n", b"").replace(b"\r", b"")), max_size=30),
+    st.integers(1, 64),
+    st.booleans(),
+)
+def test_every_line_comes_once(tmp_path_factory, lines, range_bytes, ends):
+    data = b"\n".join(lines) + (b"\n" if ends else b"")
+    path = tmp_path_factory.mktemp("lines") / "orders.jsonl"
+    path.write_bytes(data)
+    assert lines_of(path, len(data), range_bytes) == [line for line in lines if line]

@@ -1,0 +1,41 @@
+"""Times: what is read is what Python reads, and every instant is read back."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.times import (
+    EARLIEST_US,
+    LATEST_US,
+    TimeFormatError,
+    TimeRangeError,
+    from_datetime,
+    parse_rfc3339,
+    to_datetime,
+    to_rfc3339,
+)
+
+
+@given(
+    st.datetimes(timezones=st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))),
+)
+def test_every_datetime_that_has_an_utc_instant_is_read_back(moment):
+    micros = from_datetime(moment)
+    if EARLIEST_US <= micros <= LATEST_US:
+        assert parse_rfc3339(moment.isoformat()) == (micros, False)
+        assert parse_rfc3339(to_rfc3339(micros)) == (micros, False)
+        assert to_datetime(micros) == moment
+    else:
+        with pytest.raises(TimeRangeError):
+            parse_rfc3339(moment.isoformat())
+
+
+@given(st.text(alphabet="0123456789-+:.TtZz ", max_size=32))
+def test_what_is_read_is_what_python_reads(text):
+    try:
+        micros, _ = parse_rfc3339(text)
+    except (TimeFormatError, TimeRangeError):
+        return
+    assert to_datetime(micros) == datetime.fromisoformat(text.upper()).astimezone(UTC)

@@ -1,0 +1,168 @@
+"""A model of BigQuery's Storage Write API under one appender: what each call does is the next of a list of faults."""
+
+from concurrent.futures import Future
+
+import grpc
+import pyarrow as pa
+from google.cloud.bigquery_storage_v1 import types
+from google.rpc import code_pb2, status_pb2
+
+from transforms.sinks.append_errors import classify
+from transforms.sinks.append_stream import ConnectionEnded
+from transforms.sinks.appender import TableAppender
+from transforms.sinks.appends import AppendLimits
+from transforms.sinks.backoff import Patience
+from transforms.sinks.write_streams import GaveUp
+
+SCHEMA = pa.schema([("n", pa.int64()), ("text", pa.string())])
+
+
+class Reset(grpc.RpcError, grpc.Call):
+    """A connection that ended with a status."""
+
+    def __init__(self, status: grpc.StatusCode) -> None:
+        self._status = status
+
+    def code(self) -> grpc.StatusCode:
+        return self._status
+
+    def trailing_metadata(self) -> tuple[()]:
+        return ()
+
+    def details(self) -> str:
+        return "a secret"
+
+    initial_metadata = is_active = time_remaining = cancel = add_callback = None  # type: ignore[assignment]
+
+
+Reset.__abstractmethods__ = frozenset()  # type: ignore[attr-defined]
+
+
+class Server:
+    """A model of BigQuery: what one call does is the next fault of a list, and then nothing goes wrong any more."""
+
+    def __init__(self, faults: list[str], pending: bool = True) -> None:
+        self.pending = pending
+        self.faults = list(faults)
+        self.streams: list[Stream] = []
+
+    def next_fault(self) -> str:
+        return self.faults.pop(0) if self.faults else "ok"
+
+    def open(self) -> "Stream":
+        if self.pending or not self.streams:
+            self.streams.append(Stream(self, f"s{len(self.streams)}"))
+        return self.streams[-1]
+
+    def finalize(self, stream: "Stream") -> int:
+        fault = self.next_fault()
+        if fault == "gone":
+            raise GaveUp(classify("NOT_FOUND", "STREAM_NOT_FOUND"), exhausted=False)
+        if fault == "invalid":
+            raise GaveUp(classify("PERMISSION_DENIED"), exhausted=False)
+        if fault == "hangs":
+            raise GaveUp(classify("UNAVAILABLE"), exhausted=True)
+        stream.finalized = True
+        return len(stream.rows)
+
+    def committed(self, sealed: list[tuple[str, int]]) -> list[int]:
+        by_name = {stream.name: stream for stream in self.streams}
+        for name, count in sealed:
+            assert by_name[name].finalized or not self.pending
+            assert len(by_name[name].rows) == count
+        return [row for name, _ in sealed for row in by_name[name].rows]
+
+
+class Stream:
+    """A write stream that keeps the offsets as BigQuery does."""
+
+    def __init__(self, server: Server, name: str) -> None:
+        self.server, self.name = server, name
+        self.rows: list[int] = []
+        self.finalized = False
+        self.unnoticed = 0
+
+    def send(self, payload: bytes, schema: pa.Schema, offset: int | None) -> Future[types.AppendRowsResponse]:
+        reply: Future[types.AppendRowsResponse] = Future()
+        if self.unnoticed:  # sent before the client could know that the connection is gone
+            self.unnoticed -= 1
+            reply.set_exception(ConnectionEnded())
+            return reply
+        rows = pa.ipc.read_record_batch(pa.py_buffer(payload), schema).column("n").to_pylist()
+        self._answer(reply, rows, offset, self.server.next_fault())
+        return reply
+
+    def renew(self) -> None:
+        self.unnoticed = 0
+
+    cancel = renew
+
+    def _answer(self, reply: Future[types.AppendRowsResponse], rows: list[int], offset: int | None, fault: str) -> None:
+        if fault == "finalized":
+            self.finalized = True
+        if fault == "gone":
+            self.unnoticed = 2
+            reply.set_exception(Reset(grpc.StatusCode.UNAVAILABLE))
+        elif fault in ("refused", "noise"):
+            reply.set_result(refusal("RESOURCE_EXHAUSTED" if fault == "refused" else "UNKNOWN"))
+        elif fault in ("reset", "ended"):
+            self.unnoticed = 3 if fault == "ended" else 0
+            reply.set_exception(Reset(grpc.StatusCode.UNAVAILABLE))
+        elif fault == "invalid":
+            reply.set_result(refusal("INVALID_ARGUMENT"))
+        elif fault == "bad row":
+            reply.set_result(refusal("INVALID_ARGUMENT", bad=[0]))
+        elif self.finalized:
+            reply.set_result(refusal("INVALID_ARGUMENT", storage="STREAM_FINALIZED"))
+        elif offset is not None and offset != len(self.rows):
+            reply.set_result(refusal("ALREADY_EXISTS" if offset < len(self.rows) else "OUT_OF_RANGE"))
+        else:
+            self.rows += rows
+            if fault == "lost":
+                self.unnoticed = 1
+                reply.set_exception(Reset(grpc.StatusCode.UNAVAILABLE))
+            elif fault != "hangs":
+                reply.set_result(types.AppendRowsResponse(append_result={"offset": offset or 0}))
+
+
+def refusal(code: str, storage: str = "", bad: list[int] | None = None) -> types.AppendRowsResponse:
+    status = status_pb2.Status(code=code_pb2.Code.Value(code), message="a secret")
+    if storage:
+        error = types.StorageError(code=types.StorageError.StorageErrorCode[storage])
+        status.details.add().Pack(types.StorageError.pb(error))
+    return types.AppendRowsResponse(
+        error=status, row_errors=[types.RowError(index=i, code=1, message="Field text: a secret") for i in bad or []]
+    )
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def appender(server: Server, budget: float = 100.0, **limits: float) -> TableAppender:
+    clock = Clock()
+    patience = Patience(budget, clock=clock, sleep=clock.sleep, draw=lambda: 0.9)
+    wide = AppendLimits(**{"max_rows": 3, "max_in_flight": 3, "reply_timeout_seconds": 0.01, **limits})  # type: ignore[arg-type]
+    return TableAppender(server, patience, wide, lambda gave_up: None)
+
+
+def batch(first: int, count: int) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pydict({"n": list(range(first, first + count)), "text": ["x"] * count}, SCHEMA)
+
+
+def run(server: Server, batches: int = 5, **options: float) -> tuple[list[int], TableAppender]:
+    table = appender(server, **options)
+    for number in range(batches):
+        table.append(batch(number * 4, 4), mark=number)
+    table.drain()
+    return server.committed(table.sealed), table
+
+
+def lost_rows(table: TableAppender) -> list[int]:
+    return [row for lost in table.lost for row in lost.rows.column("n").to_pylist()]
