@@ -1,10 +1,12 @@
 """What only a live run is told, parsed once into one frozen config."""
 
 import argparse
+from collections.abc import Callable
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines.options import not_negative, positive
+from transforms.saga_history import SagaHistory
 from transforms.wall_clock import Clock, wall_us
 from transforms.watch import AlertRules
 
@@ -21,6 +23,10 @@ class StreamConfig(BaseModel):
     flush_bytes: int = Field(default=32 << 20, ge=1)
     alert_rules: AlertRules = AlertRules()
     clock: Clock = wall_us
+    saga_history: SagaHistory | None = None
+    """What sagas begin with where the runner's state died with the last run."""
+    interrupted: Callable[[], bool] | None = None
+    """Tells, at the end of the input, whether it is one or the run was stopped; None: it is one."""
 
 
 def add_stream_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +59,11 @@ def not_negative_int(text: str) -> int:
     return value
 
 
+def drained() -> bool:
+    """Say what the end of the input is on a runner that ends no job by itself: an interruption."""
+    return True
+
+
 def stream_config(args: argparse.Namespace, topics: list[str]) -> StreamConfig:
     """Return the config that the options say."""
     return StreamConfig(
@@ -62,4 +73,5 @@ def stream_config(args: argparse.Namespace, topics: list[str]) -> StreamConfig:
         flush_seconds=args.flush_seconds,
         flush_bytes=args.flush_mb << 20,
         alert_rules=AlertRules(baseline_windows=args.baseline_windows),
+        interrupted=drained,
     )

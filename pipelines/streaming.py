@@ -17,7 +17,7 @@ from transforms.features_stream import DeviceFeaturesStream
 from transforms.measure_stream import MeasureStream
 from transforms.rows import ToRows
 from transforms.saga_publish import PublishSagaAlerts
-from transforms.sagas_stream import TrackSagasStream
+from transforms.sagas_stream import AlertedRows, TrackSagasStream
 from transforms.write_stream import WriteDeadLettersStream, WriteTelemetryStream
 
 
@@ -47,9 +47,12 @@ def build(
     )
     _ = events.events | "DeviceFeatures" >> DeviceFeaturesStream(job.lake, run.run_id, window, lateness)
 
-    sagas = events.events | "TrackSagas" >> TrackSagasStream(run.run_id, job.saga_timeout_us, job.saga_retention_us)
+    sagas = events.events | "TrackSagas" >> TrackSagasStream(
+        run.run_id, job.saga_timeout_us, job.saga_retention_us, live.saga_history, live.interrupted, live.clock
+    )
+    said = sagas.alerted
     if job.saga_alerts_topic:
-        _ = sagas.alerted | "PublishSagaAlerts" >> PublishSagaAlerts(job.saga_alerts_topic)
+        said = said | "PublishSagaAlerts" >> PublishSagaAlerts(job.saga_alerts_topic)
 
     rows = (
         stored | "ToRows" >> ToRows(run, registry),
@@ -59,6 +62,7 @@ def build(
             run.run_id, window, live.topics, run.started, live.alert_rules, live.clock
         ),
         sagas.rows,
+        said | "AlertedRows" >> AlertedRows(run.run_id),
     ) | "AllRows" >> beam.Flatten()
     appended = rows | "AppendRows" >> append_rows_live(job)
     refused = appended.failed | "FailedRows" >> FailedToDeadLetters()

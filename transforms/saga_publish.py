@@ -6,7 +6,7 @@ run that is told to publish a second time, says nothing that a receiver does not
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +24,8 @@ PUBLISH_SECONDS = 60.0
 
 
 @dataclass
-class PublishSagaAlerts(beam.PTransform[beam.PCollection[list[Saga]], beam.PCollection[int]]):
-    """Publish what sagas raised and owe, and hand out how many events a batch of sagas gave.
+class PublishSagaAlerts(beam.PTransform[beam.PCollection[list[Saga]], beam.PCollection[list[Saga]]]):
+    """Publish what sagas raised and owe, and hand the sagas on once it is said.
 
     `clock` holds publish times of a bounded input: what lies beyond the newest has not happened yet and is not said.
     """
@@ -39,7 +39,7 @@ class PublishSagaAlerts(beam.PTransform[beam.PCollection[list[Saga]], beam.PColl
             raise ValueError(f"topic must be projects/P/topics/T, got {self.topic!r}")
 
     @no_annotations
-    def expand(self, pcoll: beam.PCollection[list[Saga]]) -> beam.PCollection[int]:
+    def expand(self, pcoll: beam.PCollection[list[Saga]]) -> beam.PCollection[list[Saga]]:
         until: Any = END_OF_INPUT_US
         if self.clock is not None:
             until = beam.pvalue.AsSingleton(
@@ -60,11 +60,29 @@ def _newest(times: Any) -> int:
     return max(times, default=0)
 
 
-class _PublishFn(beam.DoFn):
-    """Publishes a batch of sagas and waits for the bus; the client retries what is transient for `PUBLISH_SECONDS`.
+def say(client: pubsub_v1.PublisherClient, topic: str, said: Iterable[dict[str, Any]]) -> tuple[int, int]:
+    """Publish envelopes and wait for the bus; return how many it took and how many it refused.
 
-    What the bus refuses is counted and logged, and stops nothing: the alerts stand in saga_alerts whatever happens.
+    The client retries what is transient for `PUBLISH_SECONDS`. A refusal is logged and stops nothing.
     """
+    sent = [
+        client.publish(
+            topic,
+            json.dumps(envelope).encode(),
+            eventId=envelope["eventId"],
+            eventType=envelope["eventType"],
+            timeout=PUBLISH_SECONDS,
+        )
+        for envelope in said
+    ]
+    refused = [error for future in sent if (error := future.exception(PUBLISH_SECONDS)) is not None]
+    if refused:
+        _LOG.error("%d saga alerts were not published: %s", len(refused), type(refused[0]).__name__)
+    return len(sent) - len(refused), len(refused)
+
+
+class _PublishFn(beam.DoFn):
+    """Publishes a batch of sagas; what is refused is counted: the alerts stand in saga_alerts whatever happens."""
 
     def __init__(self, topic: str) -> None:
         self._topic = topic
@@ -72,23 +90,11 @@ class _PublishFn(beam.DoFn):
     def setup(self) -> None:
         self._client = pubsub_v1.PublisherClient()  # starts threads, and asks for credentials
 
-    def process(self, sagas: list[Saga], until_us: int) -> Iterator[int]:
-        sent = [
-            self._client.publish(
-                self._topic,
-                json.dumps(envelope).encode(),
-                eventId=envelope["eventId"],
-                eventType=envelope["eventType"],
-                timeout=PUBLISH_SECONDS,
-            )
-            for envelope in envelopes(sagas, until_us)
-        ]
-        refused = [error for future in sent if (error := future.exception(PUBLISH_SECONDS)) is not None]
-        counter("saga_published").inc(len(sent) - len(refused))
-        if refused:
-            counter("saga_publish_failed").inc(len(refused))
-            _LOG.error("%d saga alerts were not published: %s", len(refused), type(refused[0]).__name__)
-        yield len(sent) - len(refused)
+    def process(self, sagas: list[Saga], until_us: int) -> Iterator[list[Saga]]:
+        taken, refused = say(self._client, self._topic, envelopes(sagas, until_us))
+        counter("saga_published").inc(taken)
+        counter("saga_publish_failed").inc(refused)
+        yield sagas
 
     def teardown(self) -> None:
         self._client.stop()

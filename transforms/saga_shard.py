@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from schemas.saga import END_OF_INPUT_US, CompensationRequest, Saga, reduce_saga
-from schemas.saga_facts import append_facts, decode_facts
+from schemas.saga import END_OF_INPUT_US, CompensationRequest, Saga, order_facts, reduce_saga
+from schemas.saga_facts import SagaFact, append_facts, decode_facts, encode_facts
 from schemas.saga_transitions import AlertName
 from transforms.saga_columns import OrderFacts
 
@@ -47,6 +47,17 @@ class Held(msgspec.Struct, array_like=True):
     passed_us: int = 0  # 1 µs after the deadline that is known to have passed; 0: none
     alerted: int = 0  # the alerts handed out, a bit each
     asked: bytes = b""  # the compensation requests handed out, 8 bytes each
+
+
+class KnownOrder(NamedTuple):
+    """What the stores know of an order: all its facts and when each was published, the alerts that have rows, and the
+    version of its newest row (0: none)."""
+
+    order_id: str
+    facts: list[SagaFact]
+    published: list[int]
+    alerts: frozenset[str]
+    version: int
 
 
 class Changes(NamedTuple):
@@ -96,6 +107,33 @@ class SagaShard:
             self._decide(order_id, held, held.passed_us or None, changes)
             log[order_id] = msgspec.structs.replace(held, facts=held.facts[known:])
         return changes._replace(late=late, log=self._encode(log))
+
+    def recall(self, orders: Iterable[KnownOrder]) -> Changes:
+        """Go on with orders that a run before this one held: what it said of them is not said again.
+
+        A row of version 2n or 2n + 1 says that n facts had been seen: the first n by publish time. The requests that
+        these made were handed out with it. A saga that was stuck stays so; other deadlines are left to the watermark.
+        """
+        changes = Changes([], [], 0, b"")
+        for order in orders:
+            facts = order_facts(order.facts)
+            published: dict[str, int] = {}
+            for fact, at in zip(order.facts, order.published, strict=True):
+                published[fact.event_id] = min(at, published.get(fact.event_id, at))
+            held = self._orders[order.order_id] = Held(encode_facts(facts))
+            held.newest_us = facts[-1].event_time_us
+            held.delay_us = max(0, published[facts[-1].event_id] - held.newest_us)
+            held.alerted = sum(_BITS[AlertName(alert)] for alert in order.alerts)
+            seen = sorted(facts, key=lambda fact: published[fact.event_id])[: order.version // 2]
+            if seen:
+                before = reduce_saga(order.order_id, seen, now_us=None, timeout_us=self._timeout_us)
+                held.asked = b"".join(map(_key, before.requests))
+                if order.version == before.version + 1 and before.deadline is not None:
+                    held.passed_us = before.deadline + 1
+            self._decide(order.order_id, held, held.passed_us or None, changes)
+            if changes.sagas[-1].version <= order.version:
+                changes.sagas.pop()
+        return changes
 
     def advance(self, watermark_us: int) -> Changes:
         """Let event time pass, and with it deadlines, retentions and memories."""

@@ -2,12 +2,13 @@
 
 The key is a shard of orders, not an order: a stateful call costs Beam a millisecond, and an order has five facts
 (docs/decisions/0017). State is a bag with the shard's log and the token of the log's content; the shard itself stays in
-this process, and is read again from the log only where the token says that what is held is something else.
+this process, and is read again from the log only where the token says that what is held is something else. Where the
+runner's state does not outlive it, a shard begins with what the stores know of its orders (docs/decisions/0018).
 """
 
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -27,8 +28,10 @@ from transforms.events import EventBatch
 from transforms.metrics import counter
 from transforms.rows import TableRows
 from transforms.saga_columns import FACTS, by_order, order_saga_rows, saga_alert_rows, saga_facts, split_by_shard
+from transforms.saga_history import SagaHistory
 from transforms.saga_shard import Changes, SagaShard
 from transforms.sagas import ALERTED, Alerted
+from transforms.wall_clock import Clock, wall_us
 
 DEFAULT_RETENTION_US = 30 * 86_400 * 1_000_000
 _TOKEN_BYTES = 16
@@ -36,7 +39,8 @@ ShardedFacts = tuple[int, bytes]
 
 
 class TrackedSagasStream(NamedTuple):
-    """The outputs: rows of both tables, and sagas that carry the alerts and requests not handed out before."""
+    """The outputs: rows of sagas that have nothing to say, and sagas that carry the alerts and requests not handed out
+    before. The rows of these are AlertedRows', once it is said: so a row tells a later start that it was."""
 
     rows: beam.PCollection[TableRows]
     alerted: beam.PCollection[list[Saga]]
@@ -47,11 +51,16 @@ class TrackSagasStream(beam.PTransform[beam.PCollection[EventBatch], TrackedSaga
     """Turn distinct events into the sagas of their orders (unbounded runs).
 
     An order is forgotten `retention_us` after it was closed or, where it got stuck, after its deadline.
+    `history`: what a shard without state begins with. `interrupted` tells whether the end of the input is one: then
+    deadlines beyond the clock have not passed.
     """
 
     run_id: str
     timeout_us: int = DEFAULT_TIMEOUT_US
     retention_us: int = DEFAULT_RETENTION_US
+    history: SagaHistory | None = None
+    interrupted: Callable[[], bool] | None = None
+    clock: Clock = wall_us
     shards: int = 2
 
     def __post_init__(self) -> None:
@@ -62,13 +71,38 @@ class TrackSagasStream(beam.PTransform[beam.PCollection[EventBatch], TrackedSaga
 
     @no_annotations
     def expand(self, pcoll: beam.PCollection[EventBatch]) -> TrackedSagasStream:
-        tracked = (
+        facts = (
             pcoll
             | "Unwindow" >> beam.WindowInto(GlobalWindows())
             | "GatherFacts" >> beam.ParDo(_GatherFn(self.shards)).with_output_types(ShardedFacts)
-            | "Track" >> beam.ParDo(_TrackFn(self)).with_outputs(ALERTED, main="rows")
         )
+        if self.history is not None:
+            wake = pcoll.pipeline | "EveryShard" >> beam.Create(
+                [(shard, b"") for shard in range(self.shards)], reshuffle=False
+            ).with_output_types(ShardedFacts)
+            facts = (facts, wake) | "OrNone" >> beam.Flatten()
+        tracked = facts | "Track" >> beam.ParDo(_TrackFn(self)).with_outputs(ALERTED, main="rows")
         return TrackedSagasStream(tracked.rows, tracked[ALERTED])
+
+
+@dataclass
+class AlertedRows(beam.PTransform[beam.PCollection[list[Saga]], beam.PCollection[TableRows]]):
+    """Turn sagas whose alerts were said into rows of both tables."""
+
+    run_id: str
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, pcoll: beam.PCollection[list[Saga]]) -> beam.PCollection[TableRows]:
+        return pcoll | "ToRows" >> beam.FlatMap(_alerted_rows, self.run_id)
+
+
+def _alerted_rows(sagas: list[Saga], run_id: str) -> Iterator[TableRows]:
+    yield order_saga_rows(sagas, run_id)
+    alerts = saga_alert_rows(sagas, run_id)
+    if alerts is not None:
+        yield alerts
 
 
 class _GatherFn(beam.DoFn):
@@ -123,6 +157,8 @@ class _TrackFn(beam.DoFn):
     def __init__(self, spec: TrackSagasStream) -> None:
         self._step = secrets.token_hex(8)
         self._run_id, self._timeout_us, self._retention_us = spec.run_id, spec.timeout_us, spec.retention_us
+        self._history, self._shards = spec.history, spec.shards
+        self._interrupted, self._clock = spec.interrupted, spec.clock
 
     def process(
         self,
@@ -132,10 +168,13 @@ class _TrackFn(beam.DoFn):
         due: Any = beam.DoFn.TimerParam(DUE),
     ) -> Iterator[TableRows | Alerted]:
         number, packed = element
-        facts = pa.Table.from_batches([pa.ipc.read_record_batch(pa.py_buffer(packed), FACTS)])
-        shard = self._open(number, token, log)
-        changes = shard.absorb(by_order(facts))
-        self._close(number, shard, changes, token, log, due)
+        shard, recalled = self._open(number, token, log)
+        changes = recalled or Changes([], [], 0, b"")
+        if packed:
+            facts = pa.Table.from_batches([pa.ipc.read_record_batch(pa.py_buffer(packed), FACTS)])
+            yield from self._rows(changes)
+            changes = shard.absorb(by_order(facts))
+        self._close(number, shard, changes, token, log, due, anew=recalled is not None)
         yield from self._rows(changes)
 
     @on_timer(DUE)
@@ -148,24 +187,36 @@ class _TrackFn(beam.DoFn):
         due: Any = beam.DoFn.TimerParam(DUE),
     ) -> Iterator[TableRows | Alerted]:
         """Find what is stuck, forget what is over, and come again for the next."""
-        shard = self._open(number, token, log)
+        if self._interrupted is not None and fired.micros > self._clock() and self._interrupted():
+            return
+        shard, _ = self._open(number, token, log)
         changes = shard.advance(fired.micros)
         self._close(number, shard, changes, token, log, due)
         yield from self._rows(changes)
 
-    def _open(self, number: int, token: Any, log: Any) -> SagaShard:
+    def _open(self, number: int, token: Any, log: Any) -> tuple[SagaShard, Changes | None]:
+        """Return the shard, and what came of recalling it where its state was empty and the stores are asked."""
         name = token.read() or b""
         shard = _HELD.take((self._step, number), name)
-        return SagaShard(self._timeout_us, self._retention_us, log.read()) if shard is None else shard
+        if shard is not None:
+            return shard, None
+        shard = SagaShard(self._timeout_us, self._retention_us, log.read())
+        if name or self._history is None:
+            return shard, None
+        return shard, shard.recall(self._history.take(number, self._shards))
 
-    def _close(self, number: int, shard: SagaShard, changes: Changes, token: Any, log: Any, due: Any) -> None:
+    def _close(
+        self, number: int, shard: SagaShard, changes: Changes, token: Any, log: Any, due: Any, anew: bool = False
+    ) -> None:
+        """Write what is new to the state; `anew`: all that the shard holds."""
         next_due = shard.next_due()
-        if next_due is None:
+        if next_due is not None:
+            due.set(Timestamp(micros=next_due))
+        elif self._history is None:
             log.clear()
             token.clear()
             return
-        due.set(Timestamp(micros=next_due))
-        if shard.wants_snapshot:
+        if anew or shard.wants_snapshot:
             log.clear()
             for chunk in shard.snapshot():
                 log.add(chunk)
@@ -178,10 +229,8 @@ class _TrackFn(beam.DoFn):
     def _rows(self, changes: Changes) -> Iterator[TableRows | Alerted]:
         if changes.late:
             counter("saga_late").inc(changes.late)
-        if changes.sagas:
-            yield order_saga_rows(changes.sagas, self._run_id)
+        alerted = {saga.order_id for saga in changes.alerted}
+        if quiet := [saga for saga in changes.sagas if saga.order_id not in alerted]:
+            yield order_saga_rows(quiet, self._run_id)
         if changes.alerted:
-            alerts = saga_alert_rows(changes.alerted, self._run_id)
-            if alerts is not None:
-                yield alerts
             yield TaggedOutput(ALERTED, changes.alerted)

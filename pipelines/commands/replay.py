@@ -141,6 +141,7 @@ def make_job(
         sink_retry_budget_seconds=args.sink_retry_budget,
         bigquery_method=args.bigquery_method,
         saga_timeout_minutes=args.saga_timeout_minutes,
+        saga_alerts_topic=args.saga_alerts_topic,
     )
 
 

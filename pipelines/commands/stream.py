@@ -29,14 +29,18 @@ from pipelines.prism import Prism, need_prism, prism_flags
 from pipelines.provisioning.provision import provision
 from pipelines.report import write_report
 from pipelines.runners import counters, run_to_end
+from pipelines.sinks import tables_of
 from pipelines.stream_config import add_stream_arguments, stream_config
 from pipelines.summary import read_summary, resources
 from pipelines.target import Target, add_target_arguments
 from schemas.times import SECOND_US, to_datetime, to_rfc3339
+from transforms.archive import HOUR_US
 from transforms.metrics import TOPIC_LABELS
 from transforms.pubsub import Feed, PullPubSub, outstanding
 from transforms.pubsub_native import ReadPubSub
+from transforms.read_store import Store
 from transforms.rows import Run
+from transforms.saga_history import SagaHistory
 
 HELP = "Run the main job over live Pub/Sub subscriptions; PUBSUB_EMULATOR_HOST is respected."
 OPTION_OF = {"orders": "orders", "customers": "customers", "inventory": "inventory", "iot-events": "iot_events"}
@@ -96,6 +100,13 @@ def run(args: argparse.Namespace) -> int:
             saga_alerts_topic=args.saga_alerts_topic,
         )
         stop_file = work / "stop"
+        since = started - 2 * job.saga_retention_us - job.saga_timeout_us - HOUR_US
+        live = live.model_copy(
+            update={
+                "saga_history": SagaHistory(Store(target.project, endpoints.rest_url), tables_of(job), since),
+                "interrupted": stop_file.exists,
+            }
+        )
         if prism_program is not None:
             stack.enter_context(drain_on_signals(stop_file))
         if prism_program is None:

@@ -18,6 +18,7 @@ from pipelines.errors import RunFailed
 from pipelines.replaying import projections
 from pipelines.replaying.files import drop_folder, publish_archive, publish_files
 from pipelines.replaying.ledger import Claim, Ledger
+from pipelines.replaying.said import say_sagas
 from pipelines.replaying.sql import Statements
 from pipelines.runners import counters, make_pipeline, run_to_end
 from pipelines.target import Endpoints, Target
@@ -86,6 +87,8 @@ class Engine:
                 run_to_end(pipeline)
             counts = self._counts(counted)
             self.ledger.check_held(self.claim)
+            if self.job.saga_alerts_topic:
+                counts["saga_alerts_published"] = say_sagas(self._client, self.job, self.staged)
             sql = f"SELECT hour FROM `{self.staged.table('event_store', 'hours')}`"
             touched = [hour_partition(from_datetime(row.hour)) for row in self._client.query(sql).result()]
             publish_files(self.staged.lake, self.target.lake, touched, self.claim.run_id)

@@ -130,8 +130,8 @@ def test_a_topic_that_is_not_there_is_counted_and_stops_nothing(emulator):
     assert counted["saga_published"] == 0
 
 
-def test_local_publishes_only_where_a_topic_is_named(emulator, tmp_path: Path):
-    bus = Bus(emulator, "local")
+def failing_payment(folder: Path) -> Path:
+    """Write messages of an order whose payment fails and of one that is only made; return the file."""
     envelopes = [
         ("order.created", "order-service", {"orderId": "o-1", "customerId": "c", "items": []}, "10:00:00"),
         (
@@ -153,7 +153,11 @@ def test_local_publishes_only_where_a_topic_is_named(emulator, tmp_path: Path):
             "metadata": {"correlationId": f"11111111-0000-4000-8000-{number:012d}"},
         }
         lines.append(message_line("orders", number, json.dumps(event).encode(), f"2026-06-15T{clock}Z"))
-    given = write_messages(tmp_path / "in" / "orders.jsonl", lines)
+    return write_messages(folder / "orders.jsonl", lines)
+
+
+def test_local_publishes_only_where_a_topic_is_named(emulator, tmp_path: Path):
+    bus, given = Bus(emulator, "local"), failing_payment(tmp_path / "in")
     assert run_command("local", "--input", given, "--output", tmp_path / "quiet")[0] == 0
     assert bus.pull(0) == []
     code, _, err = run_command(
@@ -166,6 +170,34 @@ def test_local_publishes_only_where_a_topic_is_named(emulator, tmp_path: Path):
         "saga.compensation_requested": "o-1",
     }
     assert query(tmp_path / "loud", "select order_id from analytics.saga_alerts order by 1") == [("o-1",), ("o-2",)]
+
+
+def test_a_replay_publishes_only_where_it_is_told_to_and_then_what_was_said_before(emulator, tmp_path: Path):
+    bus, given = Bus(emulator, "replay"), failing_payment(tmp_path / "in")
+    output = tmp_path / "out"
+    assert run_command("local", "--input", given, "--output", output, "--saga_alerts_topic", bus.topic)[0] == 0
+    before = by_id(bus.pull(2))
+    assert len(before) == 2
+    # The range holds the failed payment and not the order.created before it: what is said is of the whole order.
+    cut = ("--mode", "rebuild", "--from", "2026-06-15T10:04:00Z", "--to", "2026-06-15T10:06:00Z")
+    code, _, err = run_command("replay", "--output", output, *cut)
+    assert code == 0, err
+    assert bus.pull(0) == []
+    code, out, err = run_command("replay", "--output", output, *cut, "--saga_alerts_topic", bus.topic)
+    assert code == 0, err
+    assert "saga alerts published 2" in out
+    assert by_id(bus.pull(2)) == before
+
+
+def test_a_replay_whose_alerts_the_bus_refuses_does_not_stand(emulator, tmp_path: Path):
+    output = tmp_path / "out"
+    assert run_command("local", "--input", failing_payment(tmp_path / "in"), "--output", output)[0] == 0
+    range_ = ("--mode", "rebuild", "--from", "2026-06-15T10:00:00Z", "--to", "2026-06-15T11:00:00Z")
+    topic = "projects/local-dev/topics/nobody-made-it"
+    code, _, err = run_command("replay", "--output", output, *range_, "--saga_alerts_topic", topic)
+    assert code != 0
+    assert topic in err
+    assert query(output, "select state from event_store.replay_runs") == [("FAILED",)]
 
 
 def test_a_topic_by_half_its_name_is_a_users_mistake(tmp_path: Path):

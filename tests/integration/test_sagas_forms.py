@@ -34,7 +34,7 @@ from tests.support.saga_events import (
 )
 from transforms.events import EventBatch
 from transforms.sagas import TrackSagas
-from transforms.sagas_stream import TrackSagasStream
+from transforms.sagas_stream import AlertedRows, TrackedSagasStream, TrackSagasStream
 
 DAY_US = 24 * 60 * MINUTE_US
 ALL_MOVES = 800, 33
@@ -66,7 +66,10 @@ def tracked(pipeline: beam.Pipeline, stream: test_stream.TestStream, step: Track
 
 
 def gather(sagas) -> None:
-    sagas.rows | "Rows" >> beam.Map(lambda rows: collect(rows.table, rows_of(rows.rows)))
+    rows = sagas.rows
+    if isinstance(sagas, TrackedSagasStream):
+        rows = (rows, sagas.alerted | AlertedRows("r1")) | beam.Flatten()
+    rows | "Rows" >> beam.Map(lambda rows: collect(rows.table, rows_of(rows.rows)))
     sagas.alerted | "Alerted" >> beam.Map(lambda some: collect("alerted", some))
 
 

@@ -5,8 +5,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from google.cloud import bigquery
 
+from pipelines.local.client import bigquery_client
+from pipelines.local.server import LoopbackBigQuery
+from pipelines.simulation.lives import LIVES
+from schemas.saga import END_OF_INPUT_US, reduce_saga
+from schemas.tables import DATASET_OF
 from tests.support.runs import query, run_command
+from transforms.read_store import Store
+from transforms.saga_history import SagaHistory
+from transforms.sinks.bigquery_tables import BigQueryTables
 
 TIMEOUT = timedelta(minutes=30)
 
@@ -45,6 +54,32 @@ def test_every_row_is_what_the_simulation_planned(simulated):
         for saga in truth
     }
     assert len(found) == len(truth) > 1_000
+    assert {saga["life"] for saga in truth} == {life.name for life in LIVES}, "every kind of failure is there"
+
+
+def test_the_stores_alone_give_the_sagas_again_and_the_refunds_that_were_planned(simulated):
+    """What a second start of a stream reads: all facts of every order, its alerts and its version."""
+    truth, output = simulated
+    with LoopbackBigQuery(output / "warehouse.duckdb") as server:
+        tables = BigQueryTables("local", DATASET_OF)
+        known = {one.order_id: one for one in SagaHistory(Store("local", server.rest_url), tables, 0).orders()}
+        last = max(moment(saga["updated_time"]) for saga in truth)
+        late = int(last.timestamp() - 3600) * 1_000_000
+        recent = [one.order_id for one in SagaHistory(Store("local", server.rest_url), tables, late).orders()]
+    rows = query(output, "select order_id, state, alerts, version from analytics.order_saga_current")
+    sagas = {
+        order_id: reduce_saga(order_id, one.facts, now_us=END_OF_INPUT_US) for order_id, one in sorted(known.items())
+    }
+    assert {(name, saga.state.value, saga.alerts, saga.version) for name, saga in sagas.items()} == {
+        (order_id, state, tuple(alerts), version) for order_id, state, alerts, version in rows
+    }
+    assert all(one.alerts == set(sagas[order_id].alerts) for order_id, one in known.items())
+    assert all(one.version == sagas[order_id].version for order_id, one in known.items())
+    assert {name for name, saga in sagas.items() if any(step.step == "refund" for step in saga.compensations)} == {
+        saga["order_id"] for saga in truth if saga["refund_owed"]
+    }
+    assert 0 < len(recent) < len(truth)
+    assert set(recent) == {name for name, one in known.items() if max(one.published) >= late}
 
 
 def test_only_what_is_open_has_a_deadline_and_a_stuck_order_passed_it(simulated):
@@ -131,6 +166,29 @@ def test_sagas_tells_what_is_owed(simulated):
     owed = cancelled["owed"].split(", ")
     assert owed[0].startswith(f"refund pay-{order['order_id']}")
     assert all(step.startswith("release ") for step in owed[1:])
+
+
+def test_a_project_is_asked_the_same_way_as_a_folder(simulated, monkeypatch):
+    truth, output = simulated
+    asked: list[str] = []
+    with LoopbackBigQuery(output / "warehouse.duckdb", project="shop-1") as server:
+
+        def client(project: str, location: str | None) -> bigquery.Client:
+            asked.append(project)
+            return bigquery_client(server.rest_url, project)
+
+        monkeypatch.setattr("pipelines.target._cloud_client", client)
+        by_project = [
+            run_command("sagas", "--project", "shop-1", "--format", "json", *words)
+            for words in ((), ("--stuck",), ("--state", "PAID"), ("--order", truth[0]["order_id"]))
+        ]
+    by_folder = [
+        run_command("sagas", "--output", output, "--format", "json", *words)
+        for words in ((), ("--stuck",), ("--state", "PAID"), ("--order", truth[0]["order_id"]))
+    ]
+    assert asked == ["shop-1"] * 4
+    assert by_project == by_folder
+    assert all(code == 0 and out for code, out, _ in by_project)
 
 
 @pytest.mark.parametrize(

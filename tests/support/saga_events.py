@@ -1,5 +1,6 @@
 """Generated orders for the saga tests: their facts, and the same as wide event batches, as the steps get them."""
 
+import json
 from collections.abc import Iterable, Iterator
 from random import Random
 from typing import Any, NamedTuple
@@ -7,10 +8,12 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from schemas.columns import TIMESTAMP
+from schemas.message import Message
+from schemas.registry import REGISTRY
 from schemas.saga import END_OF_INPUT_US, Saga, reduce_saga
 from schemas.saga_facts import SagaFact, fact_from
 from schemas.tables import typed_table
-from schemas.times import parse_rfc3339
+from schemas.times import parse_rfc3339, to_rfc3339
 from transforms.events import EventBatch, wide_schema
 
 MINUTE_US = 60_000_000
@@ -160,3 +163,33 @@ def alerts_of(sagas: Iterable[Saga]) -> list[tuple[str, str, int]]:
 def collect(label: str, value: Any) -> None:
     """Keep what a pipeline put out, for the test to read."""
     COLLECTED.append((label, value))
+
+
+def messages_of(facts: Iterable[Arrival]) -> list[Message]:
+    """Return the messages that bring the facts, as the bus delivers them."""
+    return [_message(number, *arrival) for number, arrival in enumerate(facts)]
+
+
+def _message(number: int, publish_us: int, order_id: str, fact: SagaFact) -> Message:
+    data: dict[str, Any] = {"orderId": order_id}
+    if fact.event_type == "order.created":
+        data |= {"customerId": "c-1", "items": []}
+    elif fact.status:
+        data |= {"status": fact.status}
+    elif fact.payment_id:
+        data |= {"paymentId": fact.payment_id, "amount": "1.50", "currency": "EUR"}
+    elif fact.sku:
+        data |= {"sku": fact.sku, "quantity": fact.quantity}
+        if fact.reservation_id:
+            data |= {"reservationId": fact.reservation_id}
+    event_type = REGISTRY.get(fact.event_type)
+    assert event_type is not None
+    envelope = {
+        "eventId": fact.event_id,
+        "eventType": fact.event_type,
+        "eventTime": to_rfc3339(fact.event_time_us),
+        "source": event_type.source,
+        "data": data,
+        "metadata": {"correlationId": fact.correlation_id},
+    }
+    return Message(event_type.topic, f"m{number:06d}", publish_us, {}, json.dumps(envelope).encode())

@@ -1,0 +1,126 @@
+"""SagaHistory: what the stores know of the orders that a stream still holds, for a start whose state is empty.
+
+On a laptop the runner's state dies with it. The facts of an order stand in the typed tables, what was said of it in
+`order_sagas` and `saga_alerts`: so the next start goes on with every order (docs/decisions/0018). No column with
+personal data is read.
+"""
+
+import secrets
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from google.cloud import bigquery
+
+from schemas.registry import REGISTRY
+from schemas.saga_facts import CANCELLED_STATUS, SAGA_EVENT_TYPES, SagaFact
+from schemas.tables import ORDER_SAGAS, SAGA_ALERTS, typed_table
+from transforms.read_store import PAGE_ROWS, Store
+from transforms.saga_columns import shard_of
+from transforms.saga_shard import KnownOrder
+from transforms.sinks.bigquery_tables import BigQueryTables
+
+_OPTIONAL = {"status": "STRING", "payment_id": "STRING", "reservation_id": "STRING", "sku": "STRING", "quantity": "INT64"}
+
+
+@dataclass(frozen=True)
+class SagaHistory:
+    """Where the stores are. Orders are read of which an event was published since `since_us`, each with all its facts.
+
+    The first shard that asks reads for all shards of this process: one query a start.
+    """
+
+    store: Store
+    tables: BigQueryTables
+    since_us: int
+    name: str = field(default_factory=partial(secrets.token_hex, 8))
+
+    def take(self, shard: int, shards: int) -> list[KnownOrder]:
+        """Return the orders of a shard, once; where a shard asks again, after a bundle that failed, they are read again."""
+        with _LOCK:
+            if (self.name, shard) not in _READ:
+                _READ.update({(self.name, number): [] for number in range(shards)})
+                for order in self.orders():
+                    _READ[self.name, shard_of(order.order_id, shards)].append(order)
+            return _READ.pop((self.name, shard))
+
+    def orders(self) -> Iterator[KnownOrder]:
+        """Yield the orders, by id."""
+        client = self.store.client()
+        try:
+            recent = f"SELECT order_id FROM facts WHERE published >= {self.since_us}"
+            yield from read_orders(client, history_query([self.tables], recent))
+        finally:
+            client.close()
+
+
+_LOCK = threading.Lock()
+_READ: dict[tuple[str, int], list[KnownOrder]] = {}
+"""What was read for shards that have not asked yet; all instances of the step share it."""
+
+
+def read_orders(client: bigquery.Client, sql: str) -> Iterator[KnownOrder]:
+    """Yield the orders of a `history_query`, by id; a page of rows at a time is in memory."""
+    rows = (row.values() for row in client.query(sql).result(page_size=PAGE_ROWS))
+    for order_id, group in groupby(rows, itemgetter(0)):
+        yield known_order(order_id, list(group))
+
+
+def known_order(order_id: str, rows: list[tuple[Any, ...]]) -> KnownOrder:
+    """Return an order from its rows of `history_query`."""
+    facts = [
+        SagaFact(
+            time, event_id, event_type, status, correlation_id, payment_id or "", reservation_id or "", sku or "",
+            quantity or 0,
+        )
+        for _, time, event_id, event_type, correlation_id, _, status, payment_id, reservation_id, sku, quantity, *_ in rows
+    ]  # fmt: skip
+    *_, alerts, version = rows[0]
+    return KnownOrder(
+        order_id, facts, [row[5] for row in rows], frozenset(alerts.split(",")) if alerts else frozenset(), version or 0
+    )
+
+
+def history_query(tables: Sequence[BigQueryTables], orders: str) -> str:
+    """Return the query of all facts of some orders, by order, and what the first tables say of each.
+
+    `orders` is a query of order ids, which may read `facts`: the facts of all the tables.
+    """
+    raised, stands = (tables[0].name(table.name) for table in (SAGA_ALERTS, ORDER_SAGAS))
+    return f"""WITH facts AS ({" UNION ALL ".join(map(_facts, tables))}),
+wanted AS ({orders}),
+raised AS (SELECT order_id, STRING_AGG(DISTINCT alert) AS alerts FROM `{raised}` GROUP BY order_id),
+stands AS (SELECT order_id, MAX(version) AS version FROM `{stands}` GROUP BY order_id)
+SELECT facts.*, raised.alerts, stands.version
+FROM facts LEFT JOIN raised ON raised.order_id = facts.order_id
+LEFT JOIN stands ON stands.order_id = facts.order_id
+WHERE facts.order_id IN (SELECT order_id FROM wanted)
+ORDER BY facts.order_id"""
+
+
+def _facts(tables: BigQueryTables) -> str:
+    types = ", ".join(repr(name) for name in sorted(SAGA_EVENT_TYPES))
+    parts = []
+    for name in REGISTRY.by_table():
+        columns = {column.name for column in typed_table(name).columns}
+        if "order_id" in columns:
+            fields = [_field(column, kind, columns) for column, kind in _OPTIONAL.items()]
+            parts.append(
+                "SELECT order_id, UNIX_MICROS(event_time) AS event_time, event_id, event_type, correlation_id, "
+                f"UNIX_MICROS(publish_time) AS published, {', '.join(fields)} FROM `{tables.name(name)}` "
+                f"WHERE order_id IS NOT NULL AND event_type IN ({types})"
+            )
+    return " UNION ALL ".join(parts)
+
+
+def _field(column: str, kind: str, columns: set[str]) -> str:
+    if column not in columns:
+        return f"CAST(NULL AS {kind}) AS {column}"
+    if column == "status":
+        cancels = f"event_type = 'order.updated' AND status = '{CANCELLED_STATUS}'"
+        return f"IF({cancels}, status, NULL) AS status"
+    return column
