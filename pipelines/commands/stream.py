@@ -22,11 +22,13 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
 
 from pipelines import streaming
+from pipelines.commands.replay import whoami
 from pipelines.config import JobConfig, pipeline_version
 from pipelines.errors import RunFailed, UserError
 from pipelines.options import add_job_arguments, add_saga_retention, now_us, read_key
 from pipelines.prism import Prism, need_prism, prism_flags
 from pipelines.provisioning.provision import provision
+from pipelines.replaying.recover import recover
 from pipelines.report import write_report
 from pipelines.runners import counters, run_to_end
 from pipelines.sinks import tables_of
@@ -99,6 +101,7 @@ def run(args: argparse.Namespace) -> int:
             saga_retention_days=args.saga_retention_days,
             saga_alerts_topic=args.saga_alerts_topic,
         )
+        recover(endpoints, target, job, whoami())
         stop_file = work / "stop"
         since = started - 2 * job.saga_retention_us - job.saga_timeout_us - HOUR_US
         live = live.model_copy(

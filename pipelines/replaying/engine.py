@@ -43,6 +43,8 @@ class Engine:
     workers: int = 1
     archives: bool = False
     """Whether the messages are new to the archive: a redrive's are."""
+    sagas: bool = True
+    """Whether the sagas of the orders are made anew: not where a stream is about to go on with them."""
 
     @property
     def staged(self) -> Target:
@@ -75,7 +77,7 @@ class Engine:
         self.prepare()
         try:
             counted = self.graph(source, self.staged)
-            self._script(statements.find_changes(rebuild=rebuild))
+            self._script(statements.find_changes(rebuild=rebuild, sagas=self.sagas))
             if self._number("hours WHERE NOT clean") + self._number("orders WHERE NOT clean"):
                 self._script(statements.clear_unclean())
                 pipeline = make_pipeline(self.runner, self.workers)

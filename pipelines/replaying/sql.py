@@ -44,13 +44,15 @@ class Statements:
             for to, of in [("${S}", "${L}") if table.dataset == "event_store" else ("${T}", "${A}")]
         )
 
-    def find_changes(self, *, rebuild: bool) -> str:
+    def find_changes(self, *, rebuild: bool, sagas: bool = True) -> str:
         """Create `fresh` (ids that the store lacks), `repeats` (ids first published outside), `hours` and `orders`.
 
         An hour or order is clean where all that the store will hold of it was staged: then what was staged of its
-        counts, features and saga stands. Otherwise it is computed from the store (projections.py).
+        counts, features and saga stands. Otherwise it is computed from the store (projections.py). Without `sagas`
+        there are no orders.
         """
         touched = "" if rebuild else "WHERE event_id IN (SELECT event_id FROM ${S}.fresh)"
+        orders = touched if sagas else "WHERE FALSE"
         return self.render(
             f"""
 CREATE TABLE ${{S}}.fresh AS
@@ -81,7 +83,7 @@ CREATE TABLE ${{S}}.orders AS
   held AS (SELECT order_id, COUNT(*) AS held FROM ${{S}}.held_facts GROUP BY order_id)
   SELECT staged.order_id, staged.repeats = 0 AND staged.staged = IFNULL(held.held, 0) + staged.fresh AS clean
   FROM staged LEFT JOIN held ON held.order_id = staged.order_id
-  WHERE staged.order_id IN (SELECT order_id FROM ${{S}}.facts {touched});
+  WHERE staged.order_id IN (SELECT order_id FROM ${{S}}.facts {orders});
 """
         )
 

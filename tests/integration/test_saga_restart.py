@@ -1,4 +1,4 @@
-"""The live graph stopped in the middle of orders' lives and started again over the same stores: as if it never stopped.
+"""Sagas of a stream stopped in the middle of orders' lives and started again over the same stores: as if it never stopped.
 
 The runner's state dies with each run (Prism keeps it in memory); what the next one begins with is in the warehouse.
 """
@@ -13,22 +13,23 @@ from apache_beam.testing.test_stream import TestStream
 from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import Timestamp
 
-from pipelines import streaming
 from pipelines.config import JobConfig
 from pipelines.prism import Prism, prism_flags
-from pipelines.provision import provision
+from pipelines.provisioning.provision import provision
 from pipelines.runners import run_to_end
-from pipelines.sinks import tables_of
-from pipelines.stream_config import StreamConfig, drained
+from pipelines.sinks import append_rows_live, tables_of
+from pipelines.stream_config import drained
 from pipelines.target import Target
 from schemas.message import Message
 from schemas.times import SECOND_US, from_datetime
 from tests.support.live import need_prism_program
 from tests.support.runs import query
 from tests.support.saga_events import MINUTE_US, START_US, alerts_of, arrivals, generated_orders, messages_of, reduced
+from transforms.decode import DecodeMessages
 from transforms.read_store import Store
-from transforms.rows import Run
+from transforms.rows import Run, ToRows
 from transforms.saga_history import SagaHistory
+from transforms.sagas_stream import AlertedRows, TrackSagasStream
 from transforms.wall_clock import Clock
 
 DAY_US = 24 * 60 * MINUTE_US
@@ -36,7 +37,7 @@ END_US = START_US + 10 * DAY_US
 
 
 def run(output: Path, run_id: str, messages: list[Message], stopped_at: int | None, recalls: bool = True) -> None:
-    """Run the live graph over messages; `stopped_at`: the clock when it was interrupted, or None at the input's end."""
+    """Run the live job's steps for orders over messages; `stopped_at`: the clock when it was interrupted, or None at the input's end."""
     stream = TestStream().advance_watermark_to(Timestamp(micros=START_US - DAY_US))
     for start in range(0, len(messages), 100):
         some = messages[start : start + 100]
@@ -50,15 +51,16 @@ def run(output: Path, run_id: str, messages: list[Message], stopped_at: int | No
             run=Run(run_id, START_US, "test"), lake=target.lake, temp=str(output / "temp"), project=target.project,
             event_store=target.event_store, analytics=target.analytics, write_endpoint=endpoints.write_endpoint,
         )  # fmt: skip
-        live = StreamConfig(
-            topics=["orders", "inventory"],
-            clock=clock,
-            interrupted=None if stopped_at is None else drained,
-            saga_history=SagaHistory(Store(target.project, endpoints.rest_url), tables_of(job), 0) if recalls else None,
+        history = SagaHistory(Store(target.project, endpoints.rest_url), tables_of(job), 0) if recalls else None
+        track = TrackSagasStream(
+            run_id, history=history, interrupted=None if stopped_at is None else drained, clock=clock
         )
         options = PipelineOptions(prism_flags(prism.endpoint), save_main_session=False)
         pipeline = beam.Pipeline(runner="PortableRunner", options=options)
-        streaming.build(pipeline, stream.advance_watermark_to_infinity(), job, live)
+        decoded = pipeline | stream.advance_watermark_to_infinity() | DecodeMessages(START_US, 60)
+        sagas = decoded.events | track
+        rows = (decoded.events | ToRows(job.run), sagas.rows, sagas.alerted | AlertedRows(run_id)) | beam.Flatten()
+        rows | append_rows_live(job)
         run_to_end(pipeline)
 
 
