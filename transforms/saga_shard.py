@@ -111,8 +111,9 @@ class SagaShard:
     def recall(self, orders: Iterable[KnownOrder]) -> Changes:
         """Go on with orders that a run before this one held: what it said of them is not said again.
 
-        A row of version 2n or 2n + 1 says that n facts had been seen: the first n by publish time. The requests that
-        these made were handed out with it. A saga that was stuck stays so; other deadlines are left to the watermark.
+        A row of version 2n or 2n + 1 says that n facts had been seen. Are these all, then the requests that they make were
+        handed out; otherwise a kill took something, and they are handed out again, under their event ids. A saga that was
+        stuck stays so; other deadlines are left to the watermark.
         """
         changes = Changes([], [], 0, b"")
         for order in orders:
@@ -124,11 +125,10 @@ class SagaShard:
             held.newest_us = facts[-1].event_time_us
             held.delay_us = max(0, published[facts[-1].event_id] - held.newest_us)
             held.alerted = sum(_BITS[AlertName(alert)] for alert in order.alerts)
-            seen = sorted(facts, key=lambda fact: published[fact.event_id])[: order.version // 2]
-            if seen:
-                before = reduce_saga(order.order_id, seen, now_us=None, timeout_us=self._timeout_us)
+            if order.version >= 2 * len(facts):
+                before = reduce_saga(order.order_id, facts, now_us=None, timeout_us=self._timeout_us)
                 held.asked = b"".join(map(_key, before.requests))
-                if order.version == before.version + 1 and before.deadline is not None:
+                if order.version % 2 and before.deadline is not None:
                     held.passed_us = before.deadline + 1
             self._decide(order.order_id, held, held.passed_us or None, changes)
             if changes.sagas[-1].version <= order.version:

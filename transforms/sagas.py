@@ -6,6 +6,7 @@ folded order by order. No element is an order: a group costs Beam more than redu
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal, NamedTuple, TypeAlias
 
 import apache_beam as beam
@@ -17,6 +18,7 @@ from apache_beam.typehints.decorators import no_annotations
 from apache_beam.utils.windowed_value import WindowedValue
 
 from schemas.saga import DEFAULT_TIMEOUT_US, END_OF_INPUT_US, Saga, reduce_saga
+from transforms.collector import collector_paused
 from transforms.counts import from_ipc, to_ipc
 from transforms.events import EventBatch
 from transforms.rows import TableRows
@@ -119,14 +121,12 @@ class _FoldFn(beam.DoFn):
         self._run_id, self._timeout_us = run_id, timeout_us
 
     def process(self, keyed: tuple[int, Iterable[bytes]]) -> Iterator[TableRows | Alerted]:
-        facts = pa.concat_tables(map(from_ipc, keyed[1]))
-        sagas: list[Saga] = []
-        for saga in sagas_of(facts, self._timeout_us):
-            sagas.append(saga)
-            if len(sagas) >= SAGAS_A_BATCH:
-                yield from self._rows(sagas)
-                sagas = []
-        if sagas:
+        folded = sagas_of(pa.concat_tables(map(from_ipc, keyed[1])), self._timeout_us)
+        while True:
+            with collector_paused():
+                sagas = list(islice(folded, SAGAS_A_BATCH))
+            if not sagas:
+                return
             yield from self._rows(sagas)
 
     def _rows(self, sagas: list[Saga]) -> Iterator[TableRows | Alerted]:

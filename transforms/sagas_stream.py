@@ -24,6 +24,7 @@ from apache_beam.utils.timestamp import Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
 
 from schemas.saga import DEFAULT_TIMEOUT_US, Saga
+from transforms.collector import collector_paused
 from transforms.events import EventBatch
 from transforms.metrics import counter
 from transforms.rows import TableRows
@@ -173,7 +174,8 @@ class _TrackFn(beam.DoFn):
         if packed:
             facts = pa.Table.from_batches([pa.ipc.read_record_batch(pa.py_buffer(packed), FACTS)])
             yield from self._rows(changes)
-            changes = shard.absorb(by_order(facts))
+            with collector_paused():
+                changes = shard.absorb(by_order(facts))
         self._close(number, shard, changes, token, log, due, anew=recalled is not None)
         yield from self._rows(changes)
 

@@ -107,9 +107,9 @@ def test_rows_and_alerts_are_those_of_an_undisturbed_run(stops, kills):
     stores = run(arrivals(orders, delay_us=400_000), stops, kills, seed=7)
     assert stores.rows == expected
     assert sorted(stores.alerts) == alerts_of(expected.values())
-    assert sorted(stores.published) == sorted(
-        event["eventId"] for saga in expected.values() for event in saga_alert_events(saga)
-    )
+    said = [event["eventId"] for saga in expected.values() for event in saga_alert_events(saga)]
+    assert set(stores.published) == set(said)
+    assert kills or len(stores.published) == len(said), "only a kill makes a request come again, under the same id"
 
 
 def test_a_stop_writes_no_row_and_no_alert_again():
