@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := build/demo
 EVENTS ?= 100000
 
-.PHONY: demo test lint bench stream-demo clean
+.PHONY: demo test lint bench stream-demo lock clean
 
 $(VENV)/.ready: requirements.txt requirements-dev.txt setup.py
 	$(PYTHON) -m venv $(VENV)
@@ -29,6 +29,10 @@ bench: $(VENV)/.ready ## CPU seconds per million events, as ratios in one run
 
 stream-demo: $(VENV)/.ready ## the main job live, against the Pub/Sub emulator
 	$(BIN)/python -m pipelines stream-demo
+
+lock: $(VENV)/.ready ## pin the image's packages anew, with hashes
+	$(BIN)/uv pip compile requirements.txt --generate-hashes --python-version 3.11 \
+	  --python-platform x86_64-manylinux_2_28 --no-header --no-emit-index-url -q -o templates/requirements.lock
 
 clean:
 	rm -rf build dist *.egg-info

@@ -43,6 +43,7 @@ class Deployment:
     analytics: str
     topics: Mapping[str, str]
     subscriptions: Mapping[str, str]
+    saga_alerts: str
     max_workers: int
     machine_type: str
     public_ips: bool = False

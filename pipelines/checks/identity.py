@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 from pipelines.checks.finding import Deployment, Finding
 from pipelines.checks.google import Google, Json, NotAllowed, NotThere
+from pipelines.checks.image import repository
 
 WORKER_ROLE_PERMISSIONS = [
+    "bigquery.datasets.create",
     "bigquery.jobs.create",
     "dataflow.workItems.lease",
     "dataflow.workItems.sendMessage",
@@ -46,7 +48,7 @@ def _places(want: Deployment) -> Iterator[tuple[str, str, str, list[str], str]]:
     grant = f"gcloud projects add-iam-policy-binding {want.project} --role="
     yield (
         "project", "cloudresourcemanager.googleapis.com", f"v3/{project}:testIamPermissions", WORKER_ROLE_PERMISSIONS,
-        f"{grant}roles/dataflow.worker, and roles/bigquery.jobUser",
+        f"{grant}roles/dataflow.worker, roles/bigquery.jobUser, and a role with bigquery.datasets.create (replays stage)",
     )  # fmt: skip
     objects = [f"storage.objects.{verb}" for verb in ("create", "delete", "get", "list")]
     for path in (want.lake, want.temp):
@@ -60,6 +62,14 @@ def _places(want: Deployment) -> Iterator[tuple[str, str, str, list[str], str]]:
             f"subscription {name}", "pubsub.googleapis.com", path,
             ["pubsub.subscriptions.consume", "pubsub.subscriptions.get"], add,
         )  # fmt: skip
+    path = f"v1/{project}/topics/{want.saga_alerts}:testIamPermissions"
+    add = f"gcloud pubsub topics add-iam-policy-binding {want.saga_alerts} --role=roles/pubsub.publisher"
+    yield f"topic {want.saga_alerts}", "pubsub.googleapis.com", path, ["pubsub.topics.publish"], add
+    if (found := repository(want.image)) is not None:
+        host, name = found
+        add = f"gcloud artifacts repositories add-iam-policy-binding {name} --role=roles/artifactregistry.reader"
+        pull = ["artifactregistry.repositories.downloadArtifacts"]
+        yield "image", host, f"v1/{name}:testIamPermissions", pull, add
     tables = ["bigquery.tables.get", "bigquery.tables.getData", "bigquery.tables.updateData"]
     for dataset, table in ((want.event_store, "events"), (want.analytics, "event_counts")):
         path = f"bigquery/v2/{project}/datasets/{dataset}/tables/{table}:testIamPermissions"
@@ -82,7 +92,7 @@ def _permissions(
         else:
             found = worker.post(service, path, {"permissions": wanted})
     except NotThere:
-        return Finding(what, "it is not there")
+        return Finding(what, "it is not there", "make it first: its own line says how")
     except NotAllowed:
         found = {}
     lacking = [one for one in wanted if one not in found.get("permissions", [])]

@@ -14,17 +14,14 @@ from pipelines.launching.metadata import check_spec
 def check_image(google: Google, want: Deployment) -> Iterator[Finding]:
     """Find out whether the image is in Artifact Registry and is of this version."""
     what, build = f"image {want.image}", f"templates/build.sh {want.image}"
-    host, _, rest = want.image.partition("/")
-    location = host.removesuffix("-docker.pkg.dev")
-    parts = rest.split("/")
-    if location == host or len(parts) < 3:
+    found = repository(want.image)
+    if found is None:
         yield Finding(what, "is not in Artifact Registry", build)
         return
-    name, _, tag = "/".join(parts[2:]).partition(":")
-    package = f"projects/{parts[0]}/locations/{location}/repositories/{parts[1]}/packages/{quote(name, safe='')}"
-    path = f"v1/{package}/tags/{tag}"
+    service, place = found
+    name, _, tag = want.image.split("/", 3)[3].partition(":")
     try:
-        google.get("artifactregistry.googleapis.com", path)
+        google.get(service, f"v1/{place}/packages/{quote(name, safe='')}/tags/{tag}")
     except NotThere:
         yield Finding(what, "is not there", build)
         return
@@ -33,6 +30,15 @@ def check_image(google: Google, want: Deployment) -> Iterator[Finding]:
         yield Finding(what, f"is of version {tag}; this is {mine}", f"launch with the other version, or {build}")
         return
     yield Finding(what)
+
+
+def repository(image: str) -> tuple[str, str] | None:
+    """Return the service and the repository of an image; None where it is not in Artifact Registry."""
+    host, *parts = image.split("/", 3)
+    location = host.removesuffix("-docker.pkg.dev")
+    if location == host or len(parts) < 3:
+        return None
+    return "artifactregistry.googleapis.com", f"projects/{parts[0]}/locations/{location}/repositories/{parts[1]}"
 
 
 def check_spec_file(google: Google, want: Deployment) -> Iterator[Finding]:

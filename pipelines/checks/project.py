@@ -6,8 +6,9 @@ from pipelines.checks.finding import Deployment, Finding
 from pipelines.checks.google import Google, NotThere
 
 SERVICES = (
-    "artifactregistry", "bigquery", "bigquerystorage", "cloudscheduler", "compute", "dataflow", "iam", "iamcredentials",
-    "logging", "monitoring", "pubsub", "secretmanager", "storage", "workflows",
+    "artifactregistry", "bigquery", "bigquerystorage", "cloudresourcemanager", "cloudscheduler", "compute", "dataflow",
+    "iam", "iamcredentials", "logging", "monitoring", "pubsub", "secretmanager", "storage", "workflowexecutions",
+    "workflows",
 )  # fmt: skip
 
 

@@ -14,8 +14,8 @@ LEAST_ACK_S = 60
 
 
 def check_topics(google: Google, want: Deployment) -> Iterator[Finding]:
-    """Find out whether the topics are there."""
-    for name in want.topics.values():
+    """Find out whether the topics are there, that of saga alerts too."""
+    for name in (*want.topics.values(), want.saga_alerts):
         try:
             google.get(SERVICE, f"v1/projects/{want.project}/topics/{name}")
             yield Finding(f"topic {name}")

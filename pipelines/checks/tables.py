@@ -33,7 +33,7 @@ def check_tables(client: bigquery.Client, target: Target, window_seconds: int = 
     for step in plan.steps:
         if step.action is not Action.KEEP:
             details = f" ({'; '.join(step.details[:MOST_DETAILS])})" if step.details else ""
-            how = mend if step.action is not Action.REFUSE else "see docs/operations.md: a schema changed"
+            how = mend if step.action is not Action.REFUSE else f"{mend} --dry_run lists it; rename the old one first"
             yield Finding(f"{step.resource.kind} {step.resource.name}", words[step.action] + details, how)
     if plan.unchanged:
         yield Finding(f"{len(plan.steps)} datasets, tables and views equal schemas/")

@@ -111,6 +111,7 @@ def deployment(args: argparse.Namespace) -> Deployment:
         analytics=args.analytics_dataset,
         topics=topic_names(args.topics),
         subscriptions=subscription_names(args.prefix, args.topics),
+        saga_alerts=f"{args.prefix}-saga-alerts",
         max_workers=args.max_workers,
         machine_type=args.machine_type,
         public_ips=args.public_ips,

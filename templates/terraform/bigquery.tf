@@ -7,7 +7,7 @@ resource "google_bigquery_dataset" "store" {
   delete_contents_on_destroy = !var.deletion_protection
 
   dynamic "default_encryption_configuration" {
-    for_each = var.kms_key_name == "" ? [] : [var.kms_key_name]
+    for_each = local.has_key ? [local.kms_key] : []
     content {
       kms_key_name = default_encryption_configuration.value
     }
@@ -17,7 +17,7 @@ resource "google_bigquery_dataset" "store" {
     ignore_changes = [access] # granted below, one by one
   }
 
-  depends_on = [google_project_service.on]
+  depends_on = [google_project_service.on, google_kms_crypto_key_iam_member.agent]
 }
 
 resource "google_bigquery_table" "table" {

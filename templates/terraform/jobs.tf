@@ -1,5 +1,18 @@
 # The streaming job. A change of parameters replaces it with an update that keeps its state; `launch streaming --update`
 # does the same and checks the new graph against the running one first.
+locals {
+  streaming_parameters = merge(
+    { for topic in var.topics : replace(topic, "-", "_") => google_pubsub_subscription.events[topic].id },
+    {
+      lake              = local.lake
+      location          = var.location
+      window_seconds    = tostring(var.window_seconds)
+      pii_key_secret    = "${google_secret_manager_secret.pii_key.id}/versions/latest"
+      saga_alerts_topic = google_pubsub_topic.saga_alerts.id
+    },
+  )
+}
+
 resource "google_dataflow_flex_template_job" "streaming" {
   provider                = google-beta
   count                   = var.start_streaming && local.has_image ? 1 : 0
@@ -22,17 +35,7 @@ resource "google_dataflow_flex_template_job" "streaming" {
   kms_key_name            = local.kms_key
   additional_experiments  = var.streaming_mode == "at_least_once" ? ["streaming_mode_at_least_once"] : []
 
-  parameters = merge(
-    { for topic in var.topics : replace(topic, "-", "_") => google_pubsub_subscription.events[topic].id },
-    {
-      pipeline          = "streaming"
-      lake              = local.lake
-      location          = var.location
-      window_seconds    = tostring(var.window_seconds)
-      pii_key_secret    = "${google_secret_manager_secret.pii_key.id}/versions/latest"
-      saga_alerts_topic = google_pubsub_topic.saga_alerts.id
-    },
-  )
+  parameters = merge(local.streaming_parameters, { pipeline = "streaming" })
 
   depends_on = [
     google_artifact_registry_repository_iam_member.worker,

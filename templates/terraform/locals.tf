@@ -4,7 +4,8 @@ locals {
 
   image     = "${var.region}-docker.pkg.dev/${var.project}/${var.prefix}/event-pipelines:${var.image_tag}"
   has_image = var.image_tag != ""
-  kms_key   = var.kms_key_name == "" ? null : var.kms_key_name
+  has_key   = var.kms_key_name != ""
+  kms_key   = local.has_key ? var.kms_key_name : null
 
   buckets = {
     lake      = "${var.project}-${var.prefix}-lake"
@@ -13,10 +14,15 @@ locals {
   }
   lake = "gs://${local.buckets.lake}"
 
-  services = toset([
-    "artifactregistry", "bigquery", "bigquerystorage", "cloudscheduler", "compute", "dataflow", "iam", "iamcredentials",
-    "logging", "monitoring", "pubsub", "secretmanager", "storage", "workflows", "workflowexecutions",
-  ])
+  services = toset(concat(
+    [
+      "artifactregistry", "bigquery", "bigquerystorage", "cloudresourcemanager", "cloudscheduler", "compute", "dataflow",
+      "iam", "iamcredentials", "logging", "monitoring", "pubsub", "secretmanager", "storage", "workflowexecutions",
+      "workflows",
+    ],
+    local.has_key ? ["cloudkms"] : [],
+    var.budget.billing_account == "" ? [] : ["billingbudgets"],
+  ))
 
   # The stores, exported from schemas/ by `python -m pipelines provision --export templates/bigquery`.
   bigquery  = "${path.module}/../bigquery"
@@ -45,15 +51,20 @@ locals {
   }
 
   # Alerts and dashboard are files of Google's own form.
-  monitoring        = "${path.module}/../monitoring"
-  monitoring_values = merge({ prefix = var.prefix, runbooks = var.runbooks }, var.thresholds)
+  monitoring = "${path.module}/../monitoring"
+  monitoring_values = merge(
+    { prefix = var.prefix, metric_prefix = replace(var.prefix, "-", "_"), runbooks = var.runbooks },
+    var.thresholds,
+  )
   policies = {
     for file in fileset("${local.monitoring}/policies", "*.yaml") :
     trimsuffix(file, ".yaml") => yamldecode(templatefile("${local.monitoring}/policies/${file}", local.monitoring_values))
+    if local.scheduled || !contains(["schedule-missed.yaml", "redrive-missed.yaml"], file)
   }
   dashboard = templatefile("${local.monitoring}/dashboard.json", local.monitoring_values)
 
   # Schedules: what each workflow launches.
+  scheduled = local.has_image && var.schedules.enabled
   schedules = {
     replay-check = {
       cron        = var.schedules.replay_check

@@ -5,17 +5,19 @@ output "image" {
 
 output "doctor" {
   description = "The command that checks all of this."
-  value       = "python -m pipelines doctor --project ${var.project} --region ${var.region} --location ${var.location} --prefix ${var.prefix} --subnetwork ${local.subnetwork} --pii_key_secret ${google_secret_manager_secret.pii_key.id}/versions/latest"
+  value       = "python -m pipelines doctor --project ${var.project} --region ${var.region} --location ${var.location} --prefix ${var.prefix} --subnetwork ${local.subnetwork} --pii_key_secret ${google_secret_manager_secret.pii_key.id}/versions/latest --machine_type ${var.machine_type} --max_workers ${var.max_workers} --window_seconds ${var.window_seconds} --topics ${join(" ", var.topics)}${local.has_key ? " --kms_key_name ${var.kms_key_name}" : ""}${local.has_image ? " --image ${local.image}" : ""}"
 }
 
 output "launch" {
-  description = "The command that starts the streaming job."
+  description = "The command that starts the streaming job, as jobs.tf would; with --update it replaces the running one."
   value = join(" ", concat(
     ["python -m pipelines launch streaming --project ${var.project} --region ${var.region}"],
-    ["--spec gs://${google_storage_bucket.templates.name}/streaming.json --lake ${local.lake}"],
-    ["--service_account_email ${google_service_account.worker.email} --subnetwork ${local.subnetwork}"],
+    ["--spec gs://${google_storage_bucket.templates.name}/streaming.json --job_name ${var.prefix}-streaming"],
     ["--temp_location gs://${google_storage_bucket.temp.name}/temp --staging_location gs://${google_storage_bucket.temp.name}/staging"],
-    [for topic in var.topics : "--${replace(topic, "-", "_")} ${google_pubsub_subscription.events[topic].id}"],
+    ["--service_account_email ${google_service_account.worker.email} --subnetwork ${local.subnetwork}"],
+    ["--machine_type ${var.machine_type} --max_workers ${var.max_workers} --streaming_mode ${var.streaming_mode}"],
+    local.has_key ? ["--kms_key_name ${var.kms_key_name}"] : [],
+    [for name, value in local.streaming_parameters : "--${name} ${value}"],
   ))
 }
 

@@ -5,7 +5,7 @@ resource "google_pubsub_topic" "events" {
   labels                     = local.labels
   kms_key_name               = local.kms_key
   message_retention_duration = "604800s"
-  depends_on                 = [google_project_service.on]
+  depends_on                 = [google_project_service.on, google_kms_crypto_key_iam_member.agent]
 }
 
 resource "google_pubsub_subscription" "events" {
@@ -22,11 +22,26 @@ resource "google_pubsub_subscription" "events" {
   }
 }
 
+# The topics of events have no schema: Pub/Sub would refuse at the producer what the dead-letter store must keep and name.
+# What this project itself publishes has one.
+resource "google_pubsub_schema" "saga_alerts" {
+  name       = "${var.prefix}-saga-alerts"
+  type       = "PROTOCOL_BUFFER"
+  definition = file("${path.module}/../pubsub/saga_alert.proto")
+  depends_on = [google_project_service.on]
+}
+
 resource "google_pubsub_topic" "saga_alerts" {
   name         = "${var.prefix}-saga-alerts"
   labels       = local.labels
   kms_key_name = local.kms_key
-  depends_on   = [google_project_service.on]
+
+  schema_settings {
+    schema   = google_pubsub_schema.saga_alerts.id
+    encoding = "JSON"
+  }
+
+  depends_on = [google_project_service.on, google_kms_crypto_key_iam_member.agent]
 }
 
 resource "google_pubsub_topic_iam_member" "publisher" {

@@ -10,5 +10,5 @@ resource "google_artifact_registry_repository" "images" {
     immutable_tags = true # a version is one image for ever: workers of one job start at any time
   }
 
-  depends_on = [google_project_service.on]
+  depends_on = [google_project_service.on, google_kms_crypto_key_iam_member.agent]
 }

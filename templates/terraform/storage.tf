@@ -59,13 +59,13 @@ resource "google_storage_bucket" "lake" {
   }
 
   dynamic "encryption" {
-    for_each = var.kms_key_name == "" ? [] : [var.kms_key_name]
+    for_each = local.has_key ? [local.kms_key] : []
     content {
       default_kms_key_name = encryption.value
     }
   }
 
-  depends_on = [google_project_service.on]
+  depends_on = [google_project_service.on, google_kms_crypto_key_iam_member.agent]
 }
 
 # Dataflow's temp and staged files. A job's graph is read again by its update, so they live as long as a job may.
@@ -91,7 +91,14 @@ resource "google_storage_bucket" "temp" {
     }
   }
 
-  depends_on = [google_project_service.on]
+  dynamic "encryption" {
+    for_each = local.has_key ? [local.kms_key] : []
+    content {
+      default_kms_key_name = encryption.value
+    }
+  }
+
+  depends_on = [google_project_service.on, google_kms_crypto_key_iam_member.agent]
 }
 
 resource "google_storage_bucket" "templates" {
@@ -106,7 +113,14 @@ resource "google_storage_bucket" "templates" {
     enabled = true
   }
 
-  depends_on = [google_project_service.on]
+  dynamic "encryption" {
+    for_each = local.has_key ? [local.kms_key] : []
+    content {
+      default_kms_key_name = encryption.value
+    }
+  }
+
+  depends_on = [google_project_service.on, google_kms_crypto_key_iam_member.agent]
 }
 
 # Container specs: what `python -m pipelines template-spec` prints, made of each template's metadata.json.

@@ -20,6 +20,10 @@ variable "location" {
   description = "Where BigQuery keeps the datasets: a region, EU or US."
   type        = string
   default     = "EU"
+  validation {
+    condition     = can(regex("^(EU|US|[a-z]+-[a-z]+[0-9]+)$", var.location))
+    error_message = "location must be EU, US or a region such as europe-west1."
+  }
 }
 
 variable "prefix" {
@@ -56,6 +60,10 @@ variable "start_streaming" {
   description = "Whether Terraform starts the streaming job. Off where `launch streaming` does, which checks updates first."
   type        = bool
   default     = false
+  validation {
+    condition     = !var.start_streaming || var.image_tag != ""
+    error_message = "start_streaming needs image_tag: there is no job without an image."
+  }
 }
 
 variable "streaming_mode" {
@@ -72,6 +80,10 @@ variable "machine_type" {
   description = "Of the workers."
   type        = string
   default     = "n2-standard-2"
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]*-[a-z]+-?[a-z0-9-]*$", var.machine_type))
+    error_message = "machine_type must be a machine type such as n2-standard-2."
+  }
 }
 
 variable "max_workers" {
@@ -88,6 +100,10 @@ variable "network" {
   description = "VPC network of the workers; empty makes one, with a subnetwork that reaches Google's services privately."
   type        = string
   default     = ""
+  validation {
+    condition     = (var.network == "") == (var.subnetwork == "")
+    error_message = "network and subnetwork must be given together, or neither."
+  }
 }
 
 variable "subnetwork" {
@@ -101,9 +117,17 @@ variable "subnetwork" {
 }
 
 variable "kms_key_name" {
-  description = "Customer-managed key of buckets, datasets, topics and jobs; empty: Google's."
+  description = "Customer-managed key of buckets, datasets, topics, image and jobs; empty: Google's."
   type        = string
   default     = ""
+  validation {
+    condition     = var.kms_key_name == "" || can(regex("^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$", var.kms_key_name))
+    error_message = "kms_key_name must be projects/P/locations/L/keyRings/R/cryptoKeys/K."
+  }
+  validation {
+    condition     = var.kms_key_name == "" || (try(split("/", var.kms_key_name)[3], "") == var.region && var.location == var.region)
+    error_message = "kms_key_name must be a key of var.region, and location that region: a key encrypts where it is."
+  }
 }
 
 variable "archive_retention_days" {
@@ -111,7 +135,7 @@ variable "archive_retention_days" {
   type        = number
   default     = 0
   validation {
-    condition     = var.archive_retention_days == 0 || var.archive_retention_days >= 30
+    condition     = (var.archive_retention_days == 0 || var.archive_retention_days >= 30) && floor(var.archive_retention_days) == var.archive_retention_days
     error_message = "archive_retention_days must be 0 (never) or at least 30."
   }
 }
@@ -121,7 +145,7 @@ variable "event_store_expiry_days" {
   type        = number
   default     = 0
   validation {
-    condition     = var.event_store_expiry_days >= 0
+    condition     = var.event_store_expiry_days >= 0 && floor(var.event_store_expiry_days) == var.event_store_expiry_days
     error_message = "event_store_expiry_days must be 0 (never) or more."
   }
 }
@@ -140,18 +164,30 @@ variable "readers" {
   description = "Who may read analytics: members such as group:analysts@example.com."
   type        = set(string)
   default     = []
+  validation {
+    condition     = alltrue([for member in var.readers : can(regex("^(user|group|domain|serviceAccount|principal|principalSet):[^ ]+$", member))])
+    error_message = "readers must be members such as group:name@example.com."
+  }
 }
 
 variable "restricted_readers" {
   description = "Who may read the event store, whole payloads: members."
   type        = set(string)
   default     = []
+  validation {
+    condition     = alltrue([for member in var.restricted_readers : can(regex("^(user|group|domain|serviceAccount|principal|principalSet):[^ ]+$", member))])
+    error_message = "restricted_readers must be members such as group:name@example.com."
+  }
 }
 
 variable "publishers" {
   description = "Who may publish: the producers' service accounts, as members."
   type        = set(string)
   default     = []
+  validation {
+    condition     = alltrue([for member in var.publishers : can(regex("^(user|group|domain|serviceAccount|principal|principalSet):[^ ]+$", member))])
+    error_message = "publishers must be members such as group:name@example.com."
+  }
 }
 
 variable "notification_emails" {
@@ -168,6 +204,10 @@ variable "runbooks" {
   description = "Where docs/runbooks can be read; alerts link there."
   type        = string
   default     = "https://example.com/docs/runbooks"
+  validation {
+    condition     = can(regex("^https://[^ ]+[^/ ]$", var.runbooks))
+    error_message = "runbooks must be an https:// address that does not end with a slash."
+  }
 }
 
 variable "thresholds" {
@@ -186,6 +226,10 @@ variable "thresholds" {
     condition     = var.thresholds.throughput_share > 0 && var.thresholds.throughput_share < 1
     error_message = "thresholds.throughput_share must be between 0 and 1."
   }
+  validation {
+    condition     = alltrue([for value in values(var.thresholds) : value > 0])
+    error_message = "thresholds must be greater than 0."
+  }
 }
 
 variable "schedules" {
@@ -197,6 +241,10 @@ variable "schedules" {
     enabled      = optional(bool, true)
   })
   default = {}
+  validation {
+    condition     = alltrue([for cron in [var.schedules.replay_check, var.schedules.backfill, var.schedules.redrive] : can(regex("^([0-9*/,-]+ ){4}[0-9*/,-]+$", cron))])
+    error_message = "schedules must be cron lines of five fields, such as 30 2 * * *."
+  }
 }
 
 variable "budget" {
@@ -207,6 +255,14 @@ variable "budget" {
     currency        = optional(string, "EUR")
   })
   default = {}
+  validation {
+    condition     = var.budget.billing_account == "" || can(regex("^[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}$", var.budget.billing_account))
+    error_message = "budget.billing_account must be like 012345-6789AB-CDEF01."
+  }
+  validation {
+    condition     = var.budget.amount >= 1 && floor(var.budget.amount) == var.budget.amount && can(regex("^[A-Z]{3}$", var.budget.currency))
+    error_message = "budget must be a whole amount of at least 1, in a currency of three capitals."
+  }
 }
 
 variable "deletion_protection" {

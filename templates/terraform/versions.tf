@@ -1,5 +1,5 @@
 terraform {
-  required_version = ">= 1.5"
+  required_version = ">= 1.9" # variables are checked against one another
 
   required_providers {
     google = {

@@ -103,6 +103,10 @@ WRONG = {
     ),
     "temp files for ever": (lambda s: bucket(s, "temp").pop("lifecycle"), "no lifecycle rule"),
     "no topic": (lambda s: s.remove("topics/orders-topic"), "topic orders-topic: there is none"),
+    "no topic of saga alerts": (
+        lambda s: s.remove("topics/event-pipelines-saga-alerts"),
+        "topic event-pipelines-saga-alerts: there is none",
+    ),
     "no subscription": (
         lambda s: s.remove("subscriptions/event-pipelines-orders"),
         "subscription event-pipelines-orders: there is none",
@@ -141,6 +145,18 @@ WRONG = {
         lambda s: s.lacking.add("storage.objects.create"),
         "lacks storage.objects.create",
     ),
+    "a worker that cannot stage a replay": (
+        lambda s: s.lacking.add("bigquery.datasets.create"),
+        "lacks bigquery.datasets.create",
+    ),
+    "a worker that cannot pull the image": (
+        lambda s: s.lacking.add("artifactregistry.repositories.downloadArtifacts"),
+        "lacks artifactregistry.repositories.downloadArtifacts",
+    ),
+    "a worker that cannot publish saga alerts": (
+        lambda s: s.lacking.add("pubsub.topics.publish"),
+        "lacks pubsub.topics.publish",
+    ),
     "a worker that cannot read the key": (
         lambda s: s.lacking.add("secretmanager.versions.access"),
         "lacks secretmanager.versions.access",
@@ -164,8 +180,8 @@ def test_what_is_wrong_is_said_with_its_mend(services, name):
     assert code == 1
     assert any(words in line for line in wrong), wrong
     assert lines[-1].endswith(f"{len(wrong)} wrong")
-    place = next(number for number, line in enumerate(lines) if words in line)
-    assert lines[place + 1].strip().startswith("mend: ")
+    for place in (number for number, line in enumerate(lines) if line in wrong):
+        assert lines[place + 1].strip().startswith("mend: "), lines[place]
 
 
 def test_a_table_that_is_not_as_schemas_say(services, warehouse):

@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import subprocess
+from base64 import b64decode
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from google.cloud import dataflow_v1beta3 as dataflow
 from google.cloud import monitoring_v3, scheduler_v1, workflows_v1
 from google.pubsub_v1 import Subscription, Topic
 
+from pipelines.checks.project import SERVICES
+from pipelines.cli import build_parser
 from pipelines.launching.catalog import TEMPLATES
 from pipelines.launching.metadata import container_spec, metadata
 from tests.support.google_services import SUBSCRIPTION
@@ -43,7 +46,7 @@ def blocks() -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for path in sorted(TERRAFORM.glob("*.tf")):
         parsed = hcl2.loads(path.read_text())
-        for one in parsed.get("resource", []):
+        for one in parsed.get("resource", []) + parsed.get("data", []):
             for kind, named in one.items():
                 found |= {f"{bare(kind)}.{bare(name)}": body for name, body in named.items()}
         for key, prefix in (("variable", "var"), ("output", "output")):
@@ -91,7 +94,7 @@ def test_it_is_formatted():
 def module(tmp_path_factory) -> Path:
     """A module of variables and locals alone, which needs no provider."""
     folder = tmp_path_factory.mktemp("terraform") / "templates"
-    for name in ("bigquery", "monitoring"):
+    for name in ("bigquery", "monitoring", "schedules"):
         shutil.copytree(ROOT / "templates" / name, folder / name)
     (folder / "terraform").mkdir()
     for name in ("variables.tf", "locals.tf"):
@@ -111,11 +114,16 @@ def plan(module: Path, **values: Any) -> subprocess.CompletedProcess[str]:
     return run(module, "plan", "-no-color", "-input=false", *words)
 
 
-def evaluate(module: Path, expression: str) -> Any:
-    words = [f"-var={name}={value}" for name, value in GOOD.items()]
-    done = run(module, "console", *words, stdin=f"jsonencode({expression})\n")
+def evaluate(module: Path, expression: str, **values: Any) -> Any:
+    """Return what an expression of locals and variables is, as Terraform says."""
+    given = {**GOOD, **values}
+    words = [f"-var={name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in given.items()]
+    asked = module / "asked.tf"
+    asked.write_text(f"locals {{\n  asked = {expression}\n}}\n")
+    done = run(module, "console", *words, stdin="base64encode(jsonencode(local.asked))\n")
+    asked.unlink()
     assert done.returncode == 0, done.stderr
-    return json.loads(json.loads(done.stdout.strip().splitlines()[-1]))
+    return json.loads(b64decode(done.stdout.strip().splitlines()[-1].strip('"')))
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
@@ -128,8 +136,12 @@ BAD = {
     "project": "My_Project", "region": "europe-west1-b", "prefix": "EP", "topics": ["orders", "payments"],
     "image_tag": "latest", "streaming_mode": "sometimes", "max_workers": 0, "subnetwork": "default",
     "archive_retention_days": 7, "event_store_expiry_days": -1, "window_seconds": 7, "notification_emails": ["nobody"],
-    "thresholds": {"throughput_share": 1.5},
+    "thresholds": {"throughput_share": 1.5}, "location": "europe", "start_streaming": "true", "machine_type": "N2 large",
+    "network": "default", "kms_key_name": "my-key", "readers": ["analysts@example.com"], "restricted_readers": ["me"],
+    "publishers": ["order-service"], "runbooks": "docs/runbooks", "schedules": {"backfill": "hourly"},
+    "budget": {"billing_account": "mine"},
 }  # fmt: skip
+WITHOUT_RULE = {"deletion_protection"}
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -137,6 +149,85 @@ def test_a_bad_value_is_refused_by_name(module, name):
     done = plan(module, **{name: BAD[name]})
     assert done.returncode == 1
     assert f'variable "{name}"' in done.stderr
+
+
+def test_every_variable_has_a_bad_value_that_is_refused():
+    assert {name.removeprefix("var.") for name in blocks() if name.startswith("var.")} == BAD.keys() | WITHOUT_RULE
+
+
+KEY = "projects/my-project/locations/europe-west1/keyRings/r/cryptoKeys/k"
+
+
+def test_a_key_encrypts_where_it_is(module):
+    assert plan(module, kms_key_name=KEY, location="europe-west1").returncode == 0
+    done = plan(module, kms_key_name=KEY, location="EU")
+    assert done.returncode == 1
+    assert "a key encrypts where it is" in " ".join(done.stderr.split())
+
+
+def test_the_services_are_those_that_the_doctor_looks_for(module):
+    assert set(evaluate(module, "local.services")) == set(SERVICES)
+    more = {"kms_key_name": KEY, "location": "europe-west1", "budget": {"billing_account": "012345-6789AB-CDEF01"}}
+    assert set(evaluate(module, "local.services", **more)) == {*SERVICES, "cloudkms", "billingbudgets"}
+
+
+def test_missed_schedules_are_alerts_where_schedules_are_on(module):
+    missed = {"schedule-missed", "redrive-missed"}
+    names = "keys(local.policies)"
+    assert missed <= set(evaluate(module, names, image_tag="0.1.0"))
+    assert not missed & set(evaluate(module, names))
+    assert not missed & set(evaluate(module, names, image_tag="0.1.0", schedules={"enabled": False}))
+
+
+@pytest.mark.parametrize("name", ["refused_rows", "unpublished_alerts"])
+def test_a_metric_of_the_logs_grows_and_the_dashboard_shows_it(module, name):
+    body = blocks()[f"google_logging_metric.{name}"]
+    assert bare(body["metric_descriptor"][0]["metric_kind"]) == "DELTA"
+    made = bare(body["name"]).replace("${var.prefix}/", "user_event_pipelines_")
+    assert f"logging_googleapis_com:{made}[" in evaluate(module, "local.dashboard")
+
+
+WORDS_OF_TERRAFORM = {"count", "deletion_protection", "depends_on", "for_each", "lifecycle", "provider", "region"}
+EACH = {"each.key": '"orders"', "each.value.cron": '"30 2 * * *"', "each.value.description": '"words"',
+        "each.value.template": '"replay"', "each.value.parameters": '{period = "previous-day"}'}  # fmt: skip
+
+
+def rendered(module: Path, resource: str) -> dict[str, Any]:
+    """Return a resource as Google's API has it: names in its case, every expression evaluated by Terraform."""
+    body = {name: value for name, value in blocks()[resource].items() if name not in WORDS_OF_TERRAFORM}
+    found: dict[str, Any] = in_googles_case(evaluate(module, without_resources(as_hcl(body)), image_tag="0.1.0"))
+    return found
+
+
+def as_hcl(value: Any) -> str:
+    """Return a parsed body as one expression; a block is an object."""
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
+        return as_hcl(value[0])
+    if isinstance(value, list):
+        return "[" + ", ".join(map(as_hcl, value)) + "]"
+    if isinstance(value, dict):
+        return "{" + "".join(f"{n} = {as_hcl(one)}\n" for n, one in value.items() if not n.startswith("__")) + "}"
+    if not isinstance(value, str):
+        return json.dumps(value)
+    return value[2:-1] if value.startswith("${") and value.endswith("}") else value
+
+
+def in_googles_case(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {
+        re.sub(r"_([a-z])", lambda match: match[1].upper(), name): in_googles_case(one) for name, one in value.items()
+    }
+
+
+def without_resources(expression: str) -> str:
+    """Return an expression with what only a provider knows, and what a loop gives, put in as text."""
+    text = expression.replace("local.subnetwork", '"regions/europe-west1/subnetworks/s"')
+    for name, given in EACH.items():
+        text = text.replace(f"${{{name}}}", given.strip('"')).replace(name, given)
+    made = r"google_\w+\.\w+(\[[^\]]*\])?\.\w+"
+    text = re.sub(r"\$\{" + made + r"\}", "projects/my-project/things/made", text)
+    return re.sub(made, '"projects/my-project/things/made"', text)
 
 
 def test_every_view_is_made_after_the_views_it_reads(module):
@@ -172,16 +263,12 @@ def test_the_spec_that_terraform_writes_is_that_of_template_spec(name):
     assert 'enableStreamingEngine = each.key == "streaming"' in written
 
 
-def parameters_in(body: str) -> set[str]:
-    return set(re.findall(r"^\s+(\w+) += ", body, re.MULTILINE))
-
-
-def test_the_streaming_job_gives_parameters_that_the_template_has():
-    body = re.search(r"parameters = merge\((.*?)\n  \)", (TERRAFORM / "jobs.tf").read_text(), re.DOTALL)[1]
+def test_the_streaming_job_and_its_command_give_parameters_that_the_template_has(module):
+    body = re.search(r"streaming_parameters = (merge\(.*?\n  \))", (TERRAFORM / "jobs.tf").read_text(), re.DOTALL)[1]
+    given = evaluate(module, without_resources(body))
     known = {parameter["name"] for parameter in metadata(TEMPLATES["streaming"])["parameters"]}
-    given = parameters_in(body)
-    assert {"pipeline", "lake"} <= given
-    assert given <= known
+    assert {"lake", "orders", "iot_events", "pii_key_secret", "saga_alerts_topic"} <= given.keys()
+    assert given.keys() <= known
 
 
 @pytest.mark.parametrize("template", sorted(set(TEMPLATES) - {"streaming"}))
@@ -193,49 +280,50 @@ def test_the_schedules_give_parameters_that_their_template_has(module, template)
             assert common | schedule["parameters"].keys() <= known, name
 
 
-def test_the_subscription_is_one_that_the_doctor_passes():
-    body = blocks()["google_pubsub_subscription.events"]
-    assert body["ack_deadline_seconds"] == 60
-    assert bare(body["message_retention_duration"]) == "604800s"
+def test_google_reads_the_topics_and_the_subscription_which_the_doctor_passes(module):
+    topic = rendered(module, "google_pubsub_topic.events")
+    assert Topic.from_json(json.dumps(topic), ignore_unknown_fields=False).name == "orders-topic"
+    alerts = rendered(module, "google_pubsub_topic.saga_alerts")
+    assert Topic.from_json(json.dumps(alerts), ignore_unknown_fields=False).schema_settings.schema
+    body = rendered(module, "google_pubsub_subscription.events")
+    assert body["expirationPolicy"].pop("ttl") == "", "Terraform's word for never, which is an empty policy"
     assert not body.keys() & {
-        "dead_letter_policy",
-        "retry_policy",
-        "enable_message_ordering",
-        "enable_exactly_once_delivery",
-    }
-    Subscription.from_json(json.dumps({**SUBSCRIPTION, "name": "s", "topic": "t"}), ignore_unknown_fields=False)
-    Topic.from_json('{"name": "t", "messageRetentionDuration": "604800s"}', ignore_unknown_fields=False)
+        "deadLetterPolicy", "retryPolicy", "enableMessageOrdering", "enableExactlyOnceDelivery", "filter",
+    }  # fmt: skip
+    read = Subscription.from_json(json.dumps(body), ignore_unknown_fields=False)
+    assert (read.name, read.ack_deadline_seconds) == ("event-pipelines-orders", 60)
+    assert read.message_retention_duration.days == 7
+    assert body.items() >= {name: value for name, value in SUBSCRIPTION.items() if name != "state"}.items()
 
 
-def test_google_reads_the_scheduler_job():
-    body = blocks()["google_cloud_scheduler_job.launch"]
-    retry, target = body["retry_config"][0], body["http_target"][0]
-    job = {
-        "name": "projects/p/locations/l/jobs/j",
-        "schedule": "30 2 * * *",
-        "timeZone": bare(body["time_zone"]),
-        "attemptDeadline": bare(body["attempt_deadline"]),
-        "retryConfig": {
-            "retryCount": retry["retry_count"],
-            "minBackoffDuration": bare(retry["min_backoff_duration"]),
-            "maxBackoffDuration": bare(retry["max_backoff_duration"]),
-            "maxDoublings": retry["max_doublings"],
-        },
-        "httpTarget": {
-            "uri": "https://workflowexecutions.googleapis.com/v1/x/executions",
-            "httpMethod": bare(target["http_method"]),
-            "headers": {"Content-Type": "application/json"},
-            "oauthToken": {"serviceAccountEmail": "s"},
-        },
-    }
-    scheduler_v1.Job.from_json(json.dumps(job), ignore_unknown_fields=False)
+def test_google_reads_the_scheduler_job(module):
+    body = rendered(module, "google_cloud_scheduler_job.launch")
+    assert body.pop("paused") is False  # a state to Google
+    read = scheduler_v1.Job.from_json(json.dumps(body), ignore_unknown_fields=False)
+    assert read.retry_config.retry_count == 3
+    assert read.http_target.uri.startswith("https://workflowexecutions.googleapis.com/v1/")
+    assert json.loads(read.http_target.body) == {"argument": "{}"}
+
+
+def test_google_reads_the_workflow_that_terraform_makes(module):
+    body = rendered(module, "google_workflows_workflow.launch")
+    read = workflows_v1.Workflow.from_json(json.dumps(body), ignore_unknown_fields=False)
+    assert read.source_contents == WORKFLOW.read_text()
+    assert json.loads(read.user_env_vars["PARAMETERS"])["pipeline"] == "replay"
+
+
+@pytest.mark.parametrize("values", [{}, {"kms_key_name": KEY, "location": "europe-west1", "image_tag": "0.1.0"}])
+@pytest.mark.parametrize(("name", "more"), [("doctor", ()), ("launch", ("--dry_run",))], ids=["doctor", "launch"])
+def test_the_commands_that_terraform_prints_are_taken(module, name, more, values):
+    text = as_hcl(blocks()[f"output.{name}"]["value"])
+    text = text.replace("local.streaming_parameters", '{orders = "orders-sub", lake = "gs://my-lake"}')
+    words = evaluate(module, without_resources(text), **values).split()
+    assert words[:4] == ["python", "-m", "pipelines", name]
+    build_parser(name).parse_args([*words[3:], *more])
 
 
 def test_the_workflow_is_sound():
-    workflow = yaml.safe_load(WORKFLOW.read_text())
-    assert problems(workflow) == []
-    body = {"name": "w", "sourceContents": WORKFLOW.read_text(), "userEnvVars": {"REGION": "r"}}
-    workflows_v1.Workflow.from_json(json.dumps(body), ignore_unknown_fields=False)
+    assert problems(yaml.safe_load(WORKFLOW.read_text())) == []
 
 
 BROKEN = {

@@ -68,6 +68,7 @@ def healthy() -> dict[str, Any]:
     }
     for kind in ("lake", "temp", "templates"):
         answers[f"storage.googleapis.com/storage/v1/b/{base}-{kind}"] = copy.deepcopy(BUCKET)
+    answers[f"pubsub.googleapis.com/v1/{project}/topics/event-pipelines-saga-alerts"] = {}
     for topic in TOPICS:
         answers[f"pubsub.googleapis.com/v1/{project}/topics/{topic}-topic"] = {}
         answers[f"pubsub.googleapis.com/v1/{project}/subscriptions/event-pipelines-{topic}"] = {

@@ -13,6 +13,7 @@ POLICIES = ROOT / "templates" / "monitoring" / "policies"
 RUNBOOKS = ROOT / "docs" / "runbooks"
 VALUES = {
     "prefix": "event-pipelines",
+    "metric_prefix": "event_pipelines",
     "runbooks": "https://example.com/docs/runbooks",
     "lag_seconds": "30",
     "throughput_share": "0.8",

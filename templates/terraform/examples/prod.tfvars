@@ -1,7 +1,7 @@
-# Production: protected, scheduled, watched.
+# Production: protected, scheduled, watched, encrypted with a key of our own.
 project             = "my-project-prod"
 region              = "europe-west1"
-location            = "EU"
+location            = "europe-west1" # where the key is
 image_tag           = "0.1.0"
 start_streaming     = false # `launch streaming` checks an update before it asks for it
 max_workers         = 20
