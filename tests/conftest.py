@@ -6,14 +6,12 @@ from hypothesis import settings
 settings.register_profile("loaded-machine", deadline=None)
 settings.load_profile("loaded-machine")
 
+pytest.register_assert_rewrite("tests.support.booted", "tests.support.submission")
+
 UNFINISHED = (
     "test_redrive.py",
     "test_replay.py",
     "test_stream_emulator.py",
-    "test_template_boot.py",
-    "test_template_entry.py",
-    "test_template_replay.py",
-    "test_template_submission.py",
 )
 
 

@@ -17,6 +17,7 @@ from pipelines.launching.dataflow import GOOGLE, Dataflow, Job
 from pipelines.launching.metadata import metadata
 from pipelines.launching.request import check_job_name, check_parameters, launch_request, read_spec
 from pipelines.launching.update import check_update, read_mapping
+from pipelines.options import positive
 
 HELP = "Launch a flex template on Dataflow, update or stop its job, or list jobs."
 STOPS = {"drain": "JOB_STATE_DRAINED", "cancel": "JOB_STATE_CANCELLED"}
@@ -86,8 +87,8 @@ def _add_environment(parser: argparse.ArgumentParser, template: Template) -> Non
     add("--staging_location", metavar="gs://…", help="staged graphs; an update reads the running one's (default: temp)")
     add("--service_account_email", metavar="SA", help="whom the workers are")
     add("--machine_type", default="n2-standard-2", metavar="M", help="of the workers")
-    add("--num_workers", type=int, metavar="N", help="workers at the start")
-    add("--max_workers", type=int, default=10, metavar="N", help="workers at most")
+    add("--num_workers", type=positive, metavar="N", help="workers at the start (default: Dataflow decides)")
+    add("--max_workers", type=positive, default=10, metavar="N", help="workers at most")
     add("--network", metavar="N", help="VPC network")
     add("--subnetwork", metavar="S", help="regions/R/subnetworks/S, with Private Google Access")
     add("--public_ips", action="store_true", help="give workers public addresses; they need none")
@@ -97,6 +98,7 @@ def _add_environment(parser: argparse.ArgumentParser, template: Template) -> Non
     add("--label", action="append", default=[], metavar="NAME=VALUE", help="label of job and workers; may be repeated")
     add("--experiment", action="append", default=[], metavar="E", help="a Dataflow experiment; may be repeated")
     if template.streaming:
+        add("--min_workers", type=positive, metavar="N", help="workers at least (default: 1)")
         add("--streaming_mode", choices=("exactly_once", "at_least_once"), default="exactly_once",
             help="at_least_once is cheaper; the views count each event once either way")  # fmt: skip
         add("--update", action="store_true", help="replace the running job of this name, keeping its state")

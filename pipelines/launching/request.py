@@ -38,7 +38,9 @@ def check_parameters(metadata: Mapping[str, Any], given: Mapping[str, str]) -> N
 
 
 def environment(args: argparse.Namespace, template: Template) -> dataflow.FlexTemplateRuntimeEnvironment:
-    """Return the environment that the options say; the defaults are the safe ones."""
+    """Return the environment that the options say; the defaults are the safe ones. UserError for bounds out of order."""
+    least = getattr(args, "min_workers", None)
+    _check_bounds(least, args.num_workers, args.max_workers)
     made = dataflow.FlexTemplateRuntimeEnvironment(
         temp_location=args.temp_location or "",
         staging_location=args.staging_location or "",
@@ -52,7 +54,7 @@ def environment(args: argparse.Namespace, template: Template) -> dataflow.FlexTe
         worker_zone=args.worker_zone or "",
         ip_configuration=dataflow.WorkerIPAddressConfiguration["WORKER_IP_PUBLIC" if args.public_ips else PRIVATE],
         enable_streaming_engine=template.streaming,
-        additional_experiments=args.experiment,
+        additional_experiments=[*args.experiment, *([f"min_num_workers={least}"] if least else [])],
         additional_user_labels={"application": "event-pipelines", "template": template.name, **labels(args.label)},
         launcher_machine_type=args.launcher_machine_type or "",
     )
@@ -87,6 +89,12 @@ def launch_request(
             transform_name_mappings=dict(mapping),
         ),
     )
+
+
+def _check_bounds(least: int | None, first: int | None, most: int) -> None:
+    for low, high, name in ((least, first, "num_workers"), (least, most, "max_workers"), (first, most, "max_workers")):
+        if low is not None and high is not None and low > high:
+            raise UserError(f"--{name} {high}: must be at least {low}; the bounds are min, num, max")
 
 
 def read_spec(path: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The command `launch` against a loopback Dataflow and Cloud Storage: what is asked of the service, and what is not."""
 
 import json
+import re
 
 import google.auth
 import pytest
@@ -30,7 +31,8 @@ def store():
     with pytest.MonkeyPatch.context() as patch, storage("specs", "temp") as running:
         patch.setenv("STORAGE_EMULATOR_HOST", running.url)
         patch.setattr(google.auth, "default", lambda *args, **more: (AnonymousCredentials(), PROJECT))
-        running.write("specs", "streaming.json", json.dumps(container_spec(TEMPLATES["streaming"], IMAGE)).encode())
+        for name, template in TEMPLATES.items():
+            running.write("specs", f"{name}.json", json.dumps(container_spec(template, IMAGE)).encode())
         running.write("specs", "broken.json", b'{"image": "x", "metadata": {"nonsense": 1}}')
         yield running
 
@@ -47,6 +49,7 @@ def stream(service: DataflowService, *words: str, spec: str = "gs://specs/stream
 
 def test_a_launch_asks_for_what_the_options_say(service, store):
     more = ["--subnetwork", "regions/europe-west1/subnetworks/pipelines", "--max_workers", "7", "--label", "team=data",
+            "--min_workers", "2", "--num_workers", "3", "--worker_zone", "europe-west1-b", "--experiment", "one=1",
             "--service_account_email", "worker@my-project.iam.gserviceaccount.com", "--temp_location", "gs://temp/t",
             "--kms_key_name", "projects/p/locations/l/keyRings/r/cryptoKeys/k"]  # fmt: skip
     code, out, err = stream(service, *more)
@@ -59,7 +62,10 @@ def test_a_launch_asks_for_what_the_options_say(service, store):
     assert sent["parameters"] == PARAMETERS["streaming"]
     assert environment["sdkContainerImage"] == IMAGE
     assert environment["enableStreamingEngine"] is True
-    assert environment["maxWorkers"] == 7
+    assert (environment["numWorkers"], environment["maxWorkers"]) == (3, 7)
+    assert environment["additionalExperiments"] == ["one=1", "min_num_workers=2"]
+    assert environment["workerZone"] == "europe-west1-b"
+    assert environment["serviceAccountEmail"] == "worker@my-project.iam.gserviceaccount.com"
     assert environment["ipConfiguration"] in (2, "WORKER_IP_PRIVATE")
     assert environment["streamingMode"] in (1, "STREAMING_MODE_EXACTLY_ONCE")
     assert environment["kmsKeyName"].endswith("/k")
@@ -72,6 +78,18 @@ def test_at_least_once_is_an_option(service, store):
     assert stream(service, "--streaming_mode", "at_least_once")[0] == 0
     environment = service.sent("POST", "flexTemplates:launch")[0]["launchParameter"]["environment"]
     assert environment["streamingMode"] in (2, "STREAMING_MODE_AT_LEAST_ONCE")
+
+
+@pytest.mark.parametrize("name", ["replay", "redrive"])
+def test_a_batch_template_is_launched_under_a_name_of_its_own(service, store, name):
+    given = [word for key, value in PARAMETERS[name].items() if key != "pipeline" for word in (f"--{key}", value)]
+    assert launch(service, name, "--spec", f"gs://specs/{name}.json", *given, "--flexrs")[0] == 0
+    sent = service.sent("POST", "flexTemplates:launch")[0]["launchParameter"]
+    assert re.fullmatch(rf"event-pipelines-{name}-\d{{8}}-\d{{6}}", sent["jobName"])
+    assert sent["parameters"] == PARAMETERS[name]
+    assert sent["environment"]["flexrsGoal"] in (2, "FLEXRS_COST_OPTIMIZED")
+    assert not sent["environment"].get("enableStreamingEngine")
+    assert not sent.get("update")
 
 
 def test_a_dry_run_asks_nothing(service):
@@ -88,6 +106,9 @@ MISTAKES = {
     "a bad flag": (["--accept_cloudevents", "yes"], "--accept_cloudevents yes"),
     "an option that is none": (["--windows", "60"], "--windows"),
     "a laptop's option": (["--output", "x"], "--output"),
+    "bounds out of order": (["--min_workers", "3", "--max_workers", "2"], "--max_workers 2"),
+    "a start over the most": (["--num_workers", "11"], "--max_workers 10"),
+    "no workers": (["--max_workers", "0"], "--max_workers"),
     "a bad job name": (["--job_name", "My_Job"], "--job_name My_Job"),
     "a bad label": (["--label", "Team=Data"], "--label Team=Data"),
     "a spec that is not there": (["--spec", "gs://specs/none.json"], "gs://specs/none.json"),
@@ -166,6 +187,42 @@ def test_an_update_that_loses_a_step_is_refused_by_name(service, store):
     code, _, err = stream(service, "--update")
     assert code == 1
     assert "Parse/Decode" in err
+    assert service.sent("POST", "flexTemplates:launch") == []
+
+
+ALERTS = "projects/my-project/topics/saga-alerts"
+
+
+def test_an_update_that_adds_a_sink_passes(service, store):
+    running_job(service, store, "silent")
+    code, out, err = stream(service, "--update", "--saga_alerts_topic", ALERTS)
+    assert (code, err, "can take over" in out) == (0, "", True)
+
+
+def test_an_update_that_removes_a_sink_is_refused_by_its_name(service, store):
+    running_job(service, store, "loud", saga_alerts_topic=ALERTS)
+    code, _, err = stream(service, "--update")
+    assert code == 1
+    assert "PublishSagaAlerts/Publish: the step is gone" in err
+    assert service.sent("POST", "flexTemplates:launch") == []
+
+
+def recode(graph) -> None:
+    """Give what the decoder hands out another coder, as an older version may have had."""
+    coder = graph.components.coders["other"]
+    coder.spec.urn = "beam:coder:string_utf8:v1"
+    for transform in graph.components.transforms.values():
+        if transform.unique_name.startswith("DecodeMessages/") and not transform.subtransforms:
+            for name in transform.outputs.values():
+                graph.components.pcollections[name].coder_id = "other"
+
+
+def test_an_update_that_changes_a_coder_is_refused_by_the_steps_name(service, store):
+    running_job(service, store, "recoded", recode)
+    code, _, err = stream(service, "--update")
+    assert code == 1
+    assert "DecodeMessages/" in err
+    assert "the coder of output" in err
     assert service.sent("POST", "flexTemplates:launch") == []
 
 

@@ -22,17 +22,25 @@ def need_boot() -> Path:
     return Path(given)
 
 
-def boot_script(folder: Path, boot: Path, environment: Path, chroot: Path | None = None) -> Path:
-    """Write what Prism starts as a worker: boot in a venv. Prism quotes the worker's id; boot wants it bare."""
+def boot_script(folder: Path, boot: Path, environment: Path) -> Path:
+    """Write what Prism starts as a worker: boot in a venv."""
+    before = (
+        f"export PATH={environment}/bin:$PATH VIRTUAL_ENV={environment} RUN_PYTHON_SDK_IN_DEFAULT_ENVIRONMENT=1\n"
+        "unset PYTHONPATH\n"
+    )
+    return worker_script(folder, str(boot), before)
+
+
+def worker_script(folder: Path, command: str, before: str = "") -> Path:
+    """Write a script that Prism starts as a worker. Prism quotes the worker's id; boot wants it bare."""
     script = folder / "boot.sh"
     script.write_text(
         "#!/bin/bash\n"
-        f"export PATH={environment}/bin:$PATH VIRTUAL_ENV={environment} RUN_PYTHON_SDK_IN_DEFAULT_ENVIRONMENT=1\n"
-        "unset PYTHONPATH\n"
+        f"{before}"
         'args=(); for word in "$@"; do args+=("${word//\\\'/}"); done\n'
         f'echo "$$" >> {folder}/workers\n'
         f"cd {folder}\n"
-        f'exec {boot} "${{args[@]}}" >> {folder}/boot.log 2>&1\n'
+        f'exec {command} "${{args[@]}}" >> {folder}/boot.log 2>&1\n'
     )
     script.chmod(0o755)
     return script

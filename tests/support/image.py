@@ -1,10 +1,9 @@
 """What the image holds, unbuilt: a venv with the lock's packages, linked from here, and the project's wheel.
 
-No other package is importable there. The versions are those of this environment; a slow test installs the lock itself,
-with its hashes.
+No other package is importable there. The versions are those of this environment; the slow test of the built image
+(test_template_built.py) holds those of the lock, by hash.
 """
 
-import hashlib
 import re
 import shutil
 import subprocess
@@ -74,13 +73,3 @@ def _distribution(name: str) -> Distribution | None:
         return distribution(name)
     except PackageNotFoundError:
         return None  # of another platform or Python
-
-
-def digest_of_sources() -> str:
-    """Return a digest of all that goes into the wheel."""
-    found = hashlib.sha256()
-    for package in PACKAGES:
-        for path in sorted((ROOT / package).rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                found.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
-    return found.hexdigest()[:16]

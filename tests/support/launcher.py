@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 ROOT = Path(__file__).resolve().parents[2]
 OFFLINE = ROOT / "tests" / "support" / "offline"
+STAND_IN = ROOT / "tests" / "support" / "stand_in_launcher.sh"
+NOWHERE = "http://127.0.0.1:9"
 PROJECT, REGION = "my-project", "europe-west1"
 IMAGE = "europe-docker.pkg.dev/my-project/pipelines/event-pipelines:0.1.0"
 ENVIRONMENT = {
@@ -67,6 +69,8 @@ def launcher_words(
             words += [f"--experiments={one}" for one in value]
         elif name == "additionalUserLabels":
             words += [f"--labels={key}={one}" for key, one in value.items()]
+        elif name == "streamingMode":
+            words += ["--dataflow_service_options=streaming_mode_at_least_once"] if value.endswith("LEAST_ONCE") else []
         elif name == "enableStreamingEngine":
             words += ["--enable_streaming_engine"] if value else []
         else:
@@ -134,25 +138,35 @@ def storage(*buckets: str) -> Iterator[Storage]:
         server.stop()
 
 
+Start = Callable[[list[str], dict[str, str]], subprocess.CompletedProcess[str]]
+"""Starts the template's program with these arguments and this environment."""
+
+
+def in_venv(python: Path, main: Path) -> Start:
+    """Return how a program is started by a venv's python, with nothing of this process's environment."""
+
+    def start(words: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        alone = {
+            "PATH": f"{python.parent}:/usr/bin:/bin",
+            "HOME": os.environ.get("HOME", "/"),
+            "FLEX_TEMPLATE_PYTHON_PY_FILE": str(main),
+        }
+        command = [str(STAND_IN), *words]
+        return subprocess.run(
+            command, env={**alone, **environment}, capture_output=True, text=True, timeout=120, cwd="/"
+        )
+
+    return start
+
+
 def launch(
-    python: Path,
-    words: list[str],
-    dataflow_url: str,
-    storage_url: str,
-    account: Path,
-    main: Path,
-    bigquery_url: str = "http://127.0.0.1:9",
-    timeout: int = 120,
+    start: Start, words: list[str], dataflow_url: str, storage_url: str, account: Path, bigquery_url: str = NOWHERE
 ) -> subprocess.CompletedProcess[str]:
-    """Start the template's program as the launcher does, in an environment of its own."""
+    """Launch a template: the launcher's words, and where Google's services are."""
     environment = {
-        "PATH": f"{python.parent}:/usr/bin:/bin",
-        "HOME": os.environ.get("HOME", "/"),
         "PYTHONPATH": str(OFFLINE),
         "STORAGE_EMULATOR_HOST": storage_url,
         "GOOGLE_APPLICATION_CREDENTIALS": str(account),
         "BIGQUERY_EMULATOR_HOST": bigquery_url,
-        "FLEX_TEMPLATE_PYTHON_PY_FILE": "/template/main.py",
     }
-    command = [str(python), str(main), *words, f"--dataflow_endpoint={dataflow_url}/sandbox"]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout, cwd="/")
+    return start([*words, f"--dataflow_endpoint={dataflow_url}/sandbox"], environment)
