@@ -8,12 +8,12 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines import streaming
+from pipelines.commands.stream import feeds_of
 from pipelines.launching.catalog import TEMPLATES
 from pipelines.launching.graphs import BUILDERS, job_config
 from pipelines.launching.metadata import template_parser
 from pipelines.prism import Prism
-from pipelines.provision import provision
-from pipelines.stream import feeds_of
+from pipelines.provisioning.provision import provision
 from pipelines.stream_config import stream_config
 from pipelines.target import Target
 from tests.support.boot import boot_flags

@@ -12,7 +12,7 @@ from pipelines.launching.catalog import TEMPLATES
 from pipelines.launching.metadata import container_spec
 from pipelines.local.client import bigquery_client
 from pipelines.local.server import LoopbackBigQuery
-from pipelines.provision import provision
+from pipelines.provisioning.provision import provision
 from pipelines.target import Endpoints, Target
 from tests.support.dataflow_service import DataflowService, dataflow_service
 from tests.support.launcher import (
