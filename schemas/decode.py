@@ -6,12 +6,12 @@ order of checks. Both end in the same envelope and data checks.
 
 import re
 from collections.abc import Iterator
-from hashlib import blake2b
 from typing import Any
 
 import msgspec
 
 from schemas.cloudevents import from_cloudevent
+from schemas.content import content_word, digest, uuid_words, word_of
 from schemas.data import check_data
 from schemas.envelope import Envelope, check_envelope, is_uuid
 from schemas.event import DeadLetter, Event, dead_letter
@@ -137,15 +137,16 @@ def _data_text(raw: bytes, *, is_whole: bool) -> str:
 
 
 def _content(envelope: Envelope, extensions: str | None) -> bytes:
-    """Hash what the event says: equal for any order of keys, white space, escapes, spelling of its time and ids.
-
-    Numbers and texts of the data count as they are spelled: 1.0 is other content than 1.
-    """
-    head = (
-        f"{envelope.event_type.name}|{envelope.event_time}|{envelope.correlation_id}|{envelope.causation_id}|"
-        f"{extensions or ''}|"
+    causation = envelope.causation_id
+    text = _canonical(envelope.data)
+    word: int = content_word(
+        int.from_bytes(digest(text if extensions is None else text + extensions.encode()), "little"),
+        word_of(envelope.event_type.name),
+        envelope.event_time,
+        uuid_words(envelope.correlation_id),
+        (0, 0, 1) if causation is None else (*uuid_words(causation), 0),
     )
-    return blake2b(head.encode() + _canonical(envelope.data), digest_size=8).digest()
+    return word.to_bytes(8, "little")
 
 
 def _notes(envelope: Envelope, payload: Payload, raw: bytes, unknown: bool) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
 import apache_beam as beam
+import pyarrow as pa
 from apache_beam.pvalue import TaggedOutput
 from apache_beam.typehints.decorators import no_annotations
 
@@ -14,8 +15,9 @@ from schemas.message import Message, NotAMessage
 from schemas.privacy import Pseudonymizer
 from schemas.registry import REGISTRY, Registry
 from transforms.collector import collector_paused
-from transforms.events import EventBatch, EventColumns
+from transforms.events import EventBatch, EventColumns, Pseudonym
 from transforms.metrics import MeasuredBatch, measure_batch
+from transforms.plain_columns import PlainColumns
 from transforms.read import MessageBatch
 
 DEAD = "dead"
@@ -53,6 +55,35 @@ def decode_batch(
     return events, dead
 
 
+class BatchDecoder:
+    """Decodes batches: plain messages by column, each other one by the decoder. The outcomes are the decoder's."""
+
+    def __init__(
+        self,
+        registry: Registry = REGISTRY,
+        pseudonym: Pseudonym = lambda text: None,
+        *,
+        accept_cloudevents: bool = False,
+    ) -> None:
+        self._plain = PlainColumns(registry, pseudonym, accept_cloudevents=accept_cloudevents)
+        self._decoder = Decoder(registry, accept_cloudevents=accept_cloudevents)
+        self._columns = EventColumns(registry, pseudonym)
+
+    def __call__(self, messages: Iterable[Message | NotAMessage]) -> tuple[list[EventBatch], list[DeadLetter]]:
+        """Return the valid events as wide batches, at most one a table, and the dead letters. None is lost."""
+        batches, others = self._plain.batches(messages)
+        events, dead = decode_batch(self._decoder, others)
+        return joined([*batches, *self._columns.batches(events)]), dead
+
+
+def joined(batches: Iterable[EventBatch]) -> list[EventBatch]:
+    """Return one batch a table."""
+    parts: dict[str, list[pa.RecordBatch]] = {}
+    for batch in batches:
+        parts.setdefault(batch.table, []).append(batch.rows)
+    return [EventBatch(table, rows[0] if len(rows) == 1 else pa.concat_batches(rows)) for table, rows in parts.items()]
+
+
 @dataclass
 class DecodeMessages(beam.PTransform[beam.PCollection[MessageBatch], Decoded]):
     """Decode every message by the contract. `as_of` is the clock of lines that have none (UTC microseconds)."""
@@ -78,13 +109,11 @@ class _DecodeFn(beam.DoFn):
         self._as_of, self._window = spec.as_of, spec.window_seconds
 
     def setup(self) -> None:
-        self._decoder = Decoder(self._registry, accept_cloudevents=self._accept)
-        self._columns = EventColumns(self._registry, Pseudonymizer(self._key))
+        self._decode = BatchDecoder(self._registry, Pseudonymizer(self._key), accept_cloudevents=self._accept)
 
     def process(self, messages: MessageBatch) -> Iterator[EventBatch | Dead | Measured]:
         with collector_paused():
-            events, dead = decode_batch(self._decoder, messages)
-            batches = self._columns.batches(events)
+            batches, dead = self._decode(messages)
         yield from batches
         if dead:
             yield TaggedOutput(DEAD, dead)

@@ -4,7 +4,6 @@ The wide batch holds the event store's columns, then the typed columns under `da
 between need: the message's bytes and attributes (for a dead letter that is found late) and the content hash.
 """
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +11,7 @@ from itertools import accumulate, chain
 from operator import attrgetter
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 
 from schemas.columns import Column, snake_case
@@ -42,6 +42,11 @@ class EventBatch:
 def typed_columns(table: Table) -> tuple[Column, ...]:
     """Return the columns of a typed table that come from the events' data."""
     return table.columns[len(COMMON) :]
+
+
+def attributes_text(attributes: dict[str, str]) -> str | None:
+    """Return a message's attributes as a wide batch holds them: JSON, or None where there are none."""
+    return msgspec.json.encode(attributes).decode() if attributes else None
 
 
 @cache
@@ -88,7 +93,7 @@ class EventColumns:
                     event.amount,
                     *self._cells[name](event.payload),
                     raw,
-                    json.dumps(attributes) if attributes else None,
+                    attributes_text(attributes),
                     event.content,
                 )
             )
