@@ -15,6 +15,7 @@ from schemas.event import DeadLetter, Event
 from schemas.message import Message
 from schemas.outcomes import CODES_OF, Code, Note, Stage
 from schemas.payload import MAX_BYTES
+from tests.support.decoded import own_topic
 from tests.support.events import DATA, PUBLISHED_US, make_event, topic_of
 from tests.support.golden import golden_cases
 
@@ -70,11 +71,6 @@ def changed_events(draw) -> bytes:
         names = st.sampled_from([*part, "items", "amount", "value", "eventid"]) | st.text(max_size=8)
         part[draw(names)] = draw(JSON)
     return json.dumps(event, ensure_ascii=draw(st.booleans())).encode("utf-8", "surrogatepass")
-
-
-def own_topic(data: bytes) -> str:
-    """Return the topic of the event type that a text names, so that most messages get as far as their data."""
-    return next((topic_of(name) for name in DATA if name.encode() in data), "orders")
 
 
 def check(data: bytes, topic: str, attributes: dict[str, str]) -> None:

@@ -5,58 +5,14 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from schemas.decode import Decoder
 from schemas.message import Message, parse_line
 from schemas.plain import PlainReader, shape_of
-from schemas.privacy import Pseudonymizer
 from schemas.registry import REGISTRY, EventType, Registry
+from tests.support.decoded import both_ways, numbered
 from tests.support.events import ABSENT, DATA, PUBLISHED_US, make_event, make_message, topic_of
 from tests.support.golden import golden_lines
-from tests.unit.test_properties import ATTRIBUTES, MESSAGES, QUIET, TOPICS, own_topic
 from tests.unit.test_registry import WITH_SHIPMENTS, Shipment
-from transforms.decode import BatchDecoder, decode_batch
-from transforms.events import EventColumns
-
-KEY = Pseudonymizer(b"k" * 16)
-
-
-def rows_of(batches):
-    """Return the rows by table, in an order that does not depend on how they were decoded."""
-    rows = {}
-    for batch in batches:
-        rows.setdefault(batch.table, []).extend(batch.rows.to_pylist())
-    return {table: sorted(each, key=lambda row: row["message_id"]) for table, each in rows.items()}
-
-
-def both_ways(messages, registry=REGISTRY, accept_cloudevents=False):
-    """Return the outcome by column and one by one."""
-    batches, dead = BatchDecoder(registry, KEY, accept_cloudevents=accept_cloudevents)(messages)
-    events, refused = decode_batch(Decoder(registry, accept_cloudevents=accept_cloudevents), messages)
-    by_column = rows_of(batches), sorted(dead, key=_place)
-    return by_column, (rows_of(EventColumns(registry, KEY).batches(events)), sorted(refused, key=_place))
-
-
-def _place(letter):
-    return letter.message_id or "", letter.sha256
-
-
-def numbered(texts, topics=None, attributes=None):
-    topics, attributes = topics or [""] * len(texts), attributes or [{}] * len(texts)
-    return [
-        Message(topic or own_topic(data), f"{number:04d}", PUBLISHED_US, each, data)
-        for number, (data, topic, each) in enumerate(zip(texts, topics, attributes, strict=True))
-    ]
-
-
-@settings(max_examples=300, deadline=None, suppress_health_check=QUIET)
-@given(st.lists(st.tuples(MESSAGES, TOPICS, ATTRIBUTES), min_size=1, max_size=30), st.booleans())
-def test_a_batch_has_the_outcomes_of_its_messages(drawn, accept_cloudevents):
-    messages = numbered(*map(list, zip(*drawn, strict=True)))
-    by_column, one_by_one = both_ways(messages, accept_cloudevents=accept_cloudevents)
-    assert by_column == one_by_one
 
 
 @pytest.mark.parametrize("accept_cloudevents", [False, True], ids=["plain", "accepting"])
