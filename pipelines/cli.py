@@ -10,10 +10,11 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
-from typing import NoReturn
+from collections.abc import Iterable, Sequence
 
 from pipelines.errors import RunFailed, UserError
+from pipelines.parser import Parser
+from pipelines.version import pipeline_version
 
 COMMANDS = {
     "simulate": "make plausible messages, and the truth about them",
@@ -36,44 +37,28 @@ COMMANDS = {
     "template-spec": "the container spec of a flex template",
     "launch": "launch, update, drain or list Dataflow jobs",
     "doctor": "check a project before anything is launched",
+    "completion": "a script that completes commands and options in a shell",
 }
-
-
-class _Parser(argparse.ArgumentParser):
-    """Prints a user's mistake in one line: the option, the value, and where help is."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\nTry '{self.prog} --help'.\n")
-
-
-class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows defaults, but not those that say nothing."""
-
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        if action.default in (None, False, argparse.SUPPRESS) or action.required:
-            return action.help
-        return super()._get_help_string(action)
 
 
 def command_parser(name: str, parser: argparse.ArgumentParser | None = None) -> argparse.ArgumentParser:
     """Return the parser of one command, filled in where an empty one is given; its module is imported."""
     module = importlib.import_module(f"pipelines.commands.{name.replace('-', '_')}")
-    parser = parser or _Parser(prog=f"event-pipelines {name}", formatter_class=HelpFormatter, allow_abbrev=False)
+    parser = parser or Parser(prog=f"event-pipelines {name}")
     parser.description = getattr(module, "HELP", COMMANDS[name])
     module.add_arguments(parser)
     parser.set_defaults(run=module.run)
     return parser
 
 
-def build_parser(command: str | None = None) -> argparse.ArgumentParser:
-    """Return the parser; only the named command's module is imported, so that --help is quick."""
-    parser = _Parser(prog="event-pipelines", description="Event pipelines on Apache Beam, from laptop to Dataflow.")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
+def build_parser(loaded: Iterable[str] = ()) -> argparse.ArgumentParser:
+    """Return the parser; only the modules of the named commands are imported, so that --help is quick."""
+    parser = Parser(prog="event-pipelines", description="Event pipelines on Apache Beam, from laptop to Dataflow.")
+    parser.add_argument("--version", action="version", version=f"event-pipelines {pipeline_version()}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
-        sub = commands.add_parser(
-            name, help=summary, description=summary, formatter_class=HelpFormatter, allow_abbrev=False
-        )
-        if name == command:
+        sub = commands.add_parser(name, help=summary, description=summary)
+        if name in loaded:
             command_parser(name, sub)
     return parser
 
@@ -84,7 +69,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("apache_beam").setLevel(logging.ERROR)
     command = next((word for word in words if not word.startswith("-")), None)
-    parser = build_parser(command)
+    parser = build_parser([command] if command else [])
+    if not words:
+        parser.print_help(sys.stderr)
+        return 2
     try:
         args = parser.parse_args(words)
         if threading.current_thread() is threading.main_thread():

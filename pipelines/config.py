@@ -1,20 +1,11 @@
 """What a run is told, parsed once into one frozen config; transforms get the values they need, never the config."""
 
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.times import SECOND_US
 from transforms.rows import Run
-
-
-def pipeline_version() -> str:
-    """Return the version of this distribution; `0.dev` in a checkout that is not installed."""
-    try:
-        return version("event-pipelines")
-    except PackageNotFoundError:
-        return "0.dev"
 
 
 class JobConfig(BaseModel):

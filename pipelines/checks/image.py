@@ -7,8 +7,8 @@ from google.protobuf.json_format import ParseError
 
 from pipelines.checks.finding import Deployment, Finding
 from pipelines.checks.google import Google, NotThere
-from pipelines.config import pipeline_version
 from pipelines.launching.metadata import check_spec
+from pipelines.version import pipeline_version
 
 
 def check_image(google: Google, want: Deployment) -> Iterator[Finding]:

@@ -17,10 +17,10 @@ from pipelines.checks.image import check_image, check_network, check_spec_file
 from pipelines.checks.project import check_project, check_region, check_services
 from pipelines.checks.pubsub import check_subscriptions, check_topics
 from pipelines.checks.tables import check_tables
-from pipelines.config import pipeline_version
 from pipelines.errors import UserError
 from pipelines.options import positive
 from pipelines.target import Target
+from pipelines.version import pipeline_version
 from schemas.message import TOPICS
 from schemas.tables import ANALYTICS, EVENT_STORE
 

@@ -1,10 +1,10 @@
 """The command `explain`: what an error code or a note means, a message that earns it, and how to mend it."""
 
 import argparse
-import difflib
 import textwrap
 
 from pipelines.errors import UserError
+from pipelines.parser import did_you_mean
 from schemas.contract_page import stages_of
 from schemas.explanations import EXPLANATIONS, NOTES, show
 from schemas.outcomes import Code, Note
@@ -30,9 +30,8 @@ def explain(name: str) -> str:
         return _wrap(f"{name} (a note of a valid event): {NOTES[Note(name)]}.")
     if name not in Code.__members__:
         known = [*Code.__members__, *Note.__members__]
-        near = difflib.get_close_matches(name, known, 1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-        raise UserError(f"CODE {name}: no such code; {hint}")
+        hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
+        raise UserError(f"CODE {name}: no such code{hint}")
     code = Code(name)
     explained = EXPLANATIONS[code]
     lines = [f"{name} (stage: {stages_of(code)})", _wrap(explained.meaning), ""]

@@ -13,7 +13,6 @@ from typing import Any
 from apache_beam.io.filesystems import FileSystems
 from google.api_core.exceptions import GoogleAPICallError
 
-from pipelines.config import pipeline_version
 from pipelines.errors import RunFailed, UserError
 from pipelines.forgetting.compact import compact
 from pipelines.forgetting.lake import HeldFile, Lake
@@ -22,6 +21,7 @@ from pipelines.forgetting.stores import Holding, Kept, Tables
 from pipelines.local.client import connect
 from pipelines.options import now_us
 from pipelines.target import WAREHOUSE, Target, add_target_arguments
+from pipelines.version import pipeline_version
 from schemas.times import to_datetime, to_rfc3339
 from transforms.sinks.files import write_whole
 

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from pipelines.config import pipeline_version
 from pipelines.errors import UserError
 from pipelines.launching.catalog import DISPATCH, TEMPLATES, Template
 from pipelines.launching.dataflow import GOOGLE, Dataflow, Job
@@ -18,6 +17,7 @@ from pipelines.launching.metadata import metadata
 from pipelines.launching.request import check_job_name, check_parameters, launch_request, read_spec
 from pipelines.launching.update import check_update, read_mapping
 from pipelines.options import positive
+from pipelines.version import pipeline_version
 
 HELP = "Launch a flex template on Dataflow, update or stop its job, or list jobs."
 STOPS = {"drain": "JOB_STATE_DRAINED", "cancel": "JOB_STATE_CANCELLED"}
@@ -49,11 +49,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _sub(whats: Any, name: str, words: str) -> argparse.ArgumentParser:
-    from pipelines.cli import HelpFormatter
-
-    one: argparse.ArgumentParser = whats.add_parser(
-        name, help=words, description=words, formatter_class=HelpFormatter, allow_abbrev=False
-    )
+    one: argparse.ArgumentParser = whats.add_parser(name, help=words, description=words)
     one.add_argument("--project", required=True, metavar="P", help="the Google Cloud project")
     one.add_argument("--region", required=True, metavar="R", help="the Dataflow region, such as europe-west1")
     one.add_argument(

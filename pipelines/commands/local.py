@@ -9,10 +9,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from pipelines import batch
-from pipelines.config import JobConfig, pipeline_version
+from pipelines import advice, batch
+from pipelines.config import JobConfig
 from pipelines.errors import RunFailed, UserError
-from pipelines.inputs import plan_inputs
+from pipelines.inputs import SUFFIXES, plan_inputs
 from pipelines.local.beam import point_beam_at
 from pipelines.local.fault_script import FaultScript
 from pipelines.memory import share_arenas
@@ -24,6 +24,7 @@ from pipelines.runners import RUNNERS, counters, make_pipeline, run_to_end
 from pipelines.show_summary import print_summary
 from pipelines.summary import difference, read_summary, resources
 from pipelines.target import Endpoints, Target
+from pipelines.version import pipeline_version
 from schemas.times import to_datetime, to_rfc3339
 from transforms.read import ReadMessages
 from transforms.rows import Run
@@ -60,7 +61,13 @@ def run(args: argparse.Namespace) -> int:
     as_of = parse_moment("as_of", args.as_of) if args.as_of else started
     key = read_key(args.pii_key_file)
     faults = load_faults(args.faults) if args.faults else None
+    if "://" in args.output:
+        raise UserError(f"--output {args.output}: is no folder of this machine; `launch replay` runs in the cloud")
     ranges = plan_inputs(args.input, args.format)
+    size = sum(part.end - part.start for part in ranges)
+    advice.say(advice.of_bounded_run(ranges, args.direct_num_workers, args.bigquery_method))
+    advice.say(advice.of_folders(args.input, SUFFIXES))
+    advice.say(advice.of_disk(size * advice.WRITTEN_SHARE, Path(args.output)))
     output = prepare_output(Path(args.output), overwrite=args.overwrite, append=args.append)
     target = Target.local(output)
     run_id = args.run_id or f"{to_datetime(started):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
@@ -90,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
         pipeline = make_pipeline(args.runner, args.direct_num_workers)
         batch.build(pipeline, ReadMessages(ranges, as_of), job)
         try:
-            with show_progress(sum(part.end - part.start for part in ranges)):
+            with show_progress(size):
                 result = run_to_end(pipeline)
         except KeyboardInterrupt:
             shutil.rmtree(output / WORK, ignore_errors=True)

@@ -8,6 +8,7 @@ from google.api_core.exceptions import GoogleAPICallError, NotFound
 from pipelines.errors import RunFailed, UserError
 from pipelines.formats import FORMATS, write_rows
 from pipelines.options import parse_moment
+from pipelines.parser import did_you_mean
 from pipelines.target import Target, add_target_arguments
 from schemas.times import to_rfc3339
 from schemas.views import View, all_views, find_view
@@ -18,7 +19,7 @@ HELP = "read a view of the read side, also as of a moment"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     add_target_arguments(parser)
-    parser.add_argument("--view", required=True, metavar="NAME", help=f"one of {', '.join(_names())}")
+    parser.add_argument("--view", required=True, metavar="VIEW", help=f"one of {', '.join(_names())}")
     parser.add_argument("--as_of", metavar="T", help="only what had happened by then, such as 2026-06-15T12:00:00Z")
     parser.add_argument("--limit", type=int, default=100, metavar="N", help="print at most N rows; 0: all")
     parser.add_argument("--format", choices=FORMATS, default="table", help="table, json (an object a line) or csv")
@@ -62,7 +63,8 @@ def _names() -> list[str]:
 def _view(name: str) -> View:
     view = find_view(name)
     if view is None:
-        raise UserError(f"--view {name}: there is none of this name; one of {', '.join(_names())}")
+        hint = did_you_mean(name, _names()) or f"; one of {', '.join(_names())}"
+        raise UserError(f"--view {name}: there is none of this name{hint}")
     return view
 
 

@@ -11,7 +11,6 @@ import apache_beam as beam
 from google.cloud import bigquery, pubsub_v1
 
 from pipelines.commands.replay import make_job, whoami
-from pipelines.config import pipeline_version
 from pipelines.errors import RunFailed, UserError
 from pipelines.memory import share_arenas
 from pipelines.options import add_job_arguments, now_us, parse_moment, positive, read_key
@@ -24,6 +23,7 @@ from pipelines.replaying.periods import Range
 from pipelines.replaying.sql import Statements
 from pipelines.runners import RUNNERS
 from pipelines.target import Target, add_target_arguments
+from pipelines.version import pipeline_version
 from schemas.message import TOPICS, Message
 from schemas.repair import RulesError, load_rules, mask
 from schemas.repair_rules import Rules

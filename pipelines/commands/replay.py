@@ -11,7 +11,7 @@ from typing import Any
 
 from google.api_core.exceptions import GoogleAPICallError
 
-from pipelines.config import JobConfig, pipeline_version
+from pipelines.config import JobConfig
 from pipelines.errors import UserError
 from pipelines.memory import share_arenas
 from pipelines.options import add_job_arguments, now_us, parse_moment, positive, read_key
@@ -25,6 +25,7 @@ from pipelines.replaying.shadow import prepare_shadow, shadow_target
 from pipelines.replaying.store import count_store, store_queries
 from pipelines.runners import RUNNERS
 from pipelines.target import Endpoints, Target, add_target_arguments
+from pipelines.version import pipeline_version
 from schemas.message import TOPICS
 from schemas.registry import REGISTRY
 from schemas.times import to_datetime

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pipelines.errors import UserError
+from pipelines.parser import did_you_mean
 from schemas.examples import example_event
 from schemas.json_schema import event_json_schema
 from schemas.registry import REGISTRY, EventType, Registry
@@ -43,5 +44,7 @@ def render(name: str, form: str, registry: Registry = REGISTRY) -> str:
     """Return the contract of an event type as JSON; raise UserError for a type that the registry does not have."""
     event_type = registry.get(name)
     if event_type is None:
-        raise UserError(f"EVENT_TYPE {name}: not in the contract; there are {', '.join(one.name for one in registry)}")
+        names = [one.name for one in registry]
+        hint = did_you_mean(name, names) or f"; there are {', '.join(names)}"
+        raise UserError(f"EVENT_TYPE {name}: not in the contract{hint}")
     return json.dumps(FORMATS[form](event_type, registry), indent=2, ensure_ascii=False)

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from pipelines import advice
 from pipelines.simulation import config as defaults
 from pipelines.simulation.config import SimulationConfig
 from pipelines.simulation.writer import TRUTH, check_folder, write_files
@@ -73,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
     )
     folder = Path(args.output)
     check_folder(folder, args.overwrite)
+    advice.say(advice.of_disk(config.events * config.event_bytes * 1.8, folder))
     began = time.monotonic()
     try:
         with _progress(config.events) as progress:

@@ -21,9 +21,9 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
 
-from pipelines import streaming
+from pipelines import advice, streaming
 from pipelines.commands.replay import whoami
-from pipelines.config import JobConfig, pipeline_version
+from pipelines.config import JobConfig
 from pipelines.errors import RunFailed, UserError
 from pipelines.options import add_job_arguments, add_saga_retention, now_us, read_key
 from pipelines.prism import Prism, need_prism, prism_flags
@@ -35,6 +35,7 @@ from pipelines.sinks import tables_of
 from pipelines.stream_config import add_stream_arguments, stream_config
 from pipelines.summary import read_summary, resources
 from pipelines.target import Target, add_target_arguments
+from pipelines.version import pipeline_version
 from schemas.times import SECOND_US, to_datetime, to_rfc3339
 from transforms.archive import HOUR_US
 from transforms.metrics import TOPIC_LABELS
@@ -75,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
     """Run until the end; return 0."""
     feeds = feeds_of(args)
     target = Target.from_args(args, needs_lake=True)
+    advice.say(advice.of_emulator(args.project))
     key, started = read_key(args.pii_key_file), now_us()
     prism_program = need_prism(args.prism_location) if args.runner == "PrismRunner" else None
     live = stream_config(args, [feed.topic for feed in feeds])

@@ -133,6 +133,8 @@ def _parse(text: bytes) -> dict[str, Any]:
 def _open(path: str) -> BinaryIO:
     try:
         if path == "-":
+            if sys.stdin.isatty():
+                print("reading standard input; Ctrl-D ends it", file=sys.stderr)
             return sys.stdin.buffer
         return cast(BinaryIO, gzip.open(path)) if path.endswith(".gz") else open(path, "rb")
     except OSError as error:

@@ -11,13 +11,14 @@ import apache_beam as beam
 
 from pipelines import streaming
 from pipelines.commands.stream import feeds_of
-from pipelines.config import JobConfig, pipeline_version
+from pipelines.config import JobConfig
 from pipelines.launching.redrive_graph import build_redrive
 from pipelines.launching.replay_graph import build_replay
 from pipelines.launching.secret import read_secret
 from pipelines.options import now_us
 from pipelines.stream_config import stream_config
 from pipelines.target import Target
+from pipelines.version import pipeline_version
 from schemas.times import to_datetime
 from transforms.pubsub_native import ReadPubSub
 from transforms.rows import Run

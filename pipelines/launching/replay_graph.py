@@ -13,7 +13,6 @@ import apache_beam as beam
 
 from pipelines import batch
 from pipelines.commands import compare, replay
-from pipelines.config import pipeline_version
 from pipelines.errors import RunFailed, UserError
 from pipelines.launching.finish import finish
 from pipelines.launching.secret import read_secret
@@ -25,6 +24,7 @@ from pipelines.replaying.periods import make_range
 from pipelines.replaying.shadow import prepare_shadow, shadow_target
 from pipelines.replaying.store import store_queries
 from pipelines.target import Endpoints, Target
+from pipelines.version import pipeline_version
 from schemas.times import to_datetime
 from transforms.choose import ChooseMessages
 from transforms.read import ReadMessages

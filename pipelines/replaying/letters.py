@@ -7,6 +7,7 @@ from typing import Any
 from google.cloud import bigquery
 
 from pipelines.errors import UserError
+from pipelines.parser import did_you_mean
 from pipelines.replaying.ledger import literal
 from pipelines.target import Target
 from schemas.event import ATTEMPT_ATTRIBUTE
@@ -35,7 +36,7 @@ class Selection:
     def __post_init__(self) -> None:
         for code in self.codes:
             if code not in Code.__members__:
-                raise UserError(f"--codes {code}: no such code; `explain` lists them")
+                raise UserError(f"--codes {code}: no such code{did_you_mean(code, Code) or '; `explain` lists them'}")
 
     def where(self) -> str:
         """Return the condition on dead_letter_states."""

@@ -1,0 +1,76 @@
+"""How a command line is read: a mistake is one line that names the option, the value, and what was perhaps meant."""
+
+import argparse
+import difflib
+import itertools
+import sys
+from collections.abc import Iterable
+from typing import Any, NoReturn
+
+
+class Parser(argparse.ArgumentParser):
+    """Exits with 2 after a user's mistake, and shows defaults and units in its help."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{"formatter_class": HelpFormatter, "allow_abbrev": False, **settings})
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Return the options and no rest: a word that nothing takes is answered with the options that are near it."""
+        words = list(sys.argv[1:] if args is None else args)
+        if self._subparsers is None:  # before argparse complains of a required option that is only misspelt
+            self._refuse_unknown(words)
+        found, unknown = super().parse_known_args(words, namespace)
+        if unknown:
+            self._refuse_unknown(unknown)
+            self.error(f"{unknown[0]}: one word too many")
+        return found, unknown
+
+    def _refuse_unknown(self, words: list[str]) -> None:
+        known = [option for action in self._actions for option in action.option_strings]
+        for word in itertools.takewhile(lambda word: word != "--", words):
+            name = word.partition("=")[0]
+            if name.startswith("--") and name not in known:
+                self.error(f"{word}: there is no option {name}{did_you_mean(name, known)}")
+
+    def _get_value(self, action: argparse.Action, text: str) -> Any:
+        try:
+            return super()._get_value(action, text)
+        except argparse.ArgumentError as error:
+            if error.message.startswith("invalid "):  # argparse's own words name a Python type
+                raise argparse.ArgumentError(action, f"{text} is not a number") from None
+            raise
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            known = [str(choice) for choice in action.choices]
+            hint = did_you_mean(str(value), known) or f"; it takes {', '.join(known)}"
+            raise argparse.ArgumentError(action, f"{value} is unknown{hint}")
+
+    def error(self, message: str) -> NoReturn:
+        """Print the mistake and where help is; end with exit code 2."""
+        self.exit(2, f"{self.prog}: {message.removeprefix('argument ')}\nTry '{self.prog} --help'.\n")
+
+
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows defaults, but not those that say nothing."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default in (None, False, [], argparse.SUPPRESS) or action.required:
+            return action.help
+        if isinstance(action.default, (list, tuple)):
+            return f"{action.help} (default: {' '.join(str(one) for one in action.default)})".replace("%", "%%")
+        return super()._get_help_string(action)
+
+    def _get_default_metavar_for_optional(self, action: argparse.Action) -> str:
+        return "N" if action.type is not None else action.dest.rsplit("_", 1)[-1].upper()
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """Return `; did you mean X?`, or nothing where no known word is near; dashes and case are no difference."""
+    alike = {_plain(word): word for word in known}
+    near = difflib.get_close_matches(_plain(given), alike, 1, 0.6)
+    return f"; did you mean {alike[near[0]]}?" if near else ""
+
+
+def _plain(word: str) -> str:
+    return word.lower().strip("-").replace("-", "_")
