@@ -15,11 +15,14 @@ PLAIN_SECONDS = 5.0
 
 
 @contextmanager
-def show_progress(total_bytes: int) -> Iterator[None]:
-    """Show bytes read of all bytes and events a second while the block runs."""
+def show_progress(total_bytes: int, workers: int = 1) -> Iterator[None]:
+    """Show bytes read of all bytes and events a second while the block runs.
+
+    Several workers are processes of their own, whose progress this one does not see: then only the time is shown.
+    """
     PROGRESS.reset()
     done = threading.Event()
-    follow = _follow_terminal if sys.stderr.isatty() else _follow_plain
+    follow = _follow_workers if workers > 1 else _follow_terminal if sys.stderr.isatty() else _follow_plain
     thread = threading.Thread(target=follow, args=(total_bytes, done), name="progress", daemon=True)
     thread.start()
     try:
@@ -49,3 +52,9 @@ def _follow_plain(total: int, done: threading.Event) -> None:
             print(f"all {PROGRESS.messages:,} events read; writing to the stores", file=sys.stderr)
             return
         print(f"{read:,} of {total:,} bytes, {PROGRESS.messages:,} events, {rate:,.0f} events/s", file=sys.stderr)
+
+
+def _follow_workers(total: int, done: threading.Event) -> None:
+    began = time.monotonic()
+    while not done.wait(2 * PLAIN_SECONDS):
+        print(f"{time.monotonic() - began:,.0f} s: the workers are at {total:,} bytes", file=sys.stderr)

@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
         pipeline = make_pipeline(args.runner, args.direct_num_workers)
         batch.build(pipeline, ReadMessages(ranges, as_of), job)
         try:
-            with show_progress(size):
+            with show_progress(size, args.direct_num_workers):
                 result = run_to_end(pipeline)
         except KeyboardInterrupt:
             shutil.rmtree(output / WORK, ignore_errors=True)

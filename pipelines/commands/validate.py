@@ -133,7 +133,7 @@ def _parse(text: bytes) -> dict[str, Any]:
 def _open(path: str) -> BinaryIO:
     try:
         if path == "-":
-            if sys.stdin.isatty():
+            if sys.stdin.buffer.isatty():
                 print("reading standard input; Ctrl-D ends it", file=sys.stderr)
             return sys.stdin.buffer
         return cast(BinaryIO, gzip.open(path)) if path.endswith(".gz") else open(path, "rb")
