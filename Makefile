@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := build/demo
 EVENTS ?= 100000
 
-.PHONY: demo test lint bench stream-demo lock clean
+.PHONY: demo test lint reference bench stream-demo lock clean
 
 $(VENV)/.ready: requirements.txt requirements-dev.txt setup.py
 	$(PYTHON) -m venv $(VENV)
@@ -23,6 +23,10 @@ test: $(VENV)/.ready lint ## style, types and all tests but the slow ones
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+reference: $(VENV)/.ready ## the pages that are made of the code
+	$(BIN)/python -m pipelines.reference docs/reference
+	$(BIN)/python -m schemas.contract_page docs/data-contract.md
 
 bench: $(VENV)/.ready ## CPU seconds per million events, as ratios in one run
 	$(BIN)/python -m benchmarks

@@ -27,10 +27,12 @@ class Parser(argparse.ArgumentParser):
 
     def _refuse_unknown(self, words: list[str]) -> None:
         known = [option for action in self._actions for option in action.option_strings]
-        for word in itertools.takewhile(lambda word: word != "--", words):
+        mine = list(itertools.takewhile(lambda word: word != "--", words))
+        for word, value in itertools.zip_longest(mine, mine[1:], fillvalue=""):
             name = word.partition("=")[0]
             if name.startswith("--") and name not in known:
-                self.error(f"{word}: there is no option {name}{did_you_mean(name, known)}")
+                given = word if value.startswith("-") else f"{word} {value}".rstrip()
+                self.error(f"{given}: there is no option {name}{did_you_mean(name, known)}")
 
     def _get_value(self, action: argparse.Action, text: str) -> Any:
         try:

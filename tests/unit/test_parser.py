@@ -11,7 +11,7 @@ from pipelines.parser import Parser, did_you_mean
     [
         (["replya"], "COMMAND: replya is unknown; did you mean replay?"),
         (["xyz"], "COMMAND: xyz is unknown; it takes simulate, local, "),
-        (["simulate", "--ouput", "x"], "--ouput: there is no option --ouput; did you mean --output?"),
+        (["simulate", "--ouput", "x"], "--ouput x: there is no option --ouput; did you mean --output?"),
         (
             ["simulate", "--event-bytes=3"],
             "--event-bytes=3: there is no option --event-bytes; did you mean --event_bytes?",
