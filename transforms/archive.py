@@ -1,24 +1,34 @@
 """ArchiveMessages: every message as it came, as Avro by topic and hour of its publish time (contract 5)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any
 
 import apache_beam as beam
-import fastavro
+import numpy as np
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
 from schemas.message import MESSAGE_AVRO, Message, topic_label
 from schemas.times import SECOND_US, to_rfc3339
+from transforms.avro_blocks import (
+    NO_PAIRS,
+    encode_bytes,
+    encode_longs,
+    encode_map,
+    encode_sizes,
+    encode_text,
+    file_header,
+    file_pieces,
+    join_records,
+)
 from transforms.read import MessageBatch
 from transforms.sinks.files import FileContent, LakeFile, write_file
 
 HOUR_US = 3600 * SECOND_US
 FLUSH_BYTES = 32 << 20
 BLOCK_BYTES = 256 << 10
-_SCHEMA = fastavro.parse_schema(MESSAGE_AVRO)
+_HEADER = file_header(MESSAGE_AVRO)
 
 
 def hour_partition(time_us: int) -> str:
@@ -27,11 +37,35 @@ def hour_partition(time_us: int) -> str:
     return f"dt={text[:10]}/hour={text[11:13]}"
 
 
-def archive_avro(messages: Iterable[Message]) -> bytes:
+def archive_avro(messages: Sequence[Message]) -> bytes:
     """Return messages as one Avro file."""
-    file = BytesIO()
-    fastavro.writer(file, _SCHEMA, map(archive_record, messages), sync_interval=BLOCK_BYTES)
-    return file.getvalue()
+    return b"".join(file_pieces(_HEADER, archive_blocks(messages)))
+
+
+def archive_blocks(messages: Sequence[Message]) -> Iterator[tuple[int, bytes]]:
+    """Encode messages in blocks of about `BLOCK_BYTES`, for a reader holds a block at a time."""
+    start = size = 0
+    for end, message in enumerate(messages, 1):
+        size += len(message.data)
+        if size >= BLOCK_BYTES or end == len(messages):
+            yield end - start, _records(messages[start:end])
+            start, size = end, 0
+
+
+def _records(messages: Sequence[Message]) -> bytes:
+    """Encode messages as records: the fields of MESSAGE_AVRO, in its order."""
+    payloads = [message.data for message in messages]
+    topics = {topic: encode_text(topic) for topic in {message.topic for message in messages}}
+    return join_records(
+        [
+            [topics[message.topic] for message in messages],
+            encode_bytes([message.message_id.encode() for message in messages]),
+            encode_longs(np.array([message.publish_time for message in messages], np.int64)),
+            [encode_map(message.attributes) if message.attributes else NO_PAIRS for message in messages],
+            encode_sizes(payloads),
+            payloads,
+        ]
+    )
 
 
 def archive_record(message: Message) -> dict[str, Any]:
@@ -60,25 +94,24 @@ class ArchiveMessages(beam.PTransform[beam.PCollection[MessageBatch], beam.PColl
 
 
 class _ArchiveFn(beam.DoFn):
-    """Collects messages by topic and hour and writes them when they are many or the bundle ends."""
+    """Collects messages by topic and hour, encoded, and writes them when they are many or the bundle ends."""
 
     def __init__(self, root: str, run_id: str) -> None:
         self._root, self._run_id = root, run_id
 
     def start_bundle(self) -> None:
-        self._waiting: dict[tuple[str, int], list[Message]] = {}
+        self._waiting: dict[tuple[str, int], list[tuple[int, bytes]]] = {}
         self._bytes = 0
 
     def process(self, batch: MessageBatch) -> Iterator[LakeFile]:
-        waiting = self._waiting
+        arrived: dict[tuple[str, int], list[Message]] = {}
         for message in batch:
             if type(message) is Message:
-                key = (message.topic, message.publish_time // HOUR_US)
-                kept = waiting.get(key)
-                if kept is None:
-                    kept = waiting[key] = []
-                kept.append(message)
-                self._bytes += len(message.data) + 64
+                arrived.setdefault((message.topic, message.publish_time // HOUR_US), []).append(message)
+        for key, messages in arrived.items():
+            blocks = list(archive_blocks(messages))
+            self._waiting.setdefault(key, []).extend(blocks)
+            self._bytes += sum(len(records) for _, records in blocks)
         if self._bytes >= FLUSH_BYTES:
             yield from self._flush()
 
@@ -87,9 +120,9 @@ class _ArchiveFn(beam.DoFn):
             yield WindowedValue(file, GlobalWindow().max_timestamp(), [GlobalWindow()])
 
     def _flush(self) -> Iterator[LakeFile]:
-        for (topic, hour), messages in self._waiting.items():
+        for (topic, hour), blocks in self._waiting.items():
             feed = f"archive/{topic_label(topic)}"
-            data = archive_avro(messages)
-            content = FileContent(feed, hour_partition(hour * HOUR_US), "avro", len(messages), data)
+            rows = sum(count for count, _ in blocks)
+            content = FileContent(feed, hour_partition(hour * HOUR_US), "avro", rows, file_pieces(_HEADER, blocks))
             yield write_file(self._root, content, self._run_id)
         self._waiting, self._bytes = {}, 0

@@ -1,15 +1,14 @@
 """The telemetry feed: every measurement as Avro by hour of its event time, for training (contract 5)."""
 
 from collections.abc import Iterator
-from io import BytesIO
 
-import fastavro
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.registry import REGISTRY
 from schemas.tables import typed_table
-from transforms.archive import BLOCK_BYTES, HOUR_US, hour_partition
+from transforms.archive import HOUR_US, hour_partition
+from transforms.avro_blocks import encode_column, file_header, file_pieces, join_records
 from transforms.events import TYPED_PREFIX, EventBatch
 from transforms.sinks.files import FileContent
 
@@ -17,14 +16,9 @@ FEED = "ml/iot_telemetry"
 TABLE = "iot_telemetry"
 COLUMNS = ("event_id", "event_time", "publish_time", "device_id", "metric", "value", "unit")
 TELEMETRY_TABLE = typed_table(TABLE, REGISTRY)
-TELEMETRY_AVRO = {
-    "type": "record",
-    "name": TABLE,
-    "fields": [
-        next(column for column in TELEMETRY_TABLE.columns if column.name == name).avro_field() for name in COLUMNS
-    ],
-}
-_SCHEMA = fastavro.parse_schema(TELEMETRY_AVRO)
+_COLUMNS = {name: next(column for column in TELEMETRY_TABLE.columns if column.name == name) for name in COLUMNS}
+TELEMETRY_AVRO = {"type": "record", "name": TABLE, "fields": [column.avro_field() for column in _COLUMNS.values()]}
+_HEADER = file_header(TELEMETRY_AVRO)
 
 
 def telemetry_files(batch: EventBatch) -> Iterator[FileContent]:
@@ -45,12 +39,9 @@ def split_by_hour(rows: pa.RecordBatch, times: pa.Array) -> Iterator[tuple[int, 
 
 def telemetry_avro(rows: pa.RecordBatch) -> bytes:
     """Return rows of a wide batch as one Avro file of the feed."""
-    names = [name if name in rows.schema.names else TYPED_PREFIX + name for name in COLUMNS]
+    names = set(rows.schema.names)
     cells = [
-        (rows.column(name).cast(pa.int64()) if name.endswith("_time") else rows.column(name)).to_pylist()
-        for name in names
+        encode_column(rows.column(name if name in names else TYPED_PREFIX + name), optional=not column.required)
+        for name, column in _COLUMNS.items()
     ]
-    file = BytesIO()
-    records = (dict(zip(COLUMNS, row, strict=True)) for row in zip(*cells, strict=True))
-    fastavro.writer(file, _SCHEMA, records, sync_interval=BLOCK_BYTES)
-    return file.getvalue()
+    return b"".join(file_pieces(_HEADER, [(rows.num_rows, join_records(cells))]))

@@ -26,13 +26,13 @@ class LakeFile(NamedTuple):
 
 
 class FileContent(NamedTuple):
-    """What one file is to hold, on its way to the lake."""
+    """What one file is to hold, on its way to the lake; `data` whole or in pieces."""
 
     feed: str
     partition: str
     extension: str
     rows: int
-    data: bytes
+    data: bytes | list[bytes]
 
 
 class IncompleteFile(OSError):
@@ -43,17 +43,29 @@ def write_file(root: str, content: FileContent, run_id: str) -> LakeFile:
     """Write one file of the lake and return what its manifest says of it."""
     folder = FileSystems.join(root, content.feed, content.partition)
     name = f"{run_id}-{uuid.uuid4().hex[:12]}.{content.extension}"
-    write_whole(folder, name, content.data)
-    digest = hashlib.sha256(content.data).hexdigest()
-    return LakeFile(content.feed, content.partition, name, content.rows, len(content.data), digest)
+    size = write_whole(folder, name, content.data)
+    digest = hashlib.sha256()
+    for piece in _pieces(content.data):
+        digest.update(piece)
+    return LakeFile(content.feed, content.partition, name, content.rows, size, digest.hexdigest())
 
 
-def write_whole(folder: str, name: str, data: bytes) -> None:
-    """Write a file so that `name` is either absent or whole; raise IncompleteFile where the store holds less."""
+def write_whole(folder: str, name: str, data: bytes | list[bytes]) -> int:
+    """Write a file so that `name` is either absent or whole, and return its size; raise IncompleteFile where the
+    store holds less.
+    """
+    pieces = _pieces(data)
+    size = sum(map(len, pieces))
     temporary, final = FileSystems.join(folder, f".{name}.tmp"), FileSystems.join(folder, name)
     with FileSystems.create(temporary, MIME, CompressionTypes.UNCOMPRESSED) as file:
-        file.write(data)
+        for piece in pieces:
+            file.write(piece)
     written = FileSystems.match([temporary])[0].metadata_list
-    if len(written) != 1 or written[0].size_in_bytes != len(data):
-        raise IncompleteFile(f"{temporary}: {len(data)} bytes were written and the store does not hold them")
+    if len(written) != 1 or written[0].size_in_bytes != size:
+        raise IncompleteFile(f"{temporary}: {size} bytes were written and the store does not hold them")
     FileSystems.rename([temporary], [final])
+    return size
+
+
+def _pieces(data: bytes | list[bytes]) -> list[bytes]:
+    return [data] if isinstance(data, bytes) else data
