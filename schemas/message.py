@@ -57,7 +57,7 @@ class NotAMessage(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
-class _Line(msgspec.Struct):
+class _Line(msgspec.Struct, gc=False):
     """The JSON form: Pub/Sub's own REST `PubsubMessage` with the topic beside it; msgspec decodes the base64."""
 
     topic: str

@@ -18,6 +18,11 @@ _RFC3339 = re.compile(
     r"(?:\.([0-9]+))?(?:[Zz]|([+-])((?:[01][0-9]|2[0-3])):([0-5][0-9]))"
 ).fullmatch
 _LEAP_YEAR = "2000"
+_USUAL = len("2026-06-15T12:00:00.000001Z")
+_MOST_MINUTES = 4096
+_minutes: dict[str, int] = {}
+"""Minutes that were met, by the text before their seconds: a time of the usual form in one of them needs no more than
+its digits (1.1 to 0.3 µs)."""
 
 
 class TimeFormatError(ValueError):
@@ -34,11 +39,19 @@ def parse_rfc3339(text: str) -> tuple[int, bool]:
     Raises TimeFormatError for text of another form or a date that no calendar has, TimeRangeError where the
     instant leaves the years 1 to 9999.
     """
+    if len(text) == _USUAL and text[19] == "." and text[26] == "Z" and text[17] < "6":
+        known, digits = _minutes.get(text[:17]), text[17:19] + text[20:26]
+        if known is not None and digits.isascii() and digits.isdigit():
+            return known + int(digits), False
     match = _RFC3339(text)
     if match is None:
         raise TimeFormatError("not an RFC 3339 time with Z or an offset")
     date, minute, seconds, fraction, sign, hours_off, minutes_off = match.groups()
-    at = _minute(date, minute) + int(seconds) * SECOND_US
+    start = _minute(date, minute)
+    if len(_minutes) >= _MOST_MINUTES:
+        _minutes.clear()
+    _minutes[text[:17]] = start
+    at = start + int(seconds) * SECOND_US
     truncated = False
     if fraction is not None:
         truncated = len(fraction) > 6
