@@ -25,7 +25,7 @@ from transforms.events import EventBatch
 from transforms.identity import find_repeats
 from transforms.metrics import MeasuredBatch, measure_dead, measure_duplicates, measure_events
 from transforms.read import decode_attributes
-from transforms.spill import IdSlice, Spill, read_ids, read_spill, write_spill
+from transforms.spill import OF_MESSAGES, IdSlice, Spill, read_ids, read_messages, read_rows, read_spill, write_spill
 
 SHARDS = 32
 SPILL_ROWS = 16_384
@@ -128,27 +128,17 @@ class _KeepFn(beam.DoFn):
         repeats = list(found["repeats"])
         rows = np.frombuffer(b"".join(row for row, _ in repeats), np.uint32)
         conflicts = np.frombuffer(b"".join(conflict for _, conflict in repeats), bool)
+        order = np.argsort(rows)
         for spill in found["spills"]:
-            first = 0
-            for batch in read_spill(spill):
-                mine = (rows >= first) & (rows < first + batch.rows.num_rows)
-                yield from self._split(batch, rows[mine] - first, conflicts[mine])
-                first += batch.rows.num_rows
+            if len(rows):
+                yield from self._repeats(spill, rows[order], conflicts[order])
+            distinct = read_spill(spill, rows[order].tolist())
+            if distinct.num_rows:
+                yield EventBatch(spill.table, distinct)
+                yield TaggedOutput(MEASURED, measure_events(distinct, self._window, self._lateness))
 
-    def _split(
-        self, batch: EventBatch, rows: np.ndarray, conflicts: np.ndarray
-    ) -> Iterator[EventBatch | Dead | Measured]:
-        distinct = batch.rows
-        if len(rows):
-            keep = np.ones(batch.rows.num_rows, bool)
-            keep[rows] = False
-            distinct = batch.rows.filter(pa.array(keep))
-            yield from self._repeats(batch.rows.take(pa.array(rows)), conflicts)
-        if distinct.num_rows:
-            yield EventBatch(batch.table, distinct)
-            yield TaggedOutput(MEASURED, measure_events(distinct, self._window, self._lateness))
-
-    def _repeats(self, repeated: pa.RecordBatch, conflicts: np.ndarray) -> Iterator[Dead | Measured]:
+    def _repeats(self, spill: Spill, rows: np.ndarray, conflicts: np.ndarray) -> Iterator[Dead | Measured]:
+        repeated = read_rows(spill, rows.tolist())
         publish = repeated.column("publish_time").cast(pa.int64()).to_numpy()
         topics = np.array(repeated.column("topic").to_pylist(), dtype=object)
         for topic in set(topics[~conflicts]):
@@ -156,17 +146,18 @@ class _KeepFn(beam.DoFn):
                 MEASURED, measure_duplicates(publish[~conflicts & (topics == topic)], topic, self._window)
             )
         if conflicts.any():
-            dead = conflict_letters(repeated.filter(pa.array(conflicts)))
+            messages = read_messages(spill, rows[conflicts].tolist())
+            dead = conflict_letters(repeated.filter(pa.array(conflicts)), messages)
             yield TaggedOutput(DEAD, dead)
             yield TaggedOutput(MEASURED, measure_dead(dead, 0, self._window))
 
 
-def conflict_letters(rows: pa.RecordBatch) -> list[DeadLetter]:
-    """Make the dead letters of events whose id was seen before with other content."""
+def conflict_letters(rows: pa.RecordBatch, messages: pa.RecordBatch) -> list[DeadLetter]:
+    """Make the dead letters of events whose id was seen before with other content, `messages` of the same rows."""
     refused = Refused(
         Stage.IDENTITY, Code.EVENT_ID_CONFLICT, "eventId", "an event of this id was seen before with other content"
     )
-    columns = ("topic", "message_id", "publish_time", "attributes", "payload", "event_id", "event_type")
+    columns = ("topic", "message_id", "publish_time", "event_id", "event_type")
     return [
         dead_letter(
             Message(topic, message_id, from_datetime(publish_time), decode_attributes(attributes), payload),
@@ -174,7 +165,9 @@ def conflict_letters(rows: pa.RecordBatch) -> list[DeadLetter]:
             event_id,
             event_type,
         )
-        for topic, message_id, publish_time, attributes, payload, event_id, event_type in zip(
-            *(rows.column(name).to_pylist() for name in columns), strict=True
+        for topic, message_id, publish_time, event_id, event_type, payload, attributes in zip(
+            *(rows.column(name).to_pylist() for name in columns),
+            *(messages.column(name).to_pylist() for name in OF_MESSAGES),
+            strict=True,
         )
     ]

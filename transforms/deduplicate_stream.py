@@ -170,7 +170,8 @@ class _JudgeFn(beam.DoFn):
             clear.set(Timestamp(micros=self._expiry(live[0])))
         yield from self._outcomes(EventBatch(table, rows), verdict.new, verdict.duplicate, verdict.earlier)
         if verdict.conflict.any():
-            dead = conflict_letters(rows.filter(pa.array(verdict.conflict)))
+            repeated = rows.filter(pa.array(verdict.conflict))
+            dead = conflict_letters(repeated, repeated)
             yield TaggedOutput(DEAD, dead)
             yield TaggedOutput(MEASURED, measure_dead(dead, 0, self._window))
 
