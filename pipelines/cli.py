@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterable, Sequence
 
 from pipelines.errors import RunFailed, UserError
+from pipelines.memory import calm_collector, keep_memory
 from pipelines.parser import Parser
 from pipelines.version import pipeline_version
 
@@ -70,9 +71,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("apache_beam").setLevel(logging.ERROR)
     command = next((word for word in words if not word.startswith("-")), None)
+    keep_memory()
     gc.disable()  # imports make half a million objects that stay: looking for cycles among them took 0.6 s
     parser = build_parser([command] if command else [])
     gc.enable()
+    calm_collector()
     if not words:
         parser.print_help(sys.stderr)
         return 2

@@ -15,7 +15,6 @@ from pipelines.errors import RunFailed, UserError
 from pipelines.inputs import SUFFIXES, plan_inputs
 from pipelines.local.beam import point_beam_at
 from pipelines.local.fault_script import FaultScript
-from pipelines.memory import settle_memory
 from pipelines.options import add_job_arguments, now_us, parse_moment, positive, read_key
 from pipelines.progress import show_progress
 from pipelines.provisioning.provision import provision
@@ -57,7 +56,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the job; return 0, or 1 where the run failed or its messages do not add up."""
     began, started = time.monotonic(), now_us()
-    settle_memory()
     as_of = parse_moment("as_of", args.as_of) if args.as_of else started
     key = read_key(args.pii_key_file)
     faults = load_faults(args.faults) if args.faults else None

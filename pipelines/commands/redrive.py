@@ -12,7 +12,6 @@ from google.cloud import bigquery, pubsub_v1
 
 from pipelines.commands.replay import make_job, whoami
 from pipelines.errors import RunFailed, UserError
-from pipelines.memory import settle_memory
 from pipelines.options import add_job_arguments, now_us, parse_moment, positive, read_key
 from pipelines.provisioning.provision import provision
 from pipelines.replaying.engine import Engine, drop_staging
@@ -71,7 +70,6 @@ def run(args: argparse.Namespace) -> int:
         checked = read_rules("check", args.check)
         print(f"{args.check}: {len(checked.rules)} rules, {sum(len(r.tests) for r in checked.rules)} tests pass")
         return 0
-    settle_memory()
     started, key = now_us(), read_key(args.pii_key_file)
     rules = read_rules("rules", args.rules) if args.rules else None
     if args.limit < 0:

@@ -13,7 +13,6 @@ from google.api_core.exceptions import GoogleAPICallError
 
 from pipelines.config import JobConfig
 from pipelines.errors import UserError
-from pipelines.memory import settle_memory
 from pipelines.options import add_job_arguments, now_us, parse_moment, positive, read_key
 from pipelines.progress import show_progress
 from pipelines.provisioning.provision import provision
@@ -68,7 +67,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Replay, and print what became of it."""
     began, started = time.monotonic(), now_us()
-    settle_memory()
     at = parse_moment("at", args.at) if args.at else started
     start = parse_moment("from", args.start) if args.start else None
     end = parse_moment("to", args.end) if args.end else None
