@@ -11,8 +11,10 @@ import datasketches
 import numpy as np
 import pyarrow as pa
 from apache_beam.metrics import Metrics
+from apache_beam.metrics.cells import DistributionCell, DistributionData
+from apache_beam.metrics.execution import MetricsEnvironment, _TypedMetricName
 from apache_beam.metrics.metricbase import Counter as BeamCounter
-from apache_beam.metrics.metricbase import Distribution as BeamDistribution
+from apache_beam.metrics.metricbase import MetricName
 
 from schemas.event import DeadLetter
 from schemas.message import TOPICS, UNKNOWN_TOPIC, Message, NotAMessage, topic_label
@@ -53,11 +55,6 @@ MeasuredBatch = list[Measure]
 def counter(name: str) -> BeamCounter:
     """Return a counter of the closed list."""
     return Metrics.counter(NAMESPACE, name)
-
-
-def distribution(name: str) -> BeamDistribution:
-    """Return a distribution of the closed list."""
-    return Metrics.distribution(NAMESPACE, name)
 
 
 def window_of(time_us: int, window_seconds: int) -> int:
@@ -158,6 +155,19 @@ def sketch_of(lags: np.ndarray) -> datasketches.kll_doubles_sketch:
 
 
 def _distribute(name: str, values: np.ndarray) -> None:
-    into = distribution(name)
-    for value in values.astype(np.int64).tolist():
-        into.update(value)
+    """Update a distribution with every value, by their sum, count and extremes: Beam's own update takes one value at a
+    time, 0.7 µs each.
+    """
+    container = MetricsEnvironment.current_container()
+    if container is None or not len(values):
+        return
+    whole = values.astype(np.int64)
+    data = DistributionData(int(whole.sum()), len(whole), int(whole.min()), int(whole.max()))
+    key = _TypedMetricName(DistributionCell, MetricName(NAMESPACE, name))
+    container.metrics[key] = container.get_metric_cell(key).combine(_Part(data))
+
+
+class _Part(NamedTuple):
+    """What a cell of Beam's is combined with."""
+
+    data: DistributionData

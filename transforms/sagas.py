@@ -24,7 +24,7 @@ from transforms.events import EventBatch
 from transforms.rows import TableRows
 from transforms.saga_columns import by_order, order_saga_rows, saga_alert_rows, saga_facts, split_by_shard
 
-SHARDS = 64
+SHARDS = 16
 GATHERED_FACTS = 65_536
 SAGAS_A_BATCH = 8_192
 ALERTED = "alerted"

@@ -3,12 +3,16 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import apache_beam as beam
+import numpy as np
 import pyarrow as pa
+from apache_beam.metrics.cells import DistributionData
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from schemas.columns import NUMERIC
 from transforms.counts import event_count_rows, from_ipc, merge_counts, split_by_day, to_ipc
 from transforms.measure import merge, percentiles
-from transforms.metrics import Measure, late_mask, sketch_of, window_of
+from transforms.metrics import Measure, _distribute, late_mask, sketch_of, window_of
 
 MINUTE = 60_000_000
 BASE = 1_781_524_800_000_000
@@ -57,6 +61,19 @@ def test_measures_of_one_window_and_topic_become_one():
 
 def test_no_lags_no_percentiles():
     assert percentiles(None) == (None, None, None, None)
+
+
+def test_a_distribution_is_updated_with_every_value_at_once():
+    class Measured(beam.DoFn):
+        def process(self, lags):
+            _distribute("event_lag_ms", np.array(lags))
+            yield lags
+
+    with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        _ = pipeline | beam.Create([[1.2, 7.9, -3.0], [], [250.0]], reshuffle=False) | beam.ParDo(Measured())
+    [told] = pipeline.result.metrics().query()["distributions"]
+    assert (told.key.metric.namespace, told.key.metric.name) == ("pipeline", "event_lag_ms")
+    assert told.committed.data == DistributionData(255, 4, -3, 250)
 
 
 def test_late_is_after_the_windows_end_and_its_lateness():
