@@ -1,8 +1,10 @@
 """However a file is cut into ranges, every line comes once and in order."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from transforms import read
 from transforms.read import read_range
 from transforms.sources import plan_ranges
 
@@ -24,3 +26,13 @@ def test_every_line_comes_once(tmp_path_factory, lines, range_bytes, ends):
     path = tmp_path_factory.mktemp("lines") / "orders.jsonl"
     path.write_bytes(data)
     assert lines_of(path, len(data), range_bytes) == [line for line in lines if line]
+
+
+@given(st.lists(st.sampled_from([b"", b"a", b"b\rb", b"c" * 20]), max_size=12), st.integers(1, 40), st.integers(1, 9))
+def test_ends_of_lines_are_found_wherever_a_read_ends(tmp_path_factory, lines, range_bytes, read_bytes):
+    data = b"\r\n".join(lines)
+    path = tmp_path_factory.mktemp("ends") / "orders.jsonl"
+    path.write_bytes(data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(read, "CHUNK_BYTES", read_bytes)
+        assert lines_of(path, len(data), range_bytes) == [line for line in lines if line]

@@ -11,6 +11,7 @@ from schemas.times import (
     LATEST_US,
     TimeFormatError,
     TimeRangeError,
+    _minutes,
     from_datetime,
     parse_rfc3339,
     to_datetime,
@@ -39,3 +40,20 @@ def test_what_is_read_is_what_python_reads(text):
     except (TimeFormatError, TimeRangeError):
         return
     assert to_datetime(micros) == datetime.fromisoformat(text.upper()).astimezone(UTC)
+
+
+@given(st.integers(0, 26), st.sampled_from("0123456789٣²:-+.TZz ") | st.characters())
+def test_a_time_in_a_known_minute_is_read_as_any_other(place, character):
+    usual = "2026-06-15T11:58:37.123456Z"
+    text = usual[:place] + character + usual[place + 1 :]
+
+    def outcome():
+        try:
+            return parse_rfc3339(text)
+        except ValueError as error:
+            return type(error)
+
+    _minutes.clear()
+    fresh = outcome()
+    assert parse_rfc3339(usual) == (1_781_524_717_123_456, False)
+    assert outcome() == fresh
