@@ -20,9 +20,8 @@ from pipelines.local.errors import ApiError, already_exists
 from pipelines.local.typemap import Field, column_ddl, field_of, normal, quoted
 
 EMPTY_COLUMN = "__empty"  # stands in for the columns of a table that was created without a schema
-# One compression for all strings: DuckDB's own choice tries each of them on every row group, at twice the CPU.
 _SETTINGS = """
-set timezone = 'UTC'; set force_compression = 'zstd'; set preserve_insertion_order = false;
+set timezone = 'UTC'; set preserve_insertion_order = false;
 set python_enable_replacements = false; set memory_limit = '256MB'
 """
 _CHECKPOINT_AT = "64MB"  # small appends pile up in the log; each checkpoint rewrites the table's last row group
