@@ -39,7 +39,9 @@ def build(
 
     telemetry = events.events | "WriteTelemetry" >> WriteTelemetry(job.lake, run.run_id)
     features = (
-        events.events | "DeviceFeatures" >> DeviceFeatures(window) | "WriteFeatures" >> WriteFiles(job.lake, run.run_id)
+        events.events
+        | "DeviceFeatures" >> DeviceFeatures(window, job.temp)
+        | "WriteFeatures" >> WriteFiles(job.lake, run.run_id)
     )
     manifests = (
         (*archived, telemetry, features)
@@ -47,7 +49,7 @@ def build(
         | "WriteManifests" >> WriteManifests(job.lake, run.run_id)
     )
 
-    sagas = events.events | "TrackSagas" >> TrackSagas(run.run_id, job.saga_timeout_us)
+    sagas = events.events | "TrackSagas" >> TrackSagas(run.run_id, job.saga_timeout_us, temp=job.temp)
     if job.saga_alerts_topic:
         sagas.alerted | "PublishSagaAlerts" >> PublishSagaAlerts(job.saga_alerts_topic, sagas.clock)
 

@@ -27,8 +27,8 @@ def keep_memory() -> None:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     try:
-        for option, value in _OPTIONS:
-            ctypes.CDLL(None).mallopt(option, value)
+        for option, size in _OPTIONS:
+            ctypes.CDLL(None).mallopt(option, size)
     except (OSError, AttributeError):
         pass  # not glibc
 

@@ -73,8 +73,8 @@ def encode_map(values: dict[str, str]) -> bytes:
 def encode_column(column: pa.Array, *, optional: bool) -> list[bytes]:
     """Return the cells of a text, float, integer or timestamp column; `optional` makes each a union with null."""
     if column.null_count:
-        cells = iter(encode_column(column.drop_null(), optional=optional))
-        return [next(cells) if valid else b"\0" for valid in column.is_valid().to_pylist()]
+        present = iter(encode_column(column.drop_null(), optional=optional))
+        return [next(present) if valid else b"\0" for valid in column.is_valid().to_pylist()]
     if pa.types.is_string(column.type):
         cells = encode_bytes(column.cast(pa.binary()).to_pylist())
     elif pa.types.is_float64(column.type):

@@ -18,6 +18,7 @@ from transforms.archive import HOUR_US, hour_partition
 from transforms.counts import from_ipc, to_ipc
 from transforms.events import TYPED_PREFIX, EventBatch
 from transforms.identity import id_words
+from transforms.partials import Partial, Partials, read_partials
 from transforms.sinks.files import FileContent
 from transforms.telemetry import TABLE, split_by_hour
 
@@ -52,9 +53,12 @@ MEASUREMENTS = pa.schema(
 
 @dataclass
 class DeviceFeatures(beam.PTransform[beam.PCollection[EventBatch], beam.PCollection[FileContent]]):
-    """Turn telemetry into the files of the feature feed (bounded runs)."""
+    """Turn telemetry into the files of the feature feed (bounded runs); `temp` is a folder that takes measurements,
+    which are shuffled themselves where there is none.
+    """
 
     window_seconds: int
+    temp: str | None = None
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -64,7 +68,7 @@ class DeviceFeatures(beam.PTransform[beam.PCollection[EventBatch], beam.PCollect
     def expand(self, pcoll: beam.PCollection[EventBatch]) -> beam.PCollection[FileContent]:
         return (
             pcoll
-            | "ByHour" >> beam.ParDo(_by_hour)
+            | "ByHour" >> beam.ParDo(_ByHourFn(self.temp))
             | "Group" >> beam.GroupByKey()
             | "Features" >> beam.ParDo(_features_of, self.window_seconds)
         )
@@ -134,13 +138,23 @@ def features_file(measured: pa.Table, hour: int, window_seconds: int) -> FileCon
     return FileContent(FEED, hour_partition(hour * HOUR_US), "parquet", table.num_rows, sink.getvalue().to_pybytes())
 
 
-def _by_hour(batch: EventBatch) -> Iterator[tuple[int, bytes]]:
-    if batch.table == TABLE:
-        rows = measurements(batch.rows)
-        for hour, part in split_by_hour(rows, rows.column("event_time")):
-            yield hour, to_ipc(pa.Table.from_batches([part]))
+class _ByHourFn(beam.DoFn):
+    def __init__(self, temp: str | None) -> None:
+        self._temp = temp
+
+    def start_bundle(self) -> None:
+        self._partials = Partials(self._temp)
+
+    def process(self, batch: EventBatch) -> Iterator[tuple[int, Partial]]:
+        if batch.table == TABLE:
+            rows = measurements(batch.rows)
+            for hour, part in split_by_hour(rows, rows.column("event_time")):
+                yield hour, self._partials.put(to_ipc(pa.Table.from_batches([part])))
+
+    def finish_bundle(self) -> None:
+        self._partials.close()
 
 
-def _features_of(keyed: tuple[int, Iterable[bytes]], window_seconds: int) -> Iterator[FileContent]:
+def _features_of(keyed: tuple[int, Iterable[Partial]], window_seconds: int) -> Iterator[FileContent]:
     hour, parts = keyed
-    yield features_file(pa.concat_tables(map(from_ipc, parts)), hour, window_seconds)
+    yield features_file(pa.concat_tables(map(from_ipc, read_partials(parts))), hour, window_seconds)

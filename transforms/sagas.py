@@ -21,6 +21,7 @@ from schemas.saga import DEFAULT_TIMEOUT_US, END_OF_INPUT_US, Saga, reduce_saga
 from transforms.collector import collector_paused
 from transforms.counts import from_ipc, to_ipc
 from transforms.events import EventBatch
+from transforms.partials import Partial, Partials, read_partials
 from transforms.rows import TableRows
 from transforms.saga_columns import by_order, order_saga_rows, saga_alert_rows, saga_facts, split_by_shard
 
@@ -46,11 +47,14 @@ class TrackedSagas(NamedTuple):
 
 @dataclass
 class TrackSagas(beam.PTransform[beam.PCollection[EventBatch], TrackedSagas]):
-    """Turn distinct events into the sagas of their orders (bounded runs)."""
+    """Turn distinct events into the sagas of their orders (bounded runs); `temp` is a folder that takes their facts,
+    which are shuffled themselves where there is none.
+    """
 
     run_id: str
     timeout_us: int = DEFAULT_TIMEOUT_US
     shards: int = SHARDS
+    temp: str | None = None
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -61,7 +65,9 @@ class TrackSagas(beam.PTransform[beam.PCollection[EventBatch], TrackedSagas]):
 
     @no_annotations
     def expand(self, pcoll: beam.PCollection[EventBatch]) -> TrackedSagas:
-        gathered = pcoll | "GatherFacts" >> beam.ParDo(_GatherFn(self.shards)).with_outputs(CLOCK, main="facts")
+        gathered = pcoll | "GatherFacts" >> beam.ParDo(_GatherFn(self.shards, self.temp)).with_outputs(
+            CLOCK, main="facts"
+        )
         folded = (
             gathered.facts
             | "ByShard" >> beam.GroupByKey()
@@ -79,15 +85,16 @@ def sagas_of(facts: pa.Table, timeout_us: int) -> Iterator[Saga]:
 class _GatherFn(beam.DoFn):
     """Collects the facts of a bundle and hands them out by shard; and the newest publish time of the bundle."""
 
-    def __init__(self, shards: int) -> None:
-        self._shards = shards
+    def __init__(self, shards: int, temp: str | None) -> None:
+        self._shards, self._temp = shards, temp
 
     def start_bundle(self) -> None:
+        self._partials = Partials(self._temp)
         self._waiting: list[pa.RecordBatch] = []
         self._size = 0
         self._newest: int | None = None
 
-    def process(self, batch: EventBatch) -> Iterator[tuple[int, bytes] | Clock]:
+    def process(self, batch: EventBatch) -> Iterator[tuple[int, Partial] | Clock]:
         newest = pc.max(batch.rows.column("publish_time")).cast(pa.int64()).as_py()
         if newest is not None and (self._newest is None or newest > self._newest):
             self._newest = newest
@@ -101,15 +108,16 @@ class _GatherFn(beam.DoFn):
     def finish_bundle(self) -> Iterator[WindowedValue]:
         for keyed in self._take():
             yield _global(keyed)
+        self._partials.close()
         if self._newest is not None:
             yield TaggedOutput(CLOCK, _global(self._newest))
 
-    def _take(self) -> Iterator[tuple[int, bytes]]:
+    def _take(self) -> Iterator[tuple[int, Partial]]:
         if self._waiting:
             facts = pa.Table.from_batches(self._waiting)
             self._waiting, self._size = [], 0
             for shard, part in split_by_shard(facts, self._shards):
-                yield shard, to_ipc(part)
+                yield shard, self._partials.put(to_ipc(part))
 
 
 def _global(value: object) -> WindowedValue:
@@ -120,8 +128,8 @@ class _FoldFn(beam.DoFn):
     def __init__(self, run_id: str, timeout_us: int) -> None:
         self._run_id, self._timeout_us = run_id, timeout_us
 
-    def process(self, keyed: tuple[int, Iterable[bytes]]) -> Iterator[TableRows | Alerted]:
-        folded = sagas_of(pa.concat_tables(map(from_ipc, keyed[1])), self._timeout_us)
+    def process(self, keyed: tuple[int, Iterable[Partial]]) -> Iterator[TableRows | Alerted]:
+        folded = sagas_of(pa.concat_tables(map(from_ipc, read_partials(keyed[1]))), self._timeout_us)
         while True:
             with collector_paused():
                 sagas = list(islice(folded, SAGAS_A_BATCH))

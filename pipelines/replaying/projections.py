@@ -31,7 +31,11 @@ def build(
 
     hours, orders = events("Hours", of_hours), events("Orders", of_orders)
     telemetry = hours | "WriteTelemetry" >> WriteTelemetry(job.lake, run.run_id)
-    features = hours | "DeviceFeatures" >> DeviceFeatures(window) | "WriteFeatures" >> WriteFiles(job.lake, run.run_id)
+    features = (
+        hours
+        | "DeviceFeatures" >> DeviceFeatures(window, job.temp)
+        | "WriteFeatures" >> WriteFiles(job.lake, run.run_id)
+    )
     manifests = (
         (telemetry, features)
         | "AllFiles" >> beam.Flatten()
@@ -39,6 +43,6 @@ def build(
     )
     rows = (
         hours | "CountEvents" >> CountEvents(run.run_id, window),
-        (orders | "TrackSagas" >> TrackSagas(run.run_id, job.saga_timeout_us)).rows,
+        (orders | "TrackSagas" >> TrackSagas(run.run_id, job.saga_timeout_us, temp=job.temp)).rows,
     )
     rows | "AppendRows" >> append_rows(job, manifests)
