@@ -102,12 +102,13 @@ def step_times(stores: Stores) -> list[StepTime]:
         for number, (earlier, later) in enumerate(TIMED)
     )
     taken = f"(WITH firsts AS ({_firsts(stores)}) {pairs})"
-    in_order = f"(SELECT pair, DIV(took, 1000) AS took_ms FROM {taken} WHERE took >= 0)"
-    other_way = stores.rows(f"SELECT pair, COUNT(*) AS orders FROM {taken} WHERE took < 0 GROUP BY pair")
-    against = {row.pair: row.orders for row in other_way}
-    found = stores.rows(f"{percentiles(in_order, 'pair', 'took_ms')} ORDER BY pair")
+    timed = f"(SELECT pair, took < 0 AS against, DIV(took, 1000) AS took_ms FROM {taken})"
+    found = stores.rows(f"{percentiles(timed, 'pair, against', 'took_ms')} ORDER BY pair")
+    against = {row.pair: row.total for row in found if row.against}
     return [
-        StepTime(*TIMED[row.pair], row.total, against.get(row.pair, 0), row.p50 / 1000, row.p95 / 1000) for row in found
+        StepTime(*TIMED[row.pair], row.total, against.get(row.pair, 0), row.p50 / 1000, row.p95 / 1000)
+        for row in found
+        if not row.against
     ]
 
 
