@@ -13,6 +13,7 @@ run's CPU. They are set apart once, and the collector looks less often at what i
 import ctypes
 import gc
 import os
+from contextlib import suppress
 from functools import cache
 
 _ARENA_MAX, _MMAP_THRESHOLD, _TRIM_THRESHOLD = -8, -3, -1  # malloc.h
@@ -26,11 +27,15 @@ def keep_memory() -> None:
     """Keep freed memory in one arena; to be called before Arrow and numpy are imported. A user's settings stand."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    try:
+    with suppress(OSError, AttributeError):  # not glibc
         for option, size in _OPTIONS:
             ctypes.CDLL(None).mallopt(option, size)
-    except (OSError, AttributeError):
-        pass  # not glibc
+
+
+def release_memory() -> None:
+    """Hand what is kept back to the kernel: before another allocator needs much."""
+    with suppress(OSError, AttributeError):  # not glibc
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 @cache

@@ -26,7 +26,7 @@ from transforms.read import MessageBatch
 from transforms.sinks.files import FileContent, LakeFile, write_file
 
 HOUR_US = 3600 * SECOND_US
-FLUSH_BYTES = 32 << 20
+FLUSH_BYTES = 16 << 20
 BLOCK_BYTES = 256 << 10
 _HEADER = file_header(MESSAGE_AVRO)
 

@@ -5,6 +5,7 @@ repeats, and the third reads each spill again without its repeats. Memory does n
 (docs/decisions/0002).
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -75,19 +76,20 @@ class Deduplicate(beam.PTransform[beam.PCollection[EventBatch], Deduplicated]):
 
 
 class _SpillFn(beam.DoFn):
-    """Collects batches by table and writes each table's spill when it is large enough or the bundle ends."""
+    """Collects batches by table and writes the largest table's spill when they are many or the bundle ends."""
 
     def __init__(self, temp: str, shards: int) -> None:
         self._temp, self._shards = temp, shards
 
     def start_bundle(self) -> None:
         self._waiting: dict[str, list[pa.RecordBatch]] = {}
+        self._rows: Counter[str] = Counter()
 
     def process(self, batch: EventBatch) -> Iterator[SpillOutput]:
-        waiting = self._waiting.setdefault(batch.table, [])
-        waiting.append(batch.rows)
-        if sum(rows.num_rows for rows in waiting) >= SPILL_ROWS:
-            yield from self._write(batch.table)
+        self._waiting.setdefault(batch.table, []).append(batch.rows)
+        self._rows[batch.table] += batch.rows.num_rows
+        if self._rows.total() >= SPILL_ROWS:
+            yield from self._write(self._rows.most_common(1)[0][0])
 
     def finish_bundle(self) -> Iterator[SpillOutput]:
         for table in list(self._waiting):
@@ -98,6 +100,7 @@ class _SpillFn(beam.DoFn):
                     yield _global(output)
 
     def _write(self, table: str) -> Iterator[SpillOutput]:
+        del self._rows[table]
         spill, slices = write_spill(self._temp, table, self._waiting.pop(table), self._shards)
         yield spill.path, spill
         for shard, part in slices.items():

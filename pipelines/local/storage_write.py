@@ -31,6 +31,7 @@ from pipelines.local.streams import (
     Streams,
 )
 from pipelines.local.warehouse import Warehouse
+from pipelines.memory import release_memory
 
 _MAX_MESSAGE = 64 * 1024 * 1024  # what gRPC lets through, so that the service itself can refuse what is too large
 _GRACE_SECONDS = 0.5  # an open append connection has no end of its own
@@ -92,6 +93,7 @@ class WriteService:
         with self._answering("commit", request.parent, context) as table:
             fields = self._fields(table)
             names = list(dict.fromkeys(request.write_streams))
+            release_memory()
             response = _CommitResponse()
             with self._warehouse.lock:
                 refused = self._streams.uncommittable(table, names)

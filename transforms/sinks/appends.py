@@ -12,7 +12,7 @@ from transforms.sinks.backoff import Trial
 from transforms.sinks.write_streams import GaveUp
 
 MAX_IN_FLIGHT = 4
-MAX_STREAM_BYTES = 32 << 20  # what a PENDING stream may hold, for its rows are kept in memory until it is finalized
+MAX_STREAM_BYTES = 16 << 20  # what a PENDING stream may hold, for its rows are kept in memory until it is finalized
 REPLY_TIMEOUT_SECONDS = 60.0
 
 
