@@ -93,6 +93,16 @@ class ArchiveMessages(beam.PTransform[beam.PCollection[MessageBatch], beam.PColl
         return pcoll | "Write" >> beam.ParDo(_ArchiveFn(self.root, self.run_id))
 
 
+def _by_topic_and_hour(messages: list[Message]) -> dict[tuple[str, int], list[Message]]:
+    keys = {(message.topic, message.publish_time // HOUR_US) for message in messages}
+    if len(keys) == 1:  # the usual batch
+        return {keys.pop(): messages}
+    found: dict[tuple[str, int], list[Message]] = {key: [] for key in keys}
+    for message in messages:
+        found[message.topic, message.publish_time // HOUR_US].append(message)
+    return found
+
+
 class _ArchiveFn(beam.DoFn):
     """Collects messages by topic and hour, encoded, and writes them when they are many or the bundle ends."""
 
@@ -104,11 +114,7 @@ class _ArchiveFn(beam.DoFn):
         self._bytes = 0
 
     def process(self, batch: MessageBatch) -> Iterator[LakeFile]:
-        arrived: dict[tuple[str, int], list[Message]] = {}
-        for message in batch:
-            if type(message) is Message:
-                arrived.setdefault((message.topic, message.publish_time // HOUR_US), []).append(message)
-        for key, messages in arrived.items():
+        for key, messages in _by_topic_and_hour([one for one in batch if type(one) is Message]).items():
             blocks = list(archive_blocks(messages))
             self._waiting.setdefault(key, []).extend(blocks)
             self._bytes += sum(len(records) for _, records in blocks)

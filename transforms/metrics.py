@@ -66,11 +66,7 @@ def measure_batch(
     messages: Iterable[Message | NotAMessage], dead: Iterable[DeadLetter], as_of: int, window_seconds: int
 ) -> MeasuredBatch:
     """Count received messages and dead letters by window of the publish time and topic, and in Beam's counters."""
-    size = window_seconds * SECOND_US
-    received: Counter[tuple[int, str]] = Counter()
-    for message in messages:
-        moment = message.publish_time if type(message) is Message else as_of
-        received[moment - moment % size, message.topic] += 1
+    received = _received(messages, as_of, window_seconds * SECOND_US)
     refused = Counter(
         (window_of(as_of if d.publish_time is None else d.publish_time, window_seconds), d.topic) for d in dead
     )
@@ -87,6 +83,21 @@ def measure_batch(
     return [
         Measure(window, topic, received=count, dead_letters=bad) for (window, topic), (count, bad) in measured.items()
     ]
+
+
+def _received(messages: Iterable[Message | NotAMessage], as_of: int, size: int) -> dict[tuple[int, str], int]:
+    """Count messages by window (of `size` microseconds) and topic."""
+    moments: dict[str, list[int]] = {}
+    for message in messages:
+        moments.setdefault(message.topic, []).append(message.publish_time if type(message) is Message else as_of)
+    received = {}
+    for topic, times in moments.items():
+        published = np.array(times, np.int64)
+        windows, counts = np.unique(published - published % size, return_counts=True)
+        received.update(
+            {(window, topic): count for window, count in zip(windows.tolist(), counts.tolist(), strict=True)}
+        )
+    return received
 
 
 def measure_dead(dead: Iterable[DeadLetter], as_of: int, window_seconds: int) -> MeasuredBatch:
