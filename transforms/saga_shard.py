@@ -82,8 +82,7 @@ class SagaShard:
             self._next, self._logged = number + 1, self._logged + len(records)
             for order_id, held in records.items():
                 self._restore(order_id, held)
-        self._due = [(held.due_us, order_id) for order_id, held in self._orders.items()]
-        heapq.heapify(self._due)
+        self._queue()
 
     def __len__(self) -> int:
         return len(self._orders)
@@ -198,6 +197,13 @@ class SagaShard:
         if held.due_us != due_us:
             heapq.heappush(self._due, (due_us, order_id))
         held.stage, held.due_us = stage, due_us
+        if len(self._due) > 2 * len(self._orders) + _SNAPSHOT_ORDERS:
+            self._queue()
+
+    def _queue(self) -> None:
+        """Queue every order once: what orders have moved on from is dropped."""
+        self._due = [(held.due_us, order_id) for order_id, held in self._orders.items()]
+        heapq.heapify(self._due)
 
     def _restore(self, order_id: str, record: Held) -> None:
         if record.stage == Stage.GONE:

@@ -28,6 +28,15 @@ class StateCount(NamedTuple):
     stuck: int
 
 
+class AlertCount(NamedTuple):
+    """In how many orders an alert was raised, and at which event times first and last."""
+
+    alert: str
+    orders: int
+    first: datetime
+    last: datetime
+
+
 class Stuck(NamedTuple):
     """An order whose next step has not come in time."""
 
@@ -64,6 +73,15 @@ def saga_states(stores: Stores) -> list[StateCount]:
         FROM {stores.analytics}.order_saga_current GROUP BY state ORDER BY state"""
     )
     return [StateCount(row.state, row.sagas, row.stuck) for row in found]
+
+
+def saga_alerts(stores: Stores) -> list[AlertCount]:
+    """Return what was raised, the most frequent first."""
+    found = stores.rows(
+        f"""SELECT alert, COUNT(DISTINCT order_id) AS orders, MIN(alert_time) AS first_time, MAX(alert_time) AS last_time
+        FROM {stores.analytics}.saga_alerts GROUP BY alert ORDER BY orders DESC, alert"""
+    )
+    return [AlertCount(row.alert, row.orders, row.first_time, row.last_time) for row in found]
 
 
 def stuck_sagas(stores: Stores) -> list[Stuck]:

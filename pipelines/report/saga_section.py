@@ -2,9 +2,16 @@
 
 from pipelines.report.markup import Chart, Markup, Section, code, instant, table
 from pipelines.report.saga_charts import states_chart, ways_chart
-from pipelines.report.saga_queries import saga_states, step_times, stuck_sagas, ways
+from pipelines.report.saga_queries import saga_alerts, saga_states, step_times, stuck_sagas, ways
 from pipelines.report.stores import Stores
 from pipelines.report.words import duration, number
+
+_MEANS = {
+    "SAGA_STUCK": "no next step in time",
+    "SAGA_RECOVERED": "a step came after that",
+    "COMPENSATION_ORDER": "cancelled while stock was held",
+    "ILLEGAL_TRANSITION": "completed after a failed payment, or released without being reserved",
+}
 
 
 def sagas_section(stores: Stores) -> Section | None:
@@ -20,6 +27,13 @@ def sagas_section(stores: Stores) -> Section | None:
         told = "; ".join(f"{number(way.orders)} {' → '.join(way.steps)} {way.end}".strip() for way in taken[:8])
         note = "Each order once, its steps in the order that the saga has for them."
         body.append(Chart(ways_chart(taken), f"The most frequent ways: {told}.", "Which way they went", note))
+    if raised := saga_alerts(stores):
+        told = [
+            (code(one.alert), _MEANS.get(one.alert, ""), instant(one.first), instant(one.last), number(one.orders))
+            for one in raised
+        ]
+        heads = ("alert", "what happened", "first", "last", "orders")
+        body.append(table("Alerts, each at most once an order (UTC)", heads, told, words=4))
     if times := step_times(stores):
         heads = ("step", "orders", "p50", "p95", "other way round")
         rows = [

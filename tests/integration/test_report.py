@@ -160,6 +160,16 @@ def rows() -> dict[str, list[dict[str, Any]]]:
             saga("o1", "PAID", 5, is_open=True),
             saga(HOSTILE, "CREATED", 2, is_open=True),
         ],
+        "analytics.saga_alerts": [
+            {
+                "order_id": order_id, "correlation_id": "flow", "alert": alert, "alert_time": NEW.isoformat(),
+                "run_id": run_id,
+            }
+            for order_id, alert, run_id in (
+                ("o0", "SAGA_STUCK", RUN), ("o0", "SAGA_STUCK", OTHER), ("o1", "SAGA_STUCK", RUN),
+                ("o0", "SAGA_RECOVERED", RUN),
+            )
+        ],
     }
 
 
@@ -264,6 +274,8 @@ def test_sagas_tell_states_ways_and_who_is_stuck(page):
     said = text_of(page, "#sagas")
     assert "3 orders. 1 is stuck." in said
     assert "o1 PAID 2011-05-02 08:00:00 2011-05-02 08:30:00" in said
+    assert "SAGA_STUCK no next step in time 2011-05-02 08:00:00 2011-05-02 08:00:00 2" in said, "an order counts once"
+    assert "SAGA_RECOVERED a step came after that 2011-05-02 08:00:00 2011-05-02 08:00:00 1" in said
     states = page.ask("(({x, y}) => [[...y], [...x]])(document.querySelector('#sagas .plot').data[0])")
     assert states == [["COMPLETED", "PAID", "CREATED"], [1, 1, 1]]
 

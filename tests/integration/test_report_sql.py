@@ -46,7 +46,8 @@ def asked(run_id: str | None) -> list[str]:
     queries.reasons(stores)
     queries.revenue(stores)
     queries.readings(stores, STRETCH, 12)
-    for ask in (saga_queries.saga_states, saga_queries.stuck_sagas, saga_queries.step_times, saga_queries.ways):
+    asked = ("saga_states", "saga_alerts", "stuck_sagas", "step_times", "ways")
+    for ask in (getattr(saga_queries, name) for name in asked):
         ask(stores)
     return stores.asked
 
@@ -62,7 +63,7 @@ def zetasql() -> ZetaSql:
 @pytest.mark.parametrize("run_id", ["r", None], ids=["one run", "every run"])
 def test_google_analyzes_every_statement_and_none_reads_a_payload(zetasql, run_id):
     statements = asked(run_id)
-    assert len(statements) == 18
+    assert len(statements) == 19
     for sql in statements:
         zetasql.analyze(sql)
         assert not re.search(r"\b(payload|data|attributes|extensions|error_message)\b", sql)

@@ -33,7 +33,7 @@
           trace.orientation = "v";
           layout.height = 560;
           layout.margin.r = 64; // the name of the last node
-          trace.node.pad = 50;
+          trace.node.pad = 64; // two names side by side
         }
       }
     }
