@@ -28,12 +28,12 @@ def sagas_section(stores: Stores) -> Section | None:
         note = "Each order once, its steps in the order that the saga has for them."
         body.append(Chart(ways_chart(taken), f"The most frequent ways: {told}.", "Which way they went", note))
     if raised := saga_alerts(stores):
-        told = [
+        alerts = [
             (code(one.alert), _MEANS.get(one.alert, ""), instant(one.first), instant(one.last), number(one.orders))
             for one in raised
         ]
         heads = ("alert", "what happened", "first", "last", "orders")
-        body.append(table("Alerts, each at most once an order (UTC)", heads, told, words=4))
+        body.append(table("Alerts, each at most once an order (UTC)", heads, alerts, words=4))
     if times := step_times(stores):
         heads = ("step", "orders", "p50", "p95", "other way round")
         rows = [
