@@ -98,7 +98,11 @@ def _add_environment(parser: argparse.ArgumentParser, template: Template) -> Non
         add("--streaming_mode", choices=("exactly_once", "at_least_once"), default="exactly_once",
             help="at_least_once is cheaper; the views count each event once either way")  # fmt: skip
         add("--update", action="store_true", help="replace the running job of this name, keeping its state")
-        add("--transform_name_mapping", metavar="FILE", help="JSON object of renamed steps, old to new")
+        add(
+            "--transform_name_mapping",
+            metavar="FILE",
+            help='JSON object of renamed steps, old to new; "" gives a step up',
+        )
     else:
         add("--flexrs", action="store_true", help="cheaper, may start hours later")
     add("--dry_run", action="store_true", help="check, print the request, launch nothing")

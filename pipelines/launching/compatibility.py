@@ -11,6 +11,8 @@ from apache_beam.portability import common_urns
 from apache_beam.portability.api import beam_runner_api_pb2 as api
 
 Shape = tuple[object, ...]
+GIVEN_UP = ""
+"""Dataflow's word, in a mapping of names, for a step that is gone on purpose, with all that it holds."""
 
 
 @dataclass
@@ -60,6 +62,8 @@ def incompatible(old: api.Pipeline, new: api.Pipeline, renamed: Mapping[str, str
     problems: list[str] = []
     for name, step in steps_of(old).items():
         wanted = names.get(name, name)
+        if wanted == GIVEN_UP:
+            continue
         if wanted not in after:
             problems.append(f"{name}: the step is gone; map it with --transform_name_mapping, or drain the job")
             continue
@@ -68,12 +72,12 @@ def incompatible(old: api.Pipeline, new: api.Pipeline, renamed: Mapping[str, str
 
 
 def full_mapping(old: api.Pipeline, renamed: Mapping[str, str]) -> dict[str, str]:
-    """Return old name to new name of every step that a mapping of steps, or of what holds them, renames."""
+    """Return old name to new name of every step that a mapping of steps, or of what holds them, renames or gives up."""
     mapping: dict[str, str] = {}
     for name in steps_of(old):
         for before in sorted(renamed, key=len, reverse=True):
             if name == before or name.startswith(before + "/"):
-                mapping[name] = renamed[before] + name[len(before) :]
+                mapping[name] = renamed[before] + name[len(before) :] if renamed[before] else GIVEN_UP
                 break
     return mapping
 

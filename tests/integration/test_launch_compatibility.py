@@ -92,3 +92,8 @@ def test_a_renamed_step_passes_with_a_mapping_of_what_holds_it():
     mapping = full_mapping(graph(), {"Parse": "Decode"})
     assert set(mapping) == {name for name in mapping if name.startswith("Parse/")}
     assert all(new.startswith("Decode/") for new in mapping.values())
+
+
+def test_a_removed_step_passes_where_it_is_given_up_by_name():
+    assert incompatible(graph(), graph(last=False), {"Write": ""}) == []
+    assert full_mapping(graph(), {"Parse": ""}) == dict.fromkeys(full_mapping(graph(), {"Parse": "Decode"}), "")

@@ -67,7 +67,7 @@ def test_it_holds_nothing_else_of_the_project(built: Built):
     for name in PACKAGES:
         mine = {path.relative_to(ROOT) for path in (ROOT / name).rglob("*.py")}
         assert {path.relative_to(packages) for path in (packages / name).rglob("*.py")} == mine
-    assert not (packages / "tests").exists()
+    assert not (packages / "tests" / "support").exists()
 
 
 def test_its_bill_of_materials_is_the_locks(built: Built):
@@ -106,12 +106,13 @@ def test_its_launcher_submits_each_template_also_without_root(built: Built, goog
 @pytest.fixture
 def script(built: Built, tmp_path) -> Path:
     """Start a worker as Dataflow does: the image's entrypoint, which is Beam's boot, in the image's file system."""
-    command = built.command(*built.config["Entrypoint"], mounts=(tmp_path,))
+    command = shlex.join(built.command(*built.config["Entrypoint"], mounts=(tmp_path,)))
+    bus = '"--env=PUBSUB_EMULATOR_HOST=${PUBSUB_EMULATOR_HOST:-}"'
     before = "".join(
         f"export {name}={shlex.quote(built.environment[name])}\n"
         for name in ("CONTAINERS_STORAGE_CONF", "BUILDAH_ISOLATION", "TMPDIR")
     )
-    return worker_script(tmp_path, shlex.join(command), before)
+    return worker_script(tmp_path, command.replace("buildah run", f"buildah run {bus}", 1), before)
 
 
 def test_its_workers_replay_and_change_nothing(tmp_path, script):

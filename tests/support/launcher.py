@@ -68,7 +68,7 @@ def launcher_words(
         elif name == "additionalExperiments":
             words += [f"--experiments={one}" for one in value]
         elif name == "additionalUserLabels":
-            words += [f"--labels={key}={one}" for key, one in value.items()]
+            words.append(f"--labels={json.dumps(value)}")  # as the launcher writes them
         elif name == "streamingMode":
             words += ["--dataflow_service_options=streaming_mode_at_least_once"] if value.endswith("LEAST_ONCE") else []
         elif name == "enableStreamingEngine":
