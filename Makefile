@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := build/demo
 EVENTS ?= 100000
 
-.PHONY: demo test lint reference bench stream-demo lock clean
+.PHONY: demo test lint reference coverage bench bench-extras stream-demo lock clean
 
 $(VENV)/.ready: requirements.txt requirements-dev.txt setup.py
 	$(PYTHON) -m venv $(VENV)
@@ -28,8 +28,15 @@ reference: $(VENV)/.ready ## the pages that are made of the code
 	$(BIN)/python -m pipelines.reference docs/reference
 	$(BIN)/python -m schemas.contract_page docs/data-contract.md
 
-bench: $(VENV)/.ready ## CPU seconds per million events, as ratios in one run
-	$(BIN)/python -m benchmarks
+coverage: $(VENV)/.ready ## branches of schemas/ that unit and property tests take; fails under 98 %
+	$(BIN)/python -m pytest -n 2 -m "not slow" tests/unit tests/properties \
+		--cov=schemas --cov-branch --cov-fail-under=98 --cov-report=term-missing:skip-covered
+
+bench: $(VENV)/.ready ## CPU seconds per million events, against other ways of doing the same (BENCH="--events 100000")
+	$(BIN)/python -m benchmarks $(BENCH)
+
+bench-extras: $(VENV)/.ready ## Bytewax, Pathway and PyFlink, each into a venv of its own
+	$(BIN)/python -m benchmarks.extras
 
 stream-demo: $(VENV)/.ready ## the main job live, against the Pub/Sub emulator
 	$(BIN)/python -m pipelines stream-demo

@@ -24,6 +24,12 @@ setup(
     packages=find_packages(include=["schemas", "schemas.*", "transforms", "transforms.*", "pipelines", "pipelines.*"]),
     package_data={"schemas": ["views/*.sql"], "pipelines": ["**/*.sql", "**/*.css", "**/*.js", "**/*.html"]},
     install_requires=requirements("requirements.txt"),
-    extras_require={"dev": requirements("requirements-dev.txt")},
+    extras_require={
+        "dev": requirements("requirements-dev.txt"),
+        # engines that `make bench` compares with, each in a venv of its own (benchmarks/extras.py): they exclude each other
+        "bench-bytewax": ["bytewax==0.21.1"],
+        "bench-pathway": ["pathway==0.33.0"],
+        "bench-pyflink": ["apache-flink==2.3.0", "setuptools<81"],
+    },
     entry_points={"console_scripts": ["event-pipelines=pipelines.cli:main"]},
 )

@@ -1,113 +1,98 @@
-"""`python -m benchmarks [--events N …] [--rounds R]`: the variants in turn, CPU seconds a million events, and ratios.
+"""`python -m benchmarks [--events N …] [--rounds R] [--variants …]`: the same work by every variant, and ratios.
 
 One seeded data set a size; every variant in a process of its own, one after the other, round by round; the median of
-the rounds. Several sizes also give the exponent with which CPU grows. The same rows must come out of loop, Beam, local.
+the rounds. What each writes is compared with what the first wrote, row by row (digest.py); a difference is exit 1.
 """
 
 import argparse
 import json
-import math
-import statistics
-import subprocess
+import shutil
 import sys
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks.variants import VARIANTS
+from benchmarks import report
+from benchmarks.digest import Digest, differences, digests
+from benchmarks.inputs import data_set
+from benchmarks.usage import run
+from benchmarks.variants import VARIANTS, Variant, python_of
 
 BUILD = Path("build/bench")
+REWRITTEN = {variant.rewrites for variant in VARIANTS.values()}
+Wrote = dict[frozenset[str], dict[str, Digest]]
 
 
-def simulate(events: int, event_bytes: int) -> Path:
-    """Make the data set of a size once."""
-    folder = BUILD / f"input-{events}-{event_bytes}"
-    if not (folder / "truth.json").exists():
-        words = ["simulate", "--output", str(folder), "--events", str(events), "--seed", "9", "--overwrite"]
-        words += ["--event_bytes", str(event_bytes), "--rate", "12"]
-        subprocess.run([sys.executable, "-m", "pipelines", *words], check=True)
-    return folder
+class Failed(Exception):
+    """A variant did not run to its end."""
 
 
-def measure(name: str, source: Path) -> dict[str, float]:
-    """Run one variant in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.variants", name, str(source), str(BUILD / "output")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{name} failed:\n{done.stderr}")
-    figures: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
-    return figures
-
-
-def medians(rounds: list[dict[str, float]]) -> dict[str, float]:
-    """Return the median of each figure."""
-    return {
-        name: statistics.median(one[name] for one in rounds)
-        for name in ("wall_seconds", "cpu_seconds", "peak_memory_mib", "rows")
+def measure(variant: Variant, source: Path, build: Path) -> tuple[dict[str, float], Wrote]:
+    """Run one variant in a process of its own; return its figures and what it wrote."""
+    output, log = build / "output", build / "output.log"
+    python = python_of(variant, sys.executable)
+    assert python is not None
+    used = run([python, "-m", "benchmarks.variants", variant.name, str(source), str(output)], log)
+    if used.code:
+        raise Failed(f"{variant.name} ended with {used.code}; the end of {log}:\n{used.output[-2000:]}")
+    told = json.loads(next(line for line in reversed(used.output.splitlines()) if line.startswith('{"start_cpu"')))
+    figures = {
+        "cpu_seconds": used.cpu_seconds - told["start_cpu"],
+        "start_seconds": told["start_cpu"],
+        "wall_seconds": told["work_wall"],
+        "peak_mib": used.peak_mib,
     }
+    wrote = {without: digests(output, without) for without in REWRITTEN}
+    shutil.rmtree(output, ignore_errors=True)
+    return figures, wrote
 
 
-def exponent(sizes: list[int], seconds: list[float]) -> float:
-    """Return the slope of log(seconds) over log(size) by least squares."""
-    xs, ys = [math.log(size) for size in sizes], [math.log(value) for value in seconds]
-    return statistics.linear_regression(xs, ys).slope
-
-
-def show(events: int, figures: dict[str, dict[str, float]], console: Console) -> list[str]:
-    """Print one size's table and return it as markdown lines."""
-    base = figures.get("loop", {}).get("cpu_seconds")
-    heads = ("variant", "CPU-s per million", "events per CPU-s", "wall s", "peak MiB", "of the loop")
-    table = Table(title=f"{events:,} events", box=None)
-    for head in heads:
-        table.add_column(head, justify="left" if head == "variant" else "right")
-    lines = [f"### {events:,} events", "", "| " + " | ".join(heads) + " |", "| --- " + "| ---: " * 5 + "|"]
-    for name, one in figures.items():
-        cells = (
-            name,
-            f"{one['cpu_seconds'] / events * 1e6:.1f}",
-            f"{events / one['cpu_seconds']:,.0f}",
-            f"{one['wall_seconds']:.1f}",
-            f"{one['peak_memory_mib']:,.0f}",
-            f"{base / one['cpu_seconds']:.2f}" if base else "",
-        )
-        table.add_row(*cells)
-        lines.append("| " + " | ".join(cells) + " |")
-    console.print(table)
-    return [*lines, ""]
+def measure_all(names: list[str], sizes: list[int], rounds: int, event_bytes: int, build: Path) -> report.Told:
+    """Measure every variant at every size, round by round; what is not installed is named with the reason."""
+    told = report.Told(rounds, event_bytes)
+    for name in names:
+        if python_of(VARIANTS[name], sys.executable) is None:
+            told.skipped[name] = f"{VARIANTS[name].extra} is not installed: make bench-extras"
+    for events in sizes:
+        source = data_set(events, event_bytes, build)
+        for number in range(rounds):
+            for name in names:
+                if name in told.skipped:
+                    continue
+                figures, wrote = measure(VARIANTS[name], source, build)
+                print(f"round {number + 1}: {name}: {figures['cpu_seconds']:.1f} CPU-s", file=sys.stderr, flush=True)
+                told.add(events, name, figures)
+                rewrites, first = VARIANTS[name].rewrites, told.wrote.setdefault(events, wrote)
+                if different := differences(wrote[rewrites], first[rewrites]):
+                    told.different[name] = different
+    return told
 
 
 def main() -> int:
-    """Run the benchmark; exit 1 where variants do not write the same number of rows."""
+    """Run the benchmark; exit 1 where variants do not write the same rows, 2 where one fails."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        prog="python -m benchmarks",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        epilog=f"NAME is one of: {'; '.join(VARIANTS)}",
     )
-    parser.add_argument("--events", type=int, nargs="+", default=[1_000_000], help="sizes, messages")
+    usual = [name for name, variant in VARIANTS.items() if not variant.asked]
+    parser.add_argument("--events", type=int, nargs="+", default=[1_000_000], metavar="N", help="sizes, messages")
     parser.add_argument("--event_bytes", type=int, default=500, help="average size of an event, bytes")
     parser.add_argument("--rounds", type=int, default=3, help="rounds a size")
-    parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), default=list(VARIANTS), help="which to run")
+    parser.add_argument(
+        "--variants", nargs="+", choices=list(VARIANTS), default=usual, metavar="NAME", help="which to run"
+    )
+    parser.add_argument("--build", type=Path, default=BUILD, metavar="DIR", help="folder for inputs and results")
     args = parser.parse_args()
-    console, report, told = Console(), ["# Measured", ""], {}
-    for events in args.events:
-        source = simulate(events, args.event_bytes)
-        rounds: dict[str, list[dict[str, float]]] = {name: [] for name in args.variants}
-        for _ in range(args.rounds):
-            for name in args.variants:
-                rounds[name].append(measure(name, source))
-        told[events] = {name: medians(found) for name, found in rounds.items()}
-        report += show(events, told[events], console)
-        rows = {one["rows"] for name, one in told[events].items() if name != "decoder"}
-        if len(rows) > 1:
-            console.print(f"the variants did not write the same rows: {sorted(rows)}")
-            return 1
-    if len(args.events) > 1:
-        for name in args.variants:
-            slope = exponent(args.events, [told[events][name]["cpu_seconds"] for events in args.events])
-            report.append(f"{name}: CPU grows with the input to the power of {slope:.3f}")
-            console.print(report[-1])
-    (BUILD / "results.json").write_text(json.dumps(told, indent=2))
-    (BUILD / "results.md").write_text("\n".join(report) + "\n")
-    return 0
+    try:
+        told = measure_all(args.variants, args.events, args.rounds, args.event_bytes, args.build)
+    except Failed as error:
+        print(error, file=sys.stderr)
+        return 2
+    report.show(told, Console())
+    (args.build / "results.json").write_text(json.dumps(report.as_json(told), indent=2) + "\n")
+    (args.build / "results.md").write_text(report.as_markdown(told))
+    return 1 if told.different else 0
 
 
 if __name__ == "__main__":

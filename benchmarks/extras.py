@@ -1,0 +1,57 @@
+"""`python -m benchmarks.extras [EXTRA …]`: each optional engine into a venv of its own under build/extras.
+
+In one environment they exclude each other: PyFlink brings an older Beam. Beside the engine a venv gets what the
+project's decoder and writer need. An engine that does not install is named, and `make bench` goes on without it.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import venv
+from importlib.metadata import requires
+
+from benchmarks.variants import EXTRAS, VARIANTS
+
+SHARED = ("pydantic", "jiter", "msgspec", "pyarrow")
+"""What `schemas` and the writer import."""
+OVERRIDES = {"bench-pyflink": ["pyarrow>=18,<21"]}
+"""PyFlink's own Beam asks for an older pyarrow than it needs; the writer needs a newer one."""
+
+
+def wanted(extra: str) -> list[str]:
+    """Return what an extra's venv is to hold, as the distribution's metadata says it."""
+    found = []
+    for one in requires("event-pipelines") or []:
+        requirement, _, marker = one.partition(";")
+        if f'extra == "{extra}"' in marker or (not marker and requirement.startswith(SHARED)):
+            found.append(requirement.strip())
+    return found
+
+
+def install(extra: str) -> bool:
+    """Make one venv; return whether that worked."""
+    folder = EXTRAS / extra
+    shutil.rmtree(folder, ignore_errors=True)
+    venv.create(folder, with_pip=True)
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+    names = [one for one in wanted(extra) if extra not in OVERRIDES or not one.startswith("pyarrow")]
+    for words in (names, OVERRIDES.get(extra)):
+        if words and subprocess.run([*pip, *words], check=False).returncode:
+            shutil.rmtree(folder)
+            return False
+    return True
+
+
+def main() -> int:
+    """Install; exit 0 also where an engine could not be had: it is left out then."""
+    extras = [variant.extra for variant in VARIANTS.values() if variant.extra]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.extras", description=__doc__)
+    parser.add_argument("extras", nargs="*", choices=[[], *extras], default=extras, metavar="EXTRA", help="which")
+    for extra in parser.parse_args().extras or extras:
+        print(f"{extra}: {'installed' if install(extra) else 'does not install here; it is left out'}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

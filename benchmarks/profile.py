@@ -1,0 +1,81 @@
+"""`python -m benchmarks.profile [VARIANT]`: where the CPU goes, by step: py-spy's samples of one variant.
+
+A sample belongs to the innermost module of ours that it stands in, with all that this module calls: Arrow, pydantic,
+DuckDB. What no module of ours stands under is Beam's own, the clients', or the start. The stacks stay in
+build/bench/profile.txt, one a line with its count: the form that flame graphs are drawn from.
+"""
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.__main__ import BUILD
+from benchmarks.inputs import data_set
+from benchmarks.variants import VARIANTS
+
+ROOMS = ("schemas", "transforms", "pipelines", "benchmarks")
+RATE = 200
+_FRAME = re.compile(r"\((?:.*/)?((?:" + "|".join(ROOMS) + r")/[\w/]+)\.py")
+_OTHER = (("apache_beam/", "Beam itself"), ("grpc", "gRPC"), ("google/", "Google's clients"), ("duckdb", "DuckDB"))
+
+
+def step_of(stack: str) -> str:
+    """Return what a sample belongs to: a module of ours, or else the library that it stands in."""
+    frames = stack.split(";")
+    for frame in reversed(frames):
+        found = _FRAME.search(frame)
+        if found and "site-packages" not in frame and not found[1].startswith(("benchmarks", "pipelines/cli")):
+            return found[1]
+    return next((name for mark, name in _OTHER if mark in stack), "start and the rest")
+
+
+def shares(folded: str) -> list[tuple[str, float]]:
+    """Return each step's share of the samples, the largest first."""
+    counted: Counter[str] = Counter()
+    for line in folded.splitlines():
+        stack, _, count = line.rpartition(" ")
+        counted[step_of(stack)] += int(count)
+    return [(step, count / counted.total()) for step, count in counted.most_common()]
+
+
+def main() -> int:
+    """Run one variant under py-spy and print its steps."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.profile", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    own = [name for name, variant in VARIANTS.items() if variant.extra is None]
+    parser.add_argument("variant", nargs="?", default="local", choices=own, help="what to look at")
+    parser.add_argument("--events", type=int, default=100_000, help="size of the data set, messages")
+    parser.add_argument("--event_bytes", type=int, default=500, help="average size of an event, bytes")
+    parser.add_argument("--least", type=float, default=0.005, help="smallest share that is shown")
+    args = parser.parse_args()
+    spy = shutil.which("py-spy", path=str(Path(sys.executable).parent)) or shutil.which("py-spy")
+    if spy is None:
+        print("py-spy is not installed: pip install py-spy", file=sys.stderr)
+        return 2
+    source, folded = data_set(args.events, args.event_bytes, BUILD), BUILD / "profile.txt"
+    work = [sys.executable, "-m", "benchmarks.variants", args.variant, str(source), str(BUILD / "output")]
+    record = [spy, "record", "--format", "raw", "--rate", str(RATE), "--subprocesses", "--full-filenames", "--nolineno"]
+    done = subprocess.run([*record, "--output", str(folded), "--", *work], capture_output=True, text=True, check=False)
+    if not folded.exists():
+        print(done.stderr[-2000:], file=sys.stderr)
+        return 2
+    table = Table(title=f"{args.variant}: {args.events:,} events, share of CPU by step", box=None)
+    table.add_column("step")
+    table.add_column("share", justify="right")
+    for step, share in shares(folded.read_text()):
+        if share >= args.least:
+            table.add_row(step, f"{share:.1%}")
+    Console().print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""What was measured, told three ways: a table on the terminal, markdown, JSON. Ratios are between medians of CPU."""
+
+import math
+import platform
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.digest import Digest
+from benchmarks.variants import VARIANTS
+
+Figures = dict[str, float]
+HEADS = ("variant", "CPU-s per million", "events per CPU-s", "wall s", "peak MiB", "CPU of the pipeline's", "rows")
+BASE = "pipeline"
+
+
+@dataclass
+class Told:
+    """All figures of one run: by size and variant, one a round; who was left out and why; who wrote other rows."""
+
+    rounds: int
+    event_bytes: int
+    figures: dict[int, dict[str, list[Figures]]] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+    different: dict[str, list[str]] = field(default_factory=dict)
+    wrote: dict[int, dict[frozenset[str], dict[str, Digest]]] = field(default_factory=dict)
+
+    def add(self, events: int, name: str, figures: Figures) -> None:
+        """Add what one variant cost in one round."""
+        self.figures.setdefault(events, {}).setdefault(name, []).append(figures)
+
+    def medians(self, events: int) -> dict[str, Figures]:
+        """Return the median of each figure of a size, by variant."""
+        return {
+            name: {key: statistics.median(one[key] for one in rounds) for key in rounds[0]}
+            for name, rounds in self.figures[events].items()
+        }
+
+
+def exponent(sizes: list[int], seconds: list[float]) -> float:
+    """Return the slope of log(seconds) over log(size) by least squares."""
+    return statistics.linear_regression([math.log(n) for n in sizes], [math.log(s) for s in seconds]).slope
+
+
+def exponents(told: Told) -> dict[str, float]:
+    """Return the exponent of each variant that was measured at every size, where there are several."""
+    sizes = sorted(told.figures)
+    medians = {events: told.medians(events) for events in sizes}
+    names = set.intersection(*(set(medians[events]) for events in sizes)) if len(sizes) > 1 else set()
+    return {
+        name: exponent(sizes, [medians[events][name]["cpu_seconds"] for events in sizes])
+        for name in VARIANTS
+        if name in names
+    }
+
+
+def rows(told: Told, events: int) -> Iterator[tuple[str, ...]]:
+    """Yield the cells of a size's table."""
+    medians = told.medians(events)
+    base = medians.get(BASE, {}).get("cpu_seconds")
+    for name, one in medians.items():
+        cpu = one["cpu_seconds"]
+        yield (
+            name,
+            f"{cpu / events * 1e6:.1f}",
+            f"{events / cpu:,.0f}",
+            f"{one['wall_seconds']:.1f}",
+            f"{one['peak_mib']:,.0f}",
+            f"{cpu / base:.2f}" if base else "",
+            "; ".join(told.different[name]) if name in told.different else "equal",
+        )
+
+
+def machine() -> str:
+    """Say what this machine is, without its name."""
+    words = {}
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        key, _, value = line.partition(":")
+        words[key.strip()] = value.strip()
+    cores = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("processor")]
+    kib = int(Path("/proc/meminfo").read_text().split()[1])
+    return (
+        f"{len(cores)} of {words.get('model name', platform.machine())}, {kib / 2**20:.0f} GiB, "
+        f"Python {platform.python_version()}"
+    )
+
+
+def show(told: Told, console: Console) -> None:
+    """Print a table a size."""
+    for events in sorted(told.figures):
+        table = Table(title=f"{events:,} events of about {told.event_bytes} B, median of {told.rounds}", box=None)
+        for head in HEADS:
+            table.add_column(head, justify="left" if head in ("variant", "rows") else "right")
+        for cells in rows(told, events):
+            table.add_row(*cells)
+        console.print(table)
+    for name, slope in exponents(told).items():
+        console.print(f"{name}: CPU grows with the input to the power of {slope:.3f}")
+    for name, why in told.skipped.items():
+        console.print(f"{name}: left out, {why}")
+
+
+def as_markdown(told: Told) -> str:
+    """Return the tables as markdown."""
+    lines = [f"Machine: {machine()}.", ""]
+    for events in sorted(told.figures):
+        lines += [f"### {events:,} events of about {told.event_bytes} B, median of {told.rounds}", ""]
+        lines += ["| " + " | ".join(HEADS) + " |", "| --- " + "| ---: " * (len(HEADS) - 2) + "| --- |"]
+        lines += ["| " + " | ".join(cells) + " |" for cells in rows(told, events)]
+        lines.append("")
+    lines += [
+        f"- {name}: CPU grows with the input to the power of {slope:.3f}" for name, slope in exponents(told).items()
+    ]
+    lines += [f"- {name}: left out, {why}" for name, why in told.skipped.items()]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def as_json(told: Told) -> dict[str, Any]:
+    """Return everything, each round too."""
+    return {
+        "machine": machine(),
+        "event_bytes": told.event_bytes,
+        "rounds": told.rounds,
+        "figures": told.figures,
+        "exponents": exponents(told),
+        "skipped": told.skipped,
+        "different": told.different,
+    }

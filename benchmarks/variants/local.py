@@ -1,0 +1,13 @@
+"""The command `local` whole, as a user runs it: the rows of every variant are in its warehouse, and much more."""
+
+from pathlib import Path
+
+from pipelines.cli import main
+
+
+def run(source: Path, output: Path, method: str = "STORAGE_WRITE") -> None:
+    """Run it; a run that fails ends this process with its code."""
+    where = ["--input", str(source), "--output", str(output), "--overwrite"]
+    code = main(["local", *where, "--bigquery_method", method])
+    if code:
+        raise SystemExit(code)

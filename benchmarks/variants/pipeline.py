@@ -1,0 +1,44 @@
+"""This project on Beam: the same steps as `pipelines.batch`, as far as the two rows of each event."""
+
+import uuid
+from pathlib import Path
+
+import apache_beam as beam
+
+from benchmarks.parquet import RUN_ID, ParquetParts
+from pipelines.inputs import plan_inputs
+from pipelines.runners import make_pipeline
+from transforms.decode import DecodeMessages
+from transforms.deduplicate import Deduplicate
+from transforms.read import ReadMessages
+from transforms.rows import Run, TableRows, ToRows
+
+
+class _WriteParquetFn(beam.DoFn):
+    def __init__(self, output: str) -> None:
+        self._output = output
+
+    def start_bundle(self) -> None:
+        self._parts = ParquetParts(Path(self._output), uuid.uuid4().hex)
+
+    def process(self, rows: TableRows) -> None:
+        self._parts.add(rows.table, rows.rows)
+
+    def finish_bundle(self) -> None:
+        self._parts.close()
+
+
+def build(pipeline: beam.Pipeline, source: Path, output: Path) -> None:
+    """Wire the steps."""
+    decoded = (
+        pipeline | "Read" >> ReadMessages(plan_inputs([str(source)], "messages"), 0) | "Decode" >> DecodeMessages(0, 60)
+    )
+    kept = decoded.events | "Deduplicate" >> Deduplicate(str(output / ".temp"), 60, 86_400)
+    _ = kept.events | "Rows" >> ToRows(Run(RUN_ID, 0, "0")) | "Write" >> beam.ParDo(_WriteParquetFn(str(output)))
+
+
+def run(source: Path, output: Path, workers: int = 1) -> None:
+    """Run it on FnApiRunner."""
+    pipeline = make_pipeline("FnApiRunner", workers)
+    build(pipeline, source, output)
+    pipeline.run().wait_until_finish()

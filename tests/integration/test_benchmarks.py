@@ -1,0 +1,141 @@
+"""The benchmark's own code: every built-in variant does the same work, and a row that differs is seen."""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from benchmarks import report, usage
+from benchmarks.digest import WRITTEN, Digest, differences, digests
+from benchmarks.inputs import data_set
+from benchmarks.profile import shares
+from benchmarks.variants import VARIANTS, python_of
+
+EVENTS = 1_500
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory) -> Path:
+    return data_set(EVENTS, 500, tmp_path_factory.mktemp("bench"))
+
+
+def write(name: str, source: Path, output: Path) -> dict[str, Digest]:
+    output.mkdir(parents=True)
+    importlib.import_module(f"benchmarks.variants.{VARIANTS[name].module}").run(source, output)
+    return digests(output, VARIANTS[name].rewrites)
+
+
+@pytest.fixture(scope="module")
+def loop(source, tmp_path_factory) -> Path:
+    output = tmp_path_factory.mktemp("loop") / "output"
+    write("loop", source, output)
+    return output
+
+
+def test_the_loop_writes_each_valid_event_once(source, loop):
+    truth = json.loads((source / "truth.json").read_text())
+    found = digests(loop)
+    assert found["events"].rows == truth["valid"] == sum(found[name].rows for name in WRITTEN[1:])
+
+
+@pytest.mark.parametrize("name", ["loop, msgspec", "pipeline", "usual Beam", "DuckDB SQL", "local"])
+def test_a_variant_writes_what_the_loop_writes(name, source, loop, tmp_path):
+    assert differences(write(name, source, tmp_path / "output"), digests(loop, VARIANTS[name].rewrites)) == []
+
+
+def test_engines_of_their_own_venvs_need_no_beam():
+    for variant in VARIANTS.values():
+        if variant.extra:
+            text = Path("benchmarks/variants", f"{variant.module}.py").read_text()
+            assert "apache_beam" not in text
+            assert python_of(variant, "own") != "own"
+
+
+def change(folder: Path, table: str, edit) -> dict[str, Digest]:
+    path = next((folder / table).glob("*.parquet"))
+    rows = pq.read_table(path)
+    pq.write_table(edit(rows), path)
+    try:
+        return digests(folder)
+    finally:
+        pq.write_table(rows, path)
+
+
+def test_a_digest_knows_no_order_of_rows(loop):
+    order = list(range(pq.read_table(next((loop / "iot_telemetry").glob("*.parquet"))).num_rows))[::-1]
+    assert differences(change(loop, "iot_telemetry", lambda rows: rows.take(order)), digests(loop)) == []
+
+
+def edited(rows, column: str, value):
+    """Exchange the first cell of a column."""
+    place = rows.schema.get_field_index(column)
+    cells = [value, *rows[column].to_pylist()[1:]]
+    return rows.set_column(place, rows.schema.field(place), pa.array(cells, rows.schema.field(place).type))
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        pytest.param(lambda rows: rows.slice(1), "-1 rows", id="a row less"),
+        pytest.param(lambda rows: rows.take([0, *range(rows.num_rows)]), "+1 rows", id="a row twice"),
+        pytest.param(
+            lambda rows: rows.take([0, 0, *range(2, rows.num_rows)]), "other cells", id="one in another's place"
+        ),
+        pytest.param(lambda rows: edited(rows, "unit", "other"), "other cells", id="a text"),
+        pytest.param(lambda rows: edited(rows, "unit", None), "other cells", id="a text that is missing"),
+        pytest.param(lambda rows: edited(rows, "value", 1e9), "other cells", id="a number"),
+    ],
+)
+def test_a_row_that_differs_is_seen(loop, edit, told):
+    [found] = differences(change(loop, "iot_telemetry", edit), digests(loop))
+    assert found.startswith("iot_telemetry ")
+    assert found.endswith(told)
+
+
+def test_what_says_who_wrote_a_row_does_not_count(loop):
+    renamed = change(loop, "iot_telemetry", lambda rows: edited(rows, "run_id", "another"))
+    assert differences(renamed, digests(loop)) == []
+
+
+def test_cpu_and_memory_of_the_whole_tree_are_told(tmp_path):
+    burn = "import time\nwhile time.process_time() < 0.4: pass\nx = bytearray(60 << 20)\ntime.sleep(0.5)"
+    orphan = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {burn!r}])"
+    used = usage.run([sys.executable, "-c", orphan], tmp_path / "log")
+    assert used.code == 0
+    assert 0.4 <= used.cpu_seconds < 3
+    assert used.peak_mib >= 60
+
+
+def test_a_failure_is_told(tmp_path):
+    used = usage.run([sys.executable, "-c", "print('so'); raise SystemExit(3)"], tmp_path / "log")
+    assert (used.code, used.output) == (3, "so\n")
+
+
+def test_medians_ratios_and_exponents():
+    told = report.Told(3, 500)
+    for events in (1000, 10_000):
+        for second in (1.0, 9.0, 2.0):
+            told.add(events, "pipeline", {"cpu_seconds": second * events / 1000, "wall_seconds": 1.0, "peak_mib": 1.0})
+        told.add(events, "loop", {"cpu_seconds": 1.0, "wall_seconds": 1.0, "peak_mib": 1.0})
+    told.different["loop"] = ["events +1 rows"]
+    assert report.exponents(told) == pytest.approx({"loop": 0.0, "pipeline": 1.0})
+    pipeline, loop = report.rows(told, 1000)
+    assert pipeline == ("pipeline", "2000.0", "500", "1.0", "1", "1.00", "equal")
+    assert loop[-2:] == ("0.50", "events +1 rows")
+    assert "| pipeline | 2000.0 |" in report.as_markdown(told)
+    assert json.loads(json.dumps(report.as_json(told)))["exponents"]["pipeline"] == pytest.approx(1.0)
+
+
+def test_a_sample_belongs_to_the_innermost_of_our_modules():
+    folded = "\n".join(
+        [
+            "main (/x/pipelines/cli.py);process (/x/transforms/decode.py);decode (/x/schemas/decode.py);f (/s/site-packages/p/a.py) 6",
+            "main (/x/pipelines/cli.py);run (/s/site-packages/apache_beam/runners/r.py) 3",
+            "main (/x/benchmarks/variants/local.py) 1",
+        ]
+    )
+    assert shares(folded) == [("schemas/decode", 0.6), ("Beam itself", 0.3), ("start and the rest", 0.1)]
