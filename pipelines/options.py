@@ -1,6 +1,7 @@
 """Options that several commands share: their names, units, defaults and the errors of their values."""
 
 import argparse
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,6 +9,8 @@ from pipelines.errors import UserError
 from schemas.privacy import MIN_KEY_BYTES
 from schemas.saga_alerts import TOPIC
 from schemas.times import TimeFormatError, TimeRangeError, from_datetime, parse_rfc3339
+
+_RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def positive(text: str) -> int:
@@ -41,6 +44,13 @@ def topic(text: str) -> str:
     return text
 
 
+def run_name(text: str) -> str:
+    """Take the name of a run: it becomes part of names of files and datasets."""
+    if not _RUN_NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text} is not of letters, digits, '-', '_' and '.', at most 100")
+    return text
+
+
 def parse_moment(option: str, text: str) -> int:
     """Return UTC microseconds of a time option; raise UserError naming it."""
     try:
@@ -65,6 +75,11 @@ def read_key(path: str | None) -> bytes | None:
     if len(key) < MIN_KEY_BYTES:
         raise UserError(f"--pii_key_file {path}: the key has {len(key)} bytes, at least {MIN_KEY_BYTES} are needed")
     return key
+
+
+def add_run_id(parser: argparse.ArgumentParser) -> None:
+    """Add the name of a run; a ledger takes each name once."""
+    parser.add_argument("--run_id", type=run_name, help="name of the run (default: its start and six random digits)")
 
 
 def add_job_arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,7 +14,8 @@ from pathlib import Path
 from google.auth.exceptions import DefaultCredentialsError
 from google.cloud import bigquery
 
-from pipelines.errors import UserError
+from pipelines.away import AWAY, away
+from pipelines.errors import RunFailed, UserError
 from pipelines.local.client import bigquery_client, connect
 from pipelines.local.fault_script import FaultScript
 from pipelines.local.server import LoopbackBigQuery, WarehouseLocked
@@ -93,16 +94,18 @@ class Target:
         """Yield clients of the stores: Google's, those of a running loopback, or of one that is started meanwhile.
 
         UserError for a folder without a warehouse (unless `create`), one that another process holds, or a project
-        without credentials.
+        without credentials; RunFailed where the stores refuse or do not answer meanwhile.
         """
         if self.directory is None:
-            yield Endpoints(_cloud_client(self.project, self.location))
+            with told(f"--project {self.project}"):
+                yield Endpoints(_cloud_client(self.project, self.location))
             return
         running = connect(self.directory)
         if running is not None:
             if faults is not None:
                 raise UserError(f"--output {self.directory}: a running process holds its warehouse; give it the faults")
-            yield Endpoints(bigquery_client(running.rest, self.project), running.grpc, running.rest)
+            with told(f"--output {self.directory}"):
+                yield Endpoints(bigquery_client(running.rest, self.project), running.grpc, running.rest)
             return
         path = self.directory / WAREHOUSE
         if not create and not path.is_file():
@@ -114,9 +117,19 @@ class Target:
         with server:
             client = bigquery_client(server.rest_url, self.project)
             try:
-                yield Endpoints(client, server.grpc_target, server.rest_url)
+                with told(f"--output {self.directory}"):
+                    yield Endpoints(client, server.grpc_target, server.rest_url)
             finally:
                 client.close()
+
+
+@contextmanager
+def told(where: str) -> Iterator[None]:
+    """Turn what a store's silence or refusal raises into one line for the user."""
+    try:
+        yield
+    except AWAY as error:
+        raise RunFailed(f"{where}: BigQuery refused or did not answer: {away(error)}") from error
 
 
 def add_target_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,11 +9,13 @@ from google.api_core.exceptions import NotFound
 from pipelines.errors import RunFailed, UserError
 from pipelines.formats import FORMATS, write_rows
 from pipelines.options import parse_moment
+from pipelines.replaying.chain import history_of
 from pipelines.replaying.ledger import literal
 from pipelines.replaying.letters import STATES, Selection
 from pipelines.target import Endpoints, Target, add_target_arguments
 from schemas.message import TOPICS
 from schemas.repair import mask
+from schemas.times import from_datetime, to_rfc3339
 
 HELP = "List dead letters and where they stand, or show one: `dead-letters show ID`."
 GROUPS = {
@@ -87,7 +89,7 @@ def listing(target: Target, selection: Selection, group_by: str | None) -> str:
 
 
 def show(endpoints: Endpoints, target: Target, name: str, *, show_payload: bool) -> int:
-    """Print one dead letter and every redrive of its message; UserError where there is none of this id."""
+    """Print one dead letter and the whole history of its message; UserError where there is none of this id."""
     client = endpoints.bigquery
     states = f"`{target.table('event_store', 'dead_letter_states')}`"
     rows = list(client.query(f"SELECT * FROM {states} WHERE dead_letter_id = {literal(name)}").result())
@@ -108,14 +110,13 @@ def show(endpoints: Endpoints, target: Target, name: str, *, show_payload: bool)
     print(f"{'attributes':<20} {', '.join(sorted(json.loads(letter.attributes or '{}') or {}))}")
     text = letter.payload.decode("utf-8", "backslashreplace") if show_payload else mask(letter.payload)
     print(f"{'payload':<20} {text}")
-    history = client.query(
-        f"SELECT * FROM `{target.table('event_store', 'redrives')}` WHERE dead_letter_id IN (SELECT dead_letter_id FROM"
-        f" {states} WHERE topic = {literal(rows[0].topic)} AND message_id = {literal(rows[0].message_id)})"
-        " ORDER BY redriven_time, attempt"
-    ).result()
-    for row in history:
-        again = f" as {row.error_code} ({row.next_dead_letter_id})" if row.next_dead_letter_id else ""
-        print(
-            f"{'redrive':<20} {row.redriven_time.isoformat()} attempt {row.attempt} {row.outcome}{again} rule {row.rule}"
-        )
+    for failure in history_of(client, target, name):
+        was = failure.letter
+        path = f" {was.path}" if was.path else ""
+        print(f"{'failed':<20} attempt {was.attempt} {was.error_code}{path} ({was.dead_letter_id}, {was.state})")
+        for row in failure.redrives:
+            again = f" as {row.error_code}" if row.error_code else ""
+            rule = f" by rule {row.rule!r}" if row.rule else ""
+            moment = to_rfc3339(from_datetime(row.redriven_time))
+            print(f"{'redrive':<20} {moment} {row.outcome}{again}{rule} (run {row.run_id})")
     return 0

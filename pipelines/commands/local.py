@@ -15,7 +15,7 @@ from pipelines.errors import RunFailed, UserError
 from pipelines.inputs import SUFFIXES, plan_inputs
 from pipelines.local.beam import point_beam_at
 from pipelines.local.fault_script import FaultScript
-from pipelines.options import add_job_arguments, now_us, parse_moment, positive, read_key
+from pipelines.options import add_job_arguments, now_us, parse_moment, positive, read_key, run_name
 from pipelines.progress import show_progress
 from pipelines.provisioning.provision import provision
 from pipelines.report import write_report
@@ -46,7 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--as_of", metavar="T", help="publish time of plain events, RFC 3339 (default: the run's start)"
     )
-    parser.add_argument("--run_id", help="name of the run in every row (default: its start and six random digits)")
+    parser.add_argument(
+        "--run_id", type=run_name, help="name of the run in every row (default: its start and six random digits)"
+    )
     parser.add_argument("--runner", choices=RUNNERS, default=RUNNERS[0], help="the Beam runner")
     parser.add_argument("--direct_num_workers", type=positive, default=1, help="worker processes")
     parser.add_argument("--faults", metavar="FILE", help="make the local BigQuery sick by this script (docs/faults.md)")
@@ -95,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
         pipeline = make_pipeline(args.runner, args.direct_num_workers)
         batch.build(pipeline, ReadMessages(ranges, as_of), job)
         try:
-            with show_progress(size, args.direct_num_workers):
+            with show_progress(size, workers=args.direct_num_workers):
                 result = run_to_end(pipeline)
         except KeyboardInterrupt:
             shutil.rmtree(output / WORK, ignore_errors=True)

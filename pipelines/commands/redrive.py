@@ -10,13 +10,13 @@ from typing import Any
 import apache_beam as beam
 from google.cloud import bigquery, pubsub_v1
 
-from pipelines.commands.replay import make_job, whoami
+from pipelines.commands.replay import make_job, tell, whoami
 from pipelines.errors import RunFailed, UserError
-from pipelines.options import add_job_arguments, now_us, parse_moment, positive, read_key
+from pipelines.options import add_job_arguments, add_run_id, now_us, parse_moment, positive, read_key
 from pipelines.provisioning.provision import provision
 from pipelines.replaying.engine import Engine, drop_staging
 from pipelines.replaying.ledger import Claim, Ledger
-from pipelines.replaying.letters import DEAD_LETTER_ATTRIBUTE, Selection, read_letters
+from pipelines.replaying.letters import DEAD_LETTER_ATTRIBUTE, Selection, read_contents, read_ids, read_letters
 from pipelines.replaying.mending import Mended, Plan, plan_redrive
 from pipelines.replaying.periods import Range
 from pipelines.replaying.sql import Statements
@@ -54,8 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pubsub_project", metavar="P", help="project of the topics (default: --project)")
     parser.add_argument("--dry_run", action="store_true", help="print counts by rule and masked examples, and stop")
     parser.add_argument("--max_attempts", type=positive, default=3, help="redrives of a message before it is given up")
-    parser.add_argument("--limit", type=int, default=0, metavar="N", help="at most N dead letters; 0: all")
-    parser.add_argument("--run_id", help="name of the run (default: its start and six random digits)")
+    parser.add_argument("--limit", type=int, default=0, metavar="N", help="send or give up at most N; 0: all")
+    add_run_id(parser)
     parser.add_argument(
         "--lease_seconds", type=positive, default=600, help="how long a dead run holds its range, seconds"
     )
@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     selection = Selection(
         ("open",), tuple(args.codes), tuple(args.topics),
         parse_moment("from", args.start) if args.start else None,
-        parse_moment("to", args.end) if args.end else None, args.limit,
+        parse_moment("to", args.end) if args.end else None,
     )  # fmt: skip
     if selection.start is not None and selection.end is not None and selection.start >= selection.end:
         raise UserError(f"--from {args.start} --to {args.end}: the range must end after it starts")
@@ -86,10 +86,13 @@ def run(args: argparse.Namespace) -> int:
     if args.to_topics and not project:
         raise UserError("--to_topics: --pubsub_project P must say where the topics are")
     with target.open() as endpoints:
+        ledger = Ledger(endpoints.bigquery, target, args.lease_seconds)
+        ledger.reach()
         if not args.dry_run:
             provision(endpoints, target, window_seconds=args.window_seconds)
         letters = read_letters(endpoints.bigquery, target, selection)
-        plan = plan_redrive(letters, rules, args.max_attempts, accept_cloudevents=args.accept_cloudevents)
+        plan = plan_redrive(letters, rules, args.max_attempts, args.limit, accept_cloudevents=args.accept_cloudevents)
+        plan.leave_conflicts(read_contents(endpoints.bigquery, target, plan.event_ids()))
         show(plan, examples=args.dry_run)
         if args.dry_run or not (plan.sent or plan.given_up):
             return 0
@@ -99,9 +102,9 @@ def run(args: argparse.Namespace) -> int:
             run_id, Range(min(times), max(times) + 1), "backfill", "dead_letters", whoami(), pipeline_version(),
             {"rules": args.rules, "codes": args.codes}, command="redrive",
         )  # fmt: skip
-        ledger = Ledger(endpoints.bigquery, target, args.lease_seconds)
         for dead in ledger.claim(claim):
             drop_staging(endpoints, target, dead)
+        plan.keep(read_ids(endpoints.bigquery, target, selection))
         store = Store(target.project, endpoints.rest_url)
         with ledger.held(claim, store.client()):
             if args.to_topics:
@@ -112,12 +115,15 @@ def run(args: argparse.Namespace) -> int:
                 print(f"{run_id}: sent {len(rows):,}, given up {len(plan.given_up):,}, left open {len(plan.left):,}")
                 return 0
             job = make_job(args, target, endpoints, run_id, started, key)
-            engine = Engine(endpoints, target, ledger, claim, job, args.runner, args.direct_num_workers, archives=True)
+            engine = Engine(
+                endpoints, target, ledger, claim, job, args.runner, args.direct_num_workers, archives=True, tell=tell
+            )
             told: dict[str, int] = {}
 
             def facts(statements: Statements) -> str:
-                again = _dead_again(endpoints.bigquery, statements.staged)
-                rows = [_outcome(one, again, run_id, started) for one in plan.sent]
+                client, staged = endpoints.bigquery, statements.staged
+                again, valid = _dead_again(client, staged), _valid(client, staged)
+                rows = [_outcome(one, again, valid, run_id, started) for one in plan.sent]
                 told["resolved"] = sum(row["outcome"] == "RESOLVED" for row in rows)
                 _append(endpoints.bigquery, statements.staged, rows + _given_up(plan, run_id, started))
                 columns = ", ".join(column.name for column in REDRIVES.columns)
@@ -191,9 +197,13 @@ def fact(
     }
 
 
-def _outcome(one: Mended, again: dict[str, tuple[str, str]], run_id: str, started: int) -> dict[str, Any]:
-    failed = again.get(one.letter.dead_letter_id)
-    return fact(one, run_id, started, "FAILED", *failed) if failed else fact(one, run_id, started, "RESOLVED")
+def _outcome(
+    one: Mended, again: dict[str, tuple[str, str]], valid: set[str], run_id: str, started: int
+) -> dict[str, Any]:
+    """Return what became of a message: what is neither an event nor dead again was refused by a sink."""
+    if one.letter.dead_letter_id in again or one.event_id not in valid:
+        return fact(one, run_id, started, "FAILED", *again.get(one.letter.dead_letter_id, (None, None)))
+    return fact(one, run_id, started, "RESOLVED")
 
 
 def _given_up(plan: Plan, run_id: str, started: int) -> list[dict[str, Any]]:
@@ -206,6 +216,13 @@ def _dead_again(client: bigquery.Client, staged: Target) -> dict[str, tuple[str,
     sql = f"""SELECT dead_letter_id, error_code, JSON_VALUE(attributes, '$."{DEAD_LETTER_ATTRIBUTE}"') AS was
 FROM `{staged.table("event_store", "dead_letters")}`"""
     return {row.was: (row.dead_letter_id, row.error_code) for row in client.query(sql).result()}
+
+
+def _valid(client: bigquery.Client, staged: Target) -> set[str]:
+    """Return the ids of the events that were staged."""
+    return {
+        row.event_id for row in client.query(f"SELECT event_id FROM `{staged.table('event_store', 'events')}`").result()
+    }
 
 
 def _append(client: bigquery.Client, target: Target, rows: list[dict[str, Any]]) -> None:

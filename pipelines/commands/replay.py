@@ -6,27 +6,25 @@ import platform
 import sys
 import time
 import uuid
-from pathlib import Path
 from typing import Any
 
-from google.api_core.exceptions import GoogleAPICallError
-
+from pipelines.away import AWAY, away
 from pipelines.config import JobConfig
 from pipelines.errors import UserError
-from pipelines.options import add_job_arguments, now_us, parse_moment, positive, read_key
+from pipelines.options import add_job_arguments, add_run_id, now_us, parse_moment, positive, read_key
 from pipelines.progress import show_progress
 from pipelines.provisioning.provision import provision
-from pipelines.replaying.archive import ArchivePlan, plan_archive
+from pipelines.replaying.asked import choice_of, deciding_version, filters_of
 from pipelines.replaying.engine import Engine, drop_staging
+from pipelines.replaying.estimate import Estimate, estimate
 from pipelines.replaying.ledger import Claim, Ledger
 from pipelines.replaying.periods import CLOCKS, PERIODS, Range, make_range
 from pipelines.replaying.shadow import prepare_shadow, shadow_target
-from pipelines.replaying.store import count_store, store_queries
+from pipelines.replaying.store import store_queries
 from pipelines.runners import RUNNERS
 from pipelines.target import Endpoints, Target, add_target_arguments
 from pipelines.version import pipeline_version
 from schemas.message import TOPICS
-from schemas.registry import REGISTRY
 from schemas.times import to_datetime
 from transforms.choose import Choice, ChooseMessages
 from transforms.read import ReadMessages
@@ -55,7 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--correlation_id", metavar="UUID", help="only events of this flow")
     parser.add_argument("--into", metavar="DATASET", help="with --mode shadow: the dataset that is made and filled")
     parser.add_argument("--dry_run", action="store_true", help="print the estimate and stop")
-    parser.add_argument("--run_id", help="name of the run (default: its start and six random digits)")
+    parser.add_argument(
+        "--as_of_version",
+        metavar="V",
+        help="refuse to run unless this pipeline version decides, or V/S with the schema version; the ledger keeps both",
+    )
+    add_run_id(parser)
     parser.add_argument(
         "--lease_seconds", type=positive, default=600, help="how long a dead run holds its range, seconds"
     )
@@ -71,32 +74,33 @@ def run(args: argparse.Namespace) -> int:
     start = parse_moment("from", args.start) if args.start else None
     end = parse_moment("to", args.end) if args.end else None
     wanted = make_range(start, end, args.period, at, args.by)
-    choice = _choice(args, wanted)
+    choice, version = choice_of(args, wanted), deciding_version(args.as_of_version)
     key = read_key(args.pii_key_file)
     target = Target.from_args(args, needs_lake=True)
     if (args.mode == "shadow") != (args.into is not None):
         raise UserError(f"--into {args.into}: is for --mode shadow, and needed there; the mode is {args.mode}")
     into = shadow_target(target, args.into) if args.into else None
     with target.open() as endpoints:
-        plan = _plan(args, endpoints, target, choice)
-        _estimate(args, wanted, plan)
+        ledger = Ledger(endpoints.bigquery, target, args.lease_seconds)
+        ledger.reach()
+        plan = _estimated(args, endpoints, target, choice, shadow=into is not None)
+        print(f"{args.mode} of {wanted}: {plan}", file=sys.stderr)
         if args.dry_run:
             return 0
         provision(endpoints, target, window_seconds=args.window_seconds)
         run_id = args.run_id or f"{to_datetime(started):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
-        claim = Claim(run_id, wanted, args.mode, args.source, whoami(), pipeline_version(), _filters(args), args.into)
-        ledger = Ledger(endpoints.bigquery, target, args.lease_seconds)
+        claim = Claim(run_id, wanted, args.mode, args.source, whoami(), version, filters_of(args), args.into)
         for dead in ledger.claim(claim):
             drop_staging(endpoints, target, dead)
         store = Store(target.project, endpoints.rest_url)
-        with ledger.held(claim, store.client()), show_progress(plan.bytes):
+        with ledger.held(claim, store.client()), show_progress(plan.archive_bytes, plan.messages):
             if not plan.messages:
                 counts = {"messages": 0}
                 endpoints.bigquery.query(ledger.row(claim, "DONE", counts=counts)).result()
             else:
                 engine = Engine(
                     endpoints, target, ledger, claim, make_job(args, target, endpoints, run_id, started, key),
-                    args.runner, args.direct_num_workers,
+                    args.runner, args.direct_num_workers, tell=tell,
                 )  # fmt: skip
                 counts = _replay(args, engine, choice, plan, into)
     _report(args, run_id, wanted, counts, time.monotonic() - began)
@@ -104,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _replay(
-    args: argparse.Namespace, engine: Engine, choice: Choice, plan: ArchivePlan, into: Target | None
+    args: argparse.Namespace, engine: Engine, choice: Choice, plan: Estimate, into: Target | None
 ) -> dict[str, int]:
     if args.source == "archive":
         read: Any = ReadMessages(plan.ranges, engine.job.run.started)
@@ -118,6 +122,20 @@ def _replay(
     counts = {"messages": sum(count for name, count in counted.items() if name.startswith("received_"))}
     engine.endpoints.bigquery.query(engine.ledger.row(engine.claim, "DONE", counts=counts)).result()
     return counts
+
+
+def _estimated(
+    args: argparse.Namespace, endpoints: Endpoints, target: Target, choice: Choice, *, shadow: bool
+) -> Estimate:
+    try:
+        return estimate(endpoints, target, args.source, choice, shadow=shadow)
+    except AWAY as error:
+        raise UserError(f"--source {args.source}: the event store cannot be read: {away(error)}") from error
+
+
+def tell(line: str) -> None:
+    """Say to a person who waits which step a run is at."""
+    print(line, file=sys.stderr)
 
 
 def make_job(
@@ -150,40 +168,6 @@ def whoami() -> str:
         return f"{getpass.getuser()}@{platform.node()}"
     except (KeyError, OSError):  # a container without a user database
         return platform.node()
-
-
-def _choice(args: argparse.Namespace, wanted: Range) -> Choice:
-    for name in args.event_types:
-        if REGISTRY.get(name) is None:
-            raise UserError(
-                f"--event_types {name}: no such event type; there are {', '.join(t.name for t in REGISTRY)}"
-            )
-    return Choice(
-        wanted.start, wanted.end, wanted.by, tuple(args.topics), tuple(args.event_types), args.entity,
-        args.correlation_id.lower() if args.correlation_id else None, args.accept_cloudevents,
-    )  # fmt: skip
-
-
-def _filters(args: argparse.Namespace) -> dict[str, Any]:
-    names = ("topics", "event_types", "entity", "correlation_id")
-    return {name: getattr(args, name) for name in names if getattr(args, name)}
-
-
-def _plan(args: argparse.Namespace, endpoints: Endpoints, target: Target, choice: Choice) -> ArchivePlan:
-    if args.source == "archive":
-        if target.directory is not None and not Path(target.lake).is_dir():
-            raise UserError(f"--output {target.directory}: there is no lake in it")
-        return plan_archive(target.lake, Range(choice.start, choice.end, choice.by), choice.topics)
-    try:
-        return ArchivePlan([], *count_store(endpoints.bigquery, target, choice))
-    except GoogleAPICallError as error:
-        raise UserError(f"--source events: the event store cannot be read: {error.message}") from None
-
-
-def _estimate(args: argparse.Namespace, wanted: Range, plan: ArchivePlan) -> None:
-    kind = "bytes of archive" if args.source == "archive" else "bytes of BigQuery"
-    files = f" in {len(plan.ranges):,} files" if args.source == "archive" else ""
-    print(f"{args.mode} of {wanted}: up to {plan.messages:,} messages, {plan.bytes:,} {kind}{files}", file=sys.stderr)
 
 
 def _report(args: argparse.Namespace, run_id: str, wanted: Range, counts: dict[str, int], seconds: float) -> None:

@@ -25,7 +25,7 @@ from pipelines import advice, streaming
 from pipelines.commands.replay import whoami
 from pipelines.config import JobConfig
 from pipelines.errors import RunFailed, UserError
-from pipelines.options import add_job_arguments, add_saga_retention, now_us, read_key
+from pipelines.options import add_job_arguments, add_saga_retention, now_us, read_key, run_name
 from pipelines.prism import Prism, need_prism, prism_flags
 from pipelines.provisioning.provision import provision
 from pipelines.replaying.recover import recover
@@ -69,7 +69,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_saga_retention(parser)
     parser.add_argument("--runner", choices=RUNNERS, default=RUNNERS[0], help="the Beam runner")
     parser.add_argument("--prism_location", metavar="FILE", help="Prism's program (default: PRISM, or the PATH)")
-    parser.add_argument("--run_id", help="name of the run in every row (default: its start and six random digits)")
+    parser.add_argument(
+        "--run_id", type=run_name, help="name of the run in every row (default: its start and six random digits)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -18,13 +18,14 @@ from pipelines.launching.finish import finish
 from pipelines.launching.secret import read_secret
 from pipelines.options import now_us, parse_moment
 from pipelines.provisioning.provision import provision
+from pipelines.replaying.asked import choice_of, deciding_version, filters_of
 from pipelines.replaying.engine import Engine, drop_staging
+from pipelines.replaying.estimate import estimate
 from pipelines.replaying.ledger import Claim, Ledger
 from pipelines.replaying.periods import make_range
 from pipelines.replaying.shadow import prepare_shadow, shadow_target
 from pipelines.replaying.store import store_queries
 from pipelines.target import Endpoints, Target
-from pipelines.version import pipeline_version
 from schemas.times import to_datetime
 from transforms.choose import ChooseMessages
 from transforms.read import ReadMessages
@@ -91,7 +92,7 @@ def build_replay(pipeline: beam.Pipeline, args: argparse.Namespace, temp: str) -
     start, end = (parse_moment(name, text) if text else None for name, text in (("from", args.start), ("to", args.end)))
     at = parse_moment("at", args.at) if args.at else started
     wanted = make_range(start, end, args.period, at, args.by)
-    choice = replay._choice(args, wanted)
+    choice, version = choice_of(args, wanted), deciding_version(args.as_of_version)
     key, target = read_secret(args.pii_key_secret), Target.from_args(args, needs_lake=True)
     if (args.mode == "shadow") != (args.into is not None):
         raise UserError(f"--into {args.into}: is for --mode shadow, and needed there; the mode is {args.mode}")
@@ -101,11 +102,13 @@ def build_replay(pipeline: beam.Pipeline, args: argparse.Namespace, temp: str) -
     run_id = args.run_id or f"{to_datetime(started):%Y%m%dT%H%M%SZ}-{args.mode}"
     lease = max(args.lease_seconds, LEAST_LEASE_SECONDS)
     with target.open() as endpoints:
-        provision(endpoints, target, window_seconds=args.window_seconds)
-        plan = replay._plan(args, endpoints, target, choice)
-        who = replay.whoami()
-        claim = Claim(run_id, wanted, args.mode, args.source, who, pipeline_version(), replay._filters(args), args.into)
         ledger = Ledger(endpoints.bigquery, target, lease)
+        ledger.reach()
+        provision(endpoints, target, window_seconds=args.window_seconds)
+        plan = estimate(endpoints, target, args.source, choice, shadow=into is not None)
+        _LOG.info("%s of %s: %s", args.mode, wanted, plan)
+        who = replay.whoami()
+        claim = Claim(run_id, wanted, args.mode, args.source, who, version, filters_of(args), args.into)
         for dead in ledger.claim(claim):
             drop_staging(endpoints, target, dead)
         job = replay.make_job(args, target, endpoints, run_id, started, key)

@@ -3,6 +3,7 @@
 Killed anywhere before that step, nothing has changed but a staging that the next run drops; killed behind it, all has.
 """
 
+import logging
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ from transforms.archive import hour_partition
 from transforms.metrics import TOPIC_LABELS
 from transforms.read_store import Store
 
+_LOG = logging.getLogger(__name__)
 Source: TypeAlias = beam.PTransform[Any, Any]
 
 
@@ -45,6 +47,8 @@ class Engine:
     """Whether the messages are new to the archive: a redrive's are."""
     sagas: bool = True
     """Whether the sagas of the orders are made anew: not where a stream is about to go on with them."""
+    tell: Callable[[str], None] = _LOG.info
+    """Takes a line about each step, for a person who waits."""
 
     @property
     def staged(self) -> Target:
@@ -74,11 +78,16 @@ class Engine:
         `then` gives more statements for the same transaction (a redrive's facts).
         """
         statements, rebuild = Statements(self.target, self.staged), self.claim.mode == "rebuild"
-        self.prepare()
         try:
+            self.prepare()
             counted = self.graph(source, self.staged)
+            self.tell("staged; finding what the store lacks and what changes")
             self._script(statements.find_changes(rebuild=rebuild, sagas=self.sagas))
-            if self._number("hours WHERE NOT clean") + self._number("orders WHERE NOT clean"):
+            hours, orders = self._number("hours WHERE NOT clean"), self._number("orders WHERE NOT clean")
+            if hours + orders:
+                self.tell(
+                    f"{hours:,} hours and {orders:,} orders reach beyond the range; computed from the whole store"
+                )
                 self._script(statements.clear_unclean())
                 pipeline = make_pipeline(self.runner, self.workers)
                 job = self.job_into(self.staged)
@@ -99,8 +108,11 @@ class Engine:
             done = self.ledger.row(self.claim, "DONE", counts=counts)
             if then is not None:
                 done = f"{then(statements)};\n{done}"
-            wanted = self.claim.range
-            self._script(statements.publish(wanted.start, wanted.end, wanted.by, rebuild=rebuild, done=done))
+            self.tell("making it stand")
+            wanted, guard = self.claim.range, self.ledger.guard(self.claim)
+            self._script(
+                statements.publish(wanted.start, wanted.end, wanted.by, rebuild=rebuild, guard=guard, done=done)
+            )
         finally:
             self.drop()
         return counts

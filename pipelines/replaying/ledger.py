@@ -2,7 +2,8 @@
 
 A replay claims its range before it writes anything. Two claims on one range: the second is refused and told the first;
 both at the same instant: the later one withdraws. A claim is a lease, renewed while the run lives; a dead run's lease
-ends, and the next run takes its range over.
+ends, and the next run takes its range over. In BigQuery the earlier of two claims may become visible after the later was
+checked: so the transaction that makes a replay stand looks once more, and only the earliest passes.
 """
 
 import json
@@ -12,9 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from google.api_core.exceptions import GoogleAPICallError
+from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
 
+from pipelines.away import AWAY, away
 from pipelines.errors import RunFailed, UserError
 from pipelines.replaying.periods import Range
 from pipelines.target import Target
@@ -22,6 +24,9 @@ from schemas.tables import REPLAYS, SCHEMA_VERSION
 from schemas.times import to_rfc3339
 
 COUNTS = ("messages", "events", "appended", "dead_letters", "hours", "orders")
+REACH_SECONDS = 30.0
+"""How long the ledger may be silent before a run gives up on it."""
+LOST = "its lease ended and another run took the range over, or another run claimed it first"
 
 
 @dataclass(frozen=True)
@@ -47,9 +52,24 @@ class Ledger:
     target: Target
     lease_seconds: int = 600
 
+    def reach(self) -> None:
+        """Ask the ledger for nothing, before anything is written; UserError where it does not answer in time."""
+        retry = bigquery.DEFAULT_RETRY.with_timeout(REACH_SECONDS)
+        try:
+            self.client.query(
+                f"SELECT run_id FROM {self._table} LIMIT 0", retry=retry, job_retry=None, timeout=REACH_SECONDS
+            ).result(retry=retry, job_retry=None, timeout=REACH_SECONDS)
+        except NotFound:
+            return  # the stores are not provisioned yet
+        except AWAY as error:
+            raise UserError(f"the ledger {self._table} cannot be reached: {away(error)}") from error
+
     def claim(self, claim: Claim) -> list[str]:
         """Claim a range and return the runs that are taken over; UserError where another run holds it."""
         try:
+            named = f"SELECT run_id FROM {self._table} WHERE run_id = {literal(claim.run_id)} LIMIT 1"
+            if list(self.client.query(named).result()):
+                raise UserError(f"--run_id {claim.run_id}: the ledger has a run of this name; give another")
             holders = self._holders(claim)
             alive = [row for row in holders if row.alive]
             if not alive:
@@ -73,8 +93,8 @@ class Ledger:
             dead = [row for row in holders if row.run_id != claim.run_id]
             for row in dead:
                 self._run(self.closing(row.run_id, f"its lease ended; taken over by {claim.run_id}"))
-        except GoogleAPICallError as error:
-            raise UserError(f"the ledger {self._table} cannot be reached: {error.message}") from error
+        except AWAY as error:
+            raise UserError(f"the ledger {self._table} cannot be reached: {away(error)}") from error
         return [row.run_id for row in dead]
 
     @contextmanager
@@ -123,10 +143,22 @@ class Ledger:
         return f"INSERT INTO {self._table} ({columns}) VALUES ({', '.join(cells.values())})"
 
     def check_held(self, claim: Claim) -> None:
-        """Raise RunFailed where the claim was taken over while this run was away (a machine asleep)."""
-        sql = f"SELECT state FROM {self._view} WHERE run_id = {literal(claim.run_id)}"
-        if [row.state for row in self.client.query(sql).result()] != ["RUNNING"]:
-            raise RunFailed(f"{claim.run_id}: its lease ended and another run took the range over; nothing was changed")
+        """Raise RunFailed where the claim was taken over while this run was away (a machine asleep), or was not the first."""
+        [row] = self.client.query(f"SELECT {self._holds(claim)} AS held").result()
+        if not row.held:
+            raise RunFailed(f"{claim.run_id}: {LOST}; nothing was changed")
+
+    def guard(self, claim: Claim) -> str:
+        """Return the statement that fails, and its transaction with it, where the claim is not held any more."""
+        return f"SELECT IF({self._holds(claim)}, 'held', ERROR({literal(f'{claim.run_id}: {LOST}')})) AS claim"
+
+    def _holds(self, claim: Claim) -> str:
+        mine = f"SELECT started_time FROM {self._view} WHERE run_id = {literal(claim.run_id)} AND state = 'RUNNING'"
+        return f"""EXISTS({mine}) AND NOT EXISTS(
+  SELECT run_id FROM {self._view} WHERE {self._meets(claim)} AND run_id != {literal(claim.run_id)}
+    AND started_time <= ({mine}) AND (started_time < ({mine}) OR run_id < {literal(claim.run_id)})
+    AND (state = 'DONE' AND recorded_time > ({mine}) OR state = 'RUNNING' AND lease_until > CURRENT_TIMESTAMP())
+)"""
 
     @property
     def _table(self) -> str:
@@ -146,11 +178,13 @@ class Ledger:
         """Return the query of RUNNING runs whose ranges meet this one and that write to the same place, the oldest first."""
         return f"""
 SELECT run_id, command, who, started_time, lease_until, lease_until > CURRENT_TIMESTAMP() AS alive FROM {self._view}
-WHERE state = 'RUNNING' AND IFNULL(into_dataset, '') = {literal(claim.into or "")} AND (
-  clock != {literal(claim.range.by)} OR (
-    range_start < TIMESTAMP '{to_rfc3339(claim.range.end)}' AND range_end > TIMESTAMP '{to_rfc3339(claim.range.start)}'
-  )
-) ORDER BY started_time, run_id"""
+WHERE state = 'RUNNING' AND {self._meets(claim)} ORDER BY started_time, run_id"""
+
+    def _meets(self, claim: Claim) -> str:
+        start, end = to_rfc3339(claim.range.start), to_rfc3339(claim.range.end)
+        return f"""IFNULL(into_dataset, '') = {literal(claim.into or "")} AND (
+  clock != {literal(claim.range.by)} OR (range_start < TIMESTAMP '{end}' AND range_end > TIMESTAMP '{start}')
+)"""
 
     def closing(self, run_id: str, error: str) -> str:
         """Return the statement that ends a dead run's row with what it said of itself."""
@@ -178,7 +212,7 @@ WHERE state = 'RUNNING' AND IFNULL(into_dataset, '') = {literal(claim.into or ""
         told = str(error) if isinstance(error, (RunFailed, UserError)) else type(error).__name__
         try:
             self._run(self.row(claim, "FAILED", error=told[:500]))
-        except GoogleAPICallError:
+        except AWAY:
             return  # the lease ends by itself
 
 

@@ -1,6 +1,7 @@
 """Dead letters out of the store: which a selection means, and as messages that may be repaired."""
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,15 +11,18 @@ from pipelines.errors import UserError
 from pipelines.parser import did_you_mean
 from pipelines.replaying.ledger import literal
 from pipelines.target import Target
-from schemas.event import ATTEMPT_ATTRIBUTE
+from schemas.decode import Decoder
+from schemas.event import ATTEMPT_ATTRIBUTE, Event
 from schemas.message import Message
 from schemas.outcomes import Code
 from schemas.times import from_datetime, to_rfc3339
+from transforms.read_store import SELECT, message_of
 
 DEAD_LETTER_ATTRIBUTE = "redrive-dead-letter"
 MESSAGE_ID_ATTRIBUTE = "redrive-message-id"
 PUBLISH_TIME_ATTRIBUTE = "redrive-publish-time"
 SHA256_ATTRIBUTE = "redrive-sha256"
+IDS_A_QUERY = 10_000
 STATES = ("open", "redriven", "resolved", "given up")
 
 
@@ -31,7 +35,6 @@ class Selection:
     topics: tuple[str, ...] = ()
     start: int | None = None
     end: int | None = None
-    limit: int = 0
 
     def __post_init__(self) -> None:
         for code in self.codes:
@@ -91,14 +94,33 @@ class Letter:
         return Message(topic or self.topic, self.message_id, self.publish_time, {**self.attributes, **told}, payload)
 
 
-def read_letters(client: bigquery.Client, target: Target, selection: Selection) -> list[Letter]:
-    """Return the dead letters of a selection, each once, the oldest first."""
-    return [_letter(row) for row in client.query(letters_sql(target, selection)).result()]
+def read_letters(client: bigquery.Client, target: Target, selection: Selection) -> Iterator[Letter]:
+    """Yield the dead letters of a selection, each once, the oldest first."""
+    return map(_letter, client.query(letters_sql(target, selection)).result())
+
+
+def read_ids(client: bigquery.Client, target: Target, selection: Selection) -> set[str]:
+    """Return the ids of the dead letters of a selection."""
+    sql = f"SELECT dead_letter_id FROM `{target.table('event_store', 'dead_letter_states')}` WHERE {selection.where()}"
+    return {row.dead_letter_id for row in client.query(sql).result()}
+
+
+def read_contents(client: bigquery.Client, target: Target, event_ids: Sequence[str]) -> dict[str, bytes]:
+    """Return the content hashes of the held events of these ids, as the decoder gives them."""
+    sql = f"SELECT {SELECT} FROM `{target.table('event_store', 'events')}` WHERE event_id IN UNNEST(@ids)"
+    decoder, found = Decoder(), {}
+    for start in range(0, len(event_ids), IDS_A_QUERY):
+        ids = bigquery.ArrayQueryParameter("ids", "STRING", event_ids[start : start + IDS_A_QUERY])
+        config = bigquery.QueryJobConfig(query_parameters=[ids])
+        for row in client.query(sql, job_config=config).result():
+            outcome = decoder.decode(message_of(row.values()))
+            if isinstance(outcome, Event):
+                found[outcome.event_id] = outcome.content
+    return found
 
 
 def letters_sql(target: Target, selection: Selection) -> str:
     """Return the query of a selection's dead letters."""
-    limit = f" LIMIT {selection.limit}" if selection.limit else ""
     return f"""
 SELECT letters.dead_letter_id, letters.error_code, letters.stage, letters.path, letters.topic, letters.message_id,
   letters.publish_time, TO_JSON_STRING(letters.attributes) AS attributes, letters.payload, letters.payload_size,
@@ -108,7 +130,7 @@ WHERE letters.dead_letter_id IN (
   SELECT dead_letter_id FROM `{target.table("event_store", "dead_letter_states")}` WHERE {selection.where()}
 )
 QUALIFY ROW_NUMBER() OVER (PARTITION BY letters.dead_letter_id ORDER BY letters.ingest_time, letters.run_id) = 1
-ORDER BY letters.failed_time, letters.dead_letter_id{limit}"""
+ORDER BY letters.failed_time, letters.dead_letter_id"""
 
 
 def _letter(row: Any) -> Letter:

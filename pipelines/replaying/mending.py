@@ -1,7 +1,7 @@
 """What a redrive is going to do with each dead letter: repair and send, give up, or leave open. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pipelines.replaying.letters import Letter
@@ -12,6 +12,7 @@ from schemas.repair import NotRepaired, repair
 from schemas.repair_rules import Rule, Rules
 
 AS_IT_WAS = "(no rule)"
+CONFLICT = "the store holds another event under its id"
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,13 @@ class Mended:
     message: Message
     event_id: str | None
     code: str | None
+    content: bytes | None = None
+    """The hash of what its event says: a held event of its id that says something else is a conflict."""
 
 
 @dataclass
 class Plan:
-    """Every dead letter of a selection is in exactly one of the three."""
+    """Every dead letter that was looked at is in exactly one of the three."""
 
     sent: list[Mended] = field(default_factory=list)
     given_up: list[Letter] = field(default_factory=list)
@@ -43,13 +46,40 @@ class Plan:
         """Return why dead letters are left as they are, and how many."""
         return list(Counter(reason for _, reason in self.left).items())
 
+    def event_ids(self) -> list[str]:
+        """Return the ids of the events that are going to be."""
+        return sorted({one.event_id for one in self.sent if one.event_id is not None})
+
+    def leave_conflicts(self, held: Mapping[str, bytes]) -> None:
+        """Leave open what would be another event under an id that the store holds: `held` has the contents by id."""
+        for one in self.sent:
+            if one.event_id is not None and held.get(one.event_id, one.content) != one.content:
+                self.left.append((one.letter, CONFLICT))
+        gone = {letter.dead_letter_id for letter, reason in self.left if reason == CONFLICT}
+        self.sent = [one for one in self.sent if one.letter.dead_letter_id not in gone]
+
+    def keep(self, open_now: Collection[str]) -> None:
+        """Drop what another redrive did between the look and the claim."""
+        self.sent = [one for one in self.sent if one.letter.dead_letter_id in open_now]
+        self.given_up = [letter for letter in self.given_up if letter.dead_letter_id in open_now]
+
 
 def plan_redrive(
-    letters: Iterable[Letter], rules: Rules | None, max_attempts: int, *, accept_cloudevents: bool = False
+    letters: Iterable[Letter],
+    rules: Rules | None,
+    max_attempts: int,
+    limit: int = 0,
+    *,
+    accept_cloudevents: bool = False,
 ) -> Plan:
-    """Decide what becomes of dead letters; without rules all are sent as they are (the code has changed)."""
+    """Decide what becomes of dead letters; without rules all are sent as they are (the code has changed).
+
+    The look ends once `limit` are to be sent or given up; 0 is no limit.
+    """
     plan, decoder = Plan(), Decoder(accept_cloudevents=accept_cloudevents)
     for letter in letters:
+        if limit and len(plan.sent) + len(plan.given_up) >= limit:
+            break
         rule = rules.find(letter.code, letter.path, letter.topic, letter.event_type) if rules else None
         if letter.unfit:
             plan.left.append((letter, letter.unfit))
@@ -70,6 +100,8 @@ def _mend(plan: Plan, letter: Letter, rule: Rule | None, decoder: Decoder) -> No
         return
     message = letter.message(payload, rule.topic if rule else None)
     outcome = decoder.decode(message)
-    event_id = outcome.event_id if isinstance(outcome, Event) else None
-    code = None if isinstance(outcome, Event) else outcome.code
-    plan.sent.append(Mended(letter, rule.name if rule else None, message, event_id, code))
+    name = rule.name if rule else None
+    if isinstance(outcome, Event):
+        plan.sent.append(Mended(letter, name, message, outcome.event_id, None, outcome.content))
+    else:
+        plan.sent.append(Mended(letter, name, message, None, outcome.code))

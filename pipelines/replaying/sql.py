@@ -115,8 +115,11 @@ CREATE TABLE ${{S}}.orders AS
             f" UNION ALL SELECT {SELECT} FROM ${{S}}.events WHERE {fresh} AND {condition}"
         )
 
-    def publish(self, start: int, end: int, by: str, *, rebuild: bool, done: str) -> str:
-        """Make it stand: one transaction over all tables and the ledger's DONE, all or nothing."""
+    def publish(self, start: int, end: int, by: str, *, rebuild: bool, guard: str, done: str) -> str:
+        """Make it stand: one transaction over all tables and the ledger's DONE, all or nothing.
+
+        `guard` is its first statement and fails where the run may not publish any more.
+        """
         fresh = "event_id IN (SELECT event_id FROM ${S}.fresh)"
         staged = (
             "event_id IN (SELECT event_id FROM ${S}.events WHERE event_id NOT IN (SELECT event_id FROM ${S}.repeats))"
@@ -142,8 +145,8 @@ CREATE TABLE ${{S}}.orders AS
         for replacing, condition in replaced:
             script += [f"DELETE FROM ${{A}}.{replacing.name} WHERE {condition}"]
             script += [_insert(replacing.name, "${A}", "${T}", condition)]
-        body = ";\n".join(["BEGIN TRANSACTION", *script])
-        return f"{self.render(body)};\n{done};\nCOMMIT TRANSACTION;"
+        body = self.render(";\n".join(script))
+        return f"BEGIN TRANSACTION;\n{guard};\n{body};\n{done};\nCOMMIT TRANSACTION;"
 
 
 def _facts(analytics: str, store: str) -> str:

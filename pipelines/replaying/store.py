@@ -25,9 +25,17 @@ def store_queries(target: Target, choice: Choice) -> list[str]:
 def count_store(client: bigquery.Client, target: Target, choice: Choice) -> tuple[int, int]:
     """Return how many rows a choice holds, and how many bytes BigQuery will read for them."""
     source = _from(target, choice, choice.start, choice.end)
-    dry = client.query(f"SELECT {SELECT} FROM {source}", job_config=bigquery.QueryJobConfig(dry_run=True))
+    if not (rows := _count(client, source)):
+        return 0, 0
+    dry = client.query(
+        f"SELECT {SELECT} FROM {source}", job_config=bigquery.QueryJobConfig(dry_run=True, use_query_cache=False)
+    )
+    return rows, int(dry.total_bytes_processed or 0)
+
+
+def _count(client: bigquery.Client, source: str) -> int:
     [row] = client.query(f"SELECT COUNT(*) AS n FROM {source}").result()
-    return int(row.n), int(dry.total_bytes_processed or 0)
+    return int(row.n)
 
 
 def _from(target: Target, choice: Choice, start: int, end: int) -> str:

@@ -54,20 +54,20 @@ def statements(script: str) -> list[str]:
 def scripts() -> dict[str, str]:
     made = Statements(LIVE, STAGED)
     ledger = Ledger(None, LIVE)  # type: ignore[arg-type]
-    done = ledger.row(CLAIM, "DONE", counts={"messages": 1})
+    ends = {"guard": ledger.guard(CLAIM), "done": ledger.row(CLAIM, "DONE", counts={"messages": 1})}
     return {
         "changes of a backfill": made.find_changes(rebuild=False),
         "changes of a rebuild": made.find_changes(rebuild=True),
         "clear": made.clear_unclean(),
         "hours": made.unclean_hours(),
         "orders": made.unclean_orders(),
-        "publish a backfill": made.publish(0, 10**6, "publish_time", rebuild=False, done=done),
-        "publish a rebuild": made.publish(0, 10**6, "event_time", rebuild=True, done=done),
+        "publish a backfill": made.publish(0, 10**6, "publish_time", rebuild=False, **ends),
+        "publish a rebuild": made.publish(0, 10**6, "event_time", rebuild=True, **ends),
         "claim": ledger.row(CLAIM, "RUNNING", error="x"),
         "close": ledger.closing("run-0", "dead"),
         "holders": ledger.holders_sql(CLAIM),
         "store": ";\n".join(store_queries(LIVE, CHOICE)),
-        "letters": letters_sql(LIVE, Selection(("open",), ("EMPTY",), ("orders",), 0, 1, 5)),
+        "letters": letters_sql(LIVE, Selection(("open",), ("EMPTY",), ("orders",), 0, 1)),
         "list": listing(LIVE, Selection(), None),
         "group": listing(LIVE, Selection(), "code,path"),
         **{f"history of {kind}": select(LIVE, kind, "a", 5) for kind in ("order", "customer", "device", "correlation")},
