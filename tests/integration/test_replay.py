@@ -248,36 +248,48 @@ def test_the_second_of_two_runs_over_one_range_is_refused_and_told_the_first(sto
     assert ("first-run", "RUNNING") in ledger(store)
 
 
-STARTED, STAGES = "warehouse.address.json", "lake/.replay/*/ml"
-"""What stands in the store's folder once a run has its warehouse, and once it writes its staging."""
+STARTED = "warehouse.address.json"
+STAGES = "lake/.replay/*/ml"
+PUBLISHES = "lake/ml/*/*/*/_manifest-*"
+"""What stands in the store's folder once a run has its warehouse, once it writes its staging, and once it has let go the
+first file of it: the last moment before the transaction, and the worst."""
 
 
-def kill_and_complete(store: Path, known: dict, sign: str, seconds: Iterable[float]) -> int:
-    """Kill a rebuild of a store that lost a part at each moment, then let the next run complete it."""
+def kill_and_complete(store: Path, known: dict, moments: Iterable[tuple[str, float]]) -> int:
+    """Kill a rebuild of a store that lost a part, each time so long after a sign; then let the next run complete it."""
     killed = 0
-    for moment in seconds:
+    for sign, moment in moments:
         lose(store, "publish_time >= '2026-01-01T10:00:00Z'")
         words = ("replay", "--output", store, "--mode", "rebuild", "--lease_seconds", "2", *ALL_TIME)
+        before = dict(ledger(store))
         killed += killed_after(moment, store, sign, *words)
+        new = [run for run in dict(ledger(store)) if run not in before]
         for run_id, state in ledger(store):
             published = query(store, f"select count(*) from event_store.events where run_id = '{run_id}'") != [(0,)]
             assert not (published and state != "DONE"), "rows stand that the ledger knows nothing of"
+        told = [state for run, state in ledger(store) if run in new]
         time.sleep(2.2)
         replay(store, "--mode", "rebuild", "--lease_seconds", "2", *ALL_TIME)
         assert knowledge(store) == known
         assert not any(doubles(store).values())
         assert untouched(store) == []
-        states = [state for _, state in ledger(store)]
-        assert states[-1] == "DONE"
-        assert "RUNNING" not in states
+        states = dict(ledger(store))
+        [heir] = [run for run in states if run not in before and run not in new]
+        assert states[heir] == "DONE"
+        assert "RUNNING" not in states.values()
+        if told == ["RUNNING"]:
+            [(why,)] = query(store, f"select error from event_store.replay_runs where run_id = '{new[0]}'")
+            assert why == f"its lease ended; taken over by {heir}"
     return killed
 
 
-def test_a_killed_replay_is_completed_by_the_next_one(store, known):
-    assert kill_and_complete(store, known, STAGES, [0.0]) == 1
+def test_replays_killed_at_three_moments_are_completed_by_the_next_one(store, known):
+    moments = [(STARTED, random.Random(6).uniform(0, 2)), (STAGES, 0.0), (PUBLISHES, 0.0)]
+    assert kill_and_complete(store, known, moments) >= 2
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_replays_killed_at_ten_random_moments_are_completed(store, known):
     (store / STARTED).unlink(missing_ok=True)
     began = time.monotonic()
@@ -285,7 +297,7 @@ def test_replays_killed_at_ten_random_moments_are_completed(store, known):
     length = time.monotonic() - began
     chance = random.Random(6)
     moments = [chance.uniform(0, length) for _ in range(10)]
-    killed = kill_and_complete(store, known, STARTED, moments)
+    killed = kill_and_complete(store, known, [(STARTED, moment) for moment in moments])
     print(f"killed {killed} of 10 at {[round(moment, 2) for moment in moments]} s of about {length:.1f}")
     assert killed >= 6
 

@@ -1,0 +1,183 @@
+"""Messages that fail again, conflicts, limits, and the way over the topics: nothing is lost and nothing is waved through."""
+
+import base64
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from google.cloud import pubsub_v1
+
+from pipelines.replaying.engine import staged_target
+from schemas.times import parse_rfc3339, to_rfc3339
+from tests.integration.test_redrive import event, redrive, states
+from tests.support.live import running_bus
+from tests.support.runs import message_line, query, run_command, write_messages
+from tests.support.stores import ALL_TIME, doubles
+
+TOPIC_RULE = """
+rules:
+  - name: stock that came on the orders' topic
+    match: {codes: [TOPIC_MISMATCH]}
+    topic: inventory
+    repair: [{default: {path: data.quantity, value: 0}}]
+    tests: [{given: {data: {}}, expect: {data: {quantity: 0}}}]
+  - name: at least one
+    match: {codes: [FIELD_RANGE], paths: [data.quantity]}
+    repair: [{json_patch: [{op: replace, path: /data/quantity, value: 1}]}]
+    tests: [{given: {data: {quantity: 0}}, expect: {data: {quantity: 1}}}]
+"""
+STOCK = {"sku": "a", "orderId": "o-1"}
+
+
+def run_of(folder: Path, name: str, lines: list[str], *words: str) -> Path:
+    source = write_messages(folder / "in" / f"{name}.jsonl", lines)
+    code, _, err = run_command("local", "--input", source, "--output", folder / "out", *words)
+    assert code == 0, err
+    return folder / "out"
+
+
+@pytest.fixture(scope="module")
+def strayed(tmp_path_factory) -> Path:
+    """A store with one event; and dead letters: three that strayed to a wrong topic, one of them under a held id."""
+    folder = tmp_path_factory.mktemp("strayed")
+    held = event(1, "inventory.reserved", "inventory-service", {**STOCK, "quantity": 5})
+    lines = [message_line("inventory", 1, held, "2026-06-15T12:00:00Z")]
+    for number, event_id in ((2, 2), (3, 3), (4, 1)):
+        data = event(event_id, "inventory.reserved", "inventory-service", STOCK)
+        lines.append(message_line("orders", number, data, f"2026-06-15T12:00:0{number}Z"))
+    (folder / "rules.yaml").write_text(TOPIC_RULE)
+    run_of(folder, "messages", lines)
+    return folder
+
+
+@pytest.fixture
+def store(strayed, tmp_path) -> Path:
+    return Path(shutil.copytree(strayed / "out", tmp_path / "out"))
+
+
+def shown(store: Path, dead_letter: str) -> list[str]:
+    code, out, err = run_command("dead-letters", "show", dead_letter, "--output", store)
+    assert code == 0, err
+    return [line for line in out.splitlines() if line.startswith(("failed", "redrive "))]
+
+
+def test_a_message_that_fails_again_keeps_its_whole_history_across_topics(strayed, store):
+    rules = strayed / "rules.yaml"
+    assert "resolved 0 (new events 0), failed again 3" in redrive(store, "--rules", rules)
+    out = redrive(store, "--rules", rules)
+    assert "resolved 2 (new events 2), failed again 0, given up 0, left open 1" in out
+    assert "left open, the store holds another event under its id: 1" in out
+    assert states(store) == {"redriven": 3, "resolved": 2, "open": 1}
+    letters = query(
+        store,
+        "select dead_letter_id, attempt, topic, attributes->>'redrive-sha256', attributes->>'redrive-publish-time',"
+        " attributes->>'redrive-attempt', message_id from event_store.dead_letters"
+        " where event_id like '%2' or event_id like '%3' order by message_id, attempt",
+    )
+    (first, *_), (second, attempt, topic, sha, moment, sent, message_id) = letters[:2]
+    assert (attempt, topic, moment, sent, message_id) == (2, "inventory", "2026-06-15T12:00:02Z", "1", "m000002")
+    assert query(store, f"select payload_sha256 from event_store.dead_letters where dead_letter_id = '{first}'") == [
+        (sha,)
+    ]
+    for either in (first, second):
+        lines = shown(store, either)
+        assert [line.split()[0] for line in lines] == ["failed", "redrive", "failed", "redrive"]
+        assert f"attempt 1 TOPIC_MISMATCH eventType ({first}, redriven)" in lines[0] or first in lines[0]
+        assert 'FAILED as FIELD_RANGE by rule "stock that came on the orders\' topic"' in lines[1]
+        assert f"attempt 2 FIELD_RANGE data.quantity ({second}, resolved)" in lines[2]
+        assert "RESOLVED by rule 'at least one'" in lines[3]
+    assert query(store, "select reserved from analytics.stock_level") == [(7,)]
+    assert not any(doubles(store).values())
+
+
+def test_a_conflict_is_not_resolved_by_the_event_that_it_conflicts_with(tmp_path):
+    one, other = (
+        event(1, "inventory.reserved", "inventory-service", {**STOCK, "quantity": quantity}) for quantity in (1, 2)
+    )
+    store = run_of(
+        tmp_path,
+        "messages",
+        [
+            message_line("inventory", 1, one, "2026-06-15T12:00:00Z"),
+            message_line("inventory", 2, other, "2026-06-15T12:01:00Z"),
+        ],
+    )
+    assert query(store, "select error_code from event_store.dead_letters") == [("EVENT_ID_CONFLICT",)]
+    assert "left open, the store holds another event under its id: 1" in redrive(store)
+    assert states(store) == {"open": 1}
+
+
+def test_a_limit_counts_what_is_sent_and_attempts_end(strayed, store):
+    rules = strayed / "rules.yaml"
+    assert "failed again 1, given up 0" in redrive(store, "--rules", rules, "--limit", "1")
+    assert states(store) == {"open": 3, "redriven": 1}
+    assert "failed again 2, given up 1" in redrive(store, "--rules", rules, "--max_attempts", "1")
+    assert states(store) == {"open": 2, "redriven": 3, "given up": 1}
+    for words in (["--limit", "-1"], ["--max_attempts", "0"]):
+        code, _, err = run_command("redrive", "--output", store, *words)
+        assert code == 2
+        assert words[0] in err
+
+
+def test_what_a_sink_refuses_of_a_redrive_is_not_resolved(strayed, store, monkeypatch):
+    """A row that BigQuery refuses for good is a dead letter of the sink; its message is no event yet."""
+    redrive(store, "--rules", strayed / "rules.yaml")
+    from pipelines.replaying import engine
+
+    plain = engine.Engine.graph
+
+    def refusing(self, source, into):
+        counted = plain(self, source, into)
+        assert into == staged_target(self.target, self.claim.run_id)
+        sql = f"DELETE FROM `{into.table('event_store', 'events')}` WHERE event_id LIKE '%2'"
+        self.endpoints.bigquery.query(sql).result()
+        return counted
+
+    monkeypatch.setattr(engine.Engine, "graph", refusing)
+    assert "resolved 1 (new events 1), failed again 1" in redrive(store, "--rules", strayed / "rules.yaml")
+    assert states(store) == {"redriven": 4, "resolved": 1, "open": 1}
+
+
+def test_messages_go_over_the_topics_and_come_back_resolved(strayed, store, tmp_path, monkeypatch):
+    """Through Google's client to the Pub/Sub emulator; what a subscriber gets goes into the same store."""
+    with running_bus(tmp_path) as bus:
+        words = ("--to_topics", "--pubsub_project", bus.emulator.project)
+        assert "sent 3, given up 0, left open 0" in redrive(store, *words, "--rules", strayed / "rules.yaml")
+        assert states(store) == {"redriven": 3}
+        subscriber = pubsub_v1.SubscriberClient()
+        got = subscriber.pull(subscription=bus.feeds["inventory"][1], max_messages=100, timeout=30).received_messages
+        subscriber.close()
+    messages = [one.message for one in got]
+    assert {one.attributes["redrive-message-id"] for one in messages} == {"m000002", "m000003", "m000004"}
+    back = tmp_path / "back"
+    lines = [
+        json.dumps(
+            {
+                "topic": "inventory", "messageId": one.message_id, "publishTime": published(one.publish_time),
+                "attributes": dict(one.attributes), "data": base64.b64encode(one.data).decode(),
+            }
+        )
+        for one in messages
+    ]  # fmt: skip
+    source = write_messages(back / "inventory.jsonl", lines)
+    code, _, err = run_command("local", "--input", source, "--output", store, "--append")
+    assert code == 0, err
+    again = query(
+        store, "select attempt, attributes->>'redrive-message-id' from event_store.dead_letters where attempt = 2"
+    )
+    assert sorted(again) == [(2, "m000002"), (2, "m000003"), (2, "m000004")]  # the quantity 0 is refused, as ever
+    assert "resolved 2" in redrive(store, "--rules", strayed / "rules.yaml")
+    name = query(store, "select dead_letter_id from event_store.dead_letters where attempt = 1 and event_id like '%2'")[
+        0
+    ][0]
+    assert [line.split()[0] for line in shown(store, name)] == ["failed", "redrive", "failed", "redrive"]
+    found = states(store)
+    assert sum(found.values()) == 6
+    code, _, err = run_command("replay", "--output", store, "--mode", "shadow", "--into", "beside", *ALL_TIME)
+    assert code == 0, err
+    assert run_command("compare", "--output", store, "--into", "beside")[0] == 0
+
+
+def published(moment: object) -> str:
+    return to_rfc3339(parse_rfc3339(moment.isoformat())[0])  # type: ignore[attr-defined]

@@ -1,0 +1,189 @@
+"""The ledger: of many claims at once one stands, a dead run's range is free after its lease, and silence is told."""
+
+import dataclasses
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import requests
+from google.api_core.exceptions import BadRequest, Forbidden, RetryError, ServiceUnavailable
+from google.auth.exceptions import RefreshError
+from google.cloud import bigquery
+
+from pipelines.errors import RunFailed, UserError
+from pipelines.local.client import bigquery_client
+from pipelines.local.server import LoopbackBigQuery
+from pipelines.provision import provision
+from pipelines.replaying.ledger import Claim, Ledger
+from pipelines.replaying.periods import Range
+from pipelines.target import Target
+from tests.support.runs import run_command
+from tests.support.stores import ALL_TIME
+
+CLAIM = Claim("first", Range(0, 10**6), "rebuild", "archive", "ann@desk", "1", {})
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory):
+    path = tmp_path_factory.mktemp("ledger") / "warehouse.duckdb"
+    target = Target.local(path.parent)
+    with LoopbackBigQuery(path) as server:
+        with target.open() as endpoints:
+            provision(endpoints, target)
+        yield server
+
+
+@pytest.fixture
+def ledger(warehouse) -> Ledger:
+    ledger = Ledger(bigquery_client(warehouse.rest_url), Target.local(warehouse.path.parent), 600)
+    ledger.client.query("DELETE FROM event_store.replays WHERE TRUE").result()
+    return ledger
+
+
+def named(name: str, **more) -> Claim:
+    return dataclasses.replace(CLAIM, run_id=name, **more)
+
+
+def state(ledger: Ledger) -> dict[str, str]:
+    rows = ledger.client.query("SELECT run_id, state FROM event_store.replay_runs").result()
+    return {row.run_id: row.state for row in rows}
+
+
+def test_of_many_claims_at_once_exactly_one_stands_and_the_others_are_told_it(ledger, warehouse):
+    told: dict[str, str] = {}
+    start = threading.Barrier(8)
+
+    def claim(name: str) -> None:
+        own = Ledger(bigquery_client(warehouse.rest_url), ledger.target, 600)
+        start.wait()
+        try:
+            own.claim(named(name))
+            told[name] = ""
+        except UserError as refused:
+            told[name] = str(refused)
+
+    threads = [threading.Thread(target=claim, args=(f"run-{number}",)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    [winner] = [name for name, text in told.items() if not text]
+    assert all(f"replay {winner} of ann@desk holds this range" in text for text in told.values() if text)
+    assert [name for name, one in state(ledger).items() if one == "RUNNING"] == [winner]
+
+
+@pytest.mark.parametrize(
+    ("other", "meets"),
+    [
+        pytest.param({"range": Range(10**6, 2 * 10**6)}, False, id="begins where it ends"),
+        pytest.param({"range": Range(10**6 - 1, 2 * 10**6)}, True, id="a microsecond in common"),
+        pytest.param({"range": Range(5 * 10**6, 6 * 10**6, "event_time")}, True, id="another clock: nobody knows"),
+        pytest.param({"into": "beside", "mode": "shadow"}, False, id="a shadow writes elsewhere"),
+        pytest.param({"command": "redrive"}, True, id="a redrive"),
+    ],
+)
+def test_ranges_that_meet_are_refused(ledger, other, meets):
+    ledger.claim(CLAIM)
+    if meets:
+        with pytest.raises(UserError, match="first of ann@desk holds this range"):
+            ledger.claim(named("second", **other))
+    else:
+        assert ledger.claim(named("second", **other)) == []
+
+
+def test_a_dead_runs_range_is_taken_over_when_its_lease_ends_and_not_before(ledger):
+    dead = dataclasses.replace(ledger, lease_seconds=1)
+    dead.claim(CLAIM)
+    with pytest.raises(UserError, match="first"):
+        ledger.claim(named("early"))
+    time.sleep(1.1)
+    assert ledger.claim(named("heir")) == ["first"]
+    assert state(ledger) == {"first": "FAILED", "heir": "RUNNING"}
+    [row] = ledger.client.query("SELECT error FROM event_store.replay_runs WHERE run_id = 'first'").result()
+    assert row.error == "its lease ended; taken over by heir"
+    with pytest.raises(RunFailed, match="its lease ended"):
+        dead.check_held(CLAIM)  # it was only asleep
+
+
+def test_a_live_run_renews_its_lease_and_its_failure_is_recorded(ledger, warehouse):
+    short = dataclasses.replace(ledger, lease_seconds=1)
+    short.claim(CLAIM)
+
+    def work() -> None:
+        time.sleep(1.6)
+        with pytest.raises(UserError, match="first of ann@desk holds"):
+            ledger.claim(named("second"))
+        raise RunFailed("the disk is full")
+
+    with pytest.raises(RunFailed), short.held(CLAIM, bigquery_client(warehouse.rest_url)):
+        work()
+    [row] = ledger.client.query("SELECT state, error FROM event_store.replay_runs WHERE run_id = 'first'").result()
+    assert (row.state, row.error) == ("FAILED", "the disk is full")
+
+
+def test_the_earlier_of_two_claims_passes_and_the_other_does_not_even_where_it_was_seen_too_late(ledger):
+    """In BigQuery a claim begun first may be committed after a later one was checked: neither saw the other."""
+    ledger.claim(named("later"))
+    early = ledger.row(named("earlier"), "RUNNING").replace(
+        "CURRENT_TIMESTAMP()", "TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL 5 SECOND)", 1
+    )
+    ledger.client.query(early).result()
+    ledger.check_held(named("earlier"))
+    with pytest.raises(RunFailed, match="another run claimed it first; nothing was changed"):
+        ledger.check_held(named("later"))
+    ledger.client.query("CREATE TABLE IF NOT EXISTS event_store.mark (run STRING)").result()
+    ledger.client.query(_publish(ledger, named("earlier"))).result()
+    ledger.client.query(ledger.row(named("earlier"), "DONE")).result()
+    with pytest.raises(BadRequest, match="another run claimed it first"):
+        ledger.client.query(_publish(ledger, named("later"))).result()
+    assert [row.run for row in ledger.client.query("SELECT run FROM event_store.mark").result()] == ["earlier"]
+
+
+def _publish(ledger: Ledger, claim: Claim) -> str:
+    insert = f"INSERT INTO event_store.mark (run) VALUES ('{claim.run_id}')"
+    return f"BEGIN TRANSACTION;\n{insert};\n{ledger.guard(claim)};\nCOMMIT TRANSACTION;"
+
+
+@pytest.mark.parametrize(
+    "silence",
+    [
+        pytest.param(ServiceUnavailable("away"), id="503"),
+        pytest.param(Forbidden("no permission"), id="403"),
+        pytest.param(RetryError("timed out", ServiceUnavailable("away")), id="retries used up"),
+        pytest.param(requests.exceptions.ConnectionError("refused"), id="no connection"),
+        pytest.param(RefreshError("no token"), id="no token"),
+        pytest.param(TimeoutError(), id="no answer"),
+    ],
+)
+@pytest.mark.parametrize("command", ["replay", "redrive"])
+def test_a_ledger_that_does_not_answer_is_one_line_exit_2_and_nothing_is_written(
+    warehouse, monkeypatch, command, silence
+):
+    before = warehouse.path.stat().st_mtime_ns, sorted(Path(warehouse.path.parent).rglob("*"))
+    folder = warehouse.path.parent
+    (folder / "lake").mkdir(exist_ok=True)
+    asked = []
+
+    def silent(self, sql, *args, **more):
+        asked.append(sql)
+        raise silence
+
+    monkeypatch.setattr(bigquery.Client, "query", silent)
+    words = (*ALL_TIME, "--mode", "rebuild") if command == "replay" else ()
+    code, out, err = run_command(command, "--output", folder, *words)
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert "replays` cannot be reached: " in err
+    assert len(asked) == 1
+    assert before[0] == warehouse.path.stat().st_mtime_ns
+
+
+@pytest.mark.parametrize("words", [["dead-letters"], ["dead-letters", "show", "x"], ["history", "--order", "o"]])
+def test_a_store_that_does_not_answer_is_one_line(warehouse, monkeypatch, words):
+    def silent(self, sql, *args, **more):
+        raise RetryError("timed out", ServiceUnavailable("away"))
+
+    monkeypatch.setattr(bigquery.Client, "query", silent)
+    code, out, err = run_command(*words, "--output", warehouse.path.parent)
+    assert (code, out, len(err.splitlines())) == (1, "", 1)
+    assert "ServiceUnavailable" in err

@@ -1,0 +1,162 @@
+"""Every option of `replay` by what it takes out of a small history: the command runs, its graph is the source alone."""
+
+import json
+import threading
+
+import pytest
+
+from pipelines.config import pipeline_version
+from pipelines.replaying.engine import Engine
+from pipelines.runners import make_pipeline, run_to_end
+from schemas.tables import SCHEMA_VERSION
+from tests.support.runs import message_line, query, run_command, write_messages
+
+A, B = "00000000-0000-4000-8000-00000000000a", "00000000-0000-4000-8000-00000000000b"
+
+
+def event(number: int, event_type: str, source: str, at: str, flow: str, **data: object) -> bytes:
+    return json.dumps(
+        {
+            "eventId": f"00000000-0000-4000-8000-{number:012d}", "eventType": event_type, "source": source,
+            "eventTime": f"2026-06-15T{at}Z", "data": data, "metadata": {"correlationId": flow},
+        }
+    ).encode()  # fmt: skip
+
+
+HISTORY = [
+    ("orders", "10:00:00", event(1, "order.created", "order-service", "09:59:00", A, orderId="o-1", customerId="c-1", items=[])),
+    ("orders", "10:59:59.999999", event(2, "order.updated", "order-service", "10:30:00", A, orderId="o-1", status="OPEN")),
+    ("customers", "11:00:00", event(3, "customer.registered", "customer-service", "10:59:59.999999", A, customerId="c-1")),
+    ("inventory", "10:30:00", event(4, "inventory.reserved", "inventory-service", "10:20:00", B, sku="s-1", quantity=1)),
+    ("iot-events", "12:00:00", event(5, "iot.telemetry", "iot-gateway", "12:00:30", B, deviceId="d-1", metric="m", value=1)),
+    ("iot-events", "10:40:00", event(6, "iot.telemetry", "iot-gateway", "10:40:00", B, deviceId="d-1", metric="m")),
+    ("orders", "10:45:00", b"{"),
+    ("orders", "13:00:00", event(8, "order.completed", "order-service", "10:00:00", A, orderId="o-1")),
+]  # fmt: skip
+"""Number 6 lacks its value and number 7 is no JSON: dead letters, which only the archive holds."""
+HOUR = ["--from", "2026-06-15T10:00:00Z", "--to", "2026-06-15T11:00:00Z"]
+DAY = ["--period", "previous-day", "--at", "2026-06-16T23:59:59Z"]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("history")
+    lines = [
+        message_line(topic, number, data, f"2026-06-15T{at}Z") for number, (topic, at, data) in enumerate(HISTORY, 1)
+    ]
+    source = write_messages(folder / "in" / "messages.jsonl", lines)
+    code, _, err = run_command("local", "--input", source, "--output", folder / "out")
+    assert code == 0, err
+    return folder / "out"
+
+
+@pytest.fixture
+def taken(monkeypatch) -> list[int]:
+    """The numbers of the messages that a replay takes; nothing is written but the ledger."""
+    numbers: list[int] = []
+    lock = threading.Lock()
+
+    def note(batch):
+        with lock:
+            numbers.extend(int(message.message_id[1:]) for message in batch)
+
+    def run(self, source, then=None):
+        numbers.clear()
+        _NOTED.append(note)
+        pipeline = make_pipeline("FnApiRunner", 1)
+        _ = pipeline | "Read" >> source | "Note" >> _note()
+        run_to_end(pipeline)
+        counts = {"messages": len(numbers)}
+        self.endpoints.bigquery.query(self.ledger.row(self.claim, "DONE", counts=counts)).result()
+        return counts
+
+    monkeypatch.setattr(Engine, "run", run)
+    return numbers
+
+
+_NOTED: list = []
+
+
+def _note():
+    import apache_beam as beam
+
+    return beam.Map(lambda batch: _NOTED[-1](batch))
+
+
+@pytest.mark.parametrize(
+    ("words", "archive", "events"),
+    [
+        pytest.param(HOUR, [1, 2, 4, 6, 7], [1, 2, 4], id="half-open: the start is in, the end is not"),
+        pytest.param(["--from", "2026-06-15T10:00:00.000001Z", *HOUR[2:]], [2, 4, 6, 7], [2, 4], id="a microsecond on"),
+        pytest.param([*HOUR[:2], "--to", "2026-06-15T10:00:00.000001Z"], [1], [1], id="a microsecond"),
+        pytest.param([*HOUR, "--by", "event_time"], [2, 3, 4, 8], [2, 3, 4, 8], id="event time, late ones too"),
+        pytest.param(["--period", "previous-hour", "--at", "2026-06-15T11:00:00Z"], [1, 2, 4, 6, 7], [1, 2, 4], id="period"),
+        pytest.param(["--period", "previous-hour", "--at", "2026-06-15T11:59:59Z"], [1, 2, 4, 6, 7], [1, 2, 4], id="late start"),
+        pytest.param([*DAY, "--topics", "orders", "customers"], [1, 2, 3, 7, 8], [1, 2, 3, 8], id="topics"),
+        pytest.param([*DAY, "--event_types", "order.created", "iot.telemetry"], [1, 5, 6], [1, 5], id="event types"),
+        pytest.param([*DAY, "--entity", "o-1"], [1, 2, 8], [1, 2, 8], id="entity"),
+        pytest.param([*DAY, "--correlation_id", B.upper()], [4, 5], [4, 5], id="correlation id"),
+        pytest.param([*HOUR, "--topics", "orders", "--entity", "o-1", "--correlation_id", A], [1, 2], [1, 2], id="all at once"),
+        pytest.param([*HOUR, "--entity", "nobody"], [], [], id="nothing"),
+    ],
+)  # fmt: skip
+def test_an_option_takes_what_it_says(store, taken, words, archive, events):
+    for source, expected in (("archive", archive), ("events", events)):
+        code, out, err = run_command("replay", "--output", store, "--mode", "backfill", "--source", source, *words)
+        assert code == 0, err
+        assert sorted(taken) == expected
+        if not expected:
+            assert "the range is empty" in out
+
+
+def test_the_estimate_says_messages_bytes_of_the_archive_and_of_bigquery(store):
+    for source, told in (("archive", "bytes of archive in 4 files, "), ("events", "up to 3 messages, ")):
+        code, out, err = run_command(
+            "replay", "--output", store, "--mode", "rebuild", "--source", source, *HOUR, "--dry_run"
+        )
+        assert (code, out) == (0, "")
+        assert told in err
+        read, compared = (
+            int(err.rsplit(", ", 1)[1].split()[0].replace(",", "")),
+            "bytes of BigQuery" in err,
+        )
+        assert compared
+        assert read > 0
+    _, _, beside = run_command("replay", "--output", store, "--mode", "shadow", "--into", "beside", *HOUR, "--dry_run")
+    assert ", 0 bytes of BigQuery" in beside  # a shadow of the archive reads nothing live
+
+
+def test_the_ledger_keeps_what_was_asked_and_which_version_decided(store, taken):
+    here = f"{pipeline_version()}/{SCHEMA_VERSION}"
+    words = ("--entity", "o-1", "--as_of_version", here, "--run_id", "asked")
+    code, _, err = run_command("replay", "--output", store, "--mode", "backfill", *HOUR, *words)
+    assert code == 0, err
+    columns = "mode, source, clock, filters, pipeline_version || '/' || schema_version, messages, state, range_start, range_end"
+    [row] = query(store, f"select {columns} from event_store.replay_runs where run_id = 'asked'")
+    assert row[:7] == ("backfill", "archive", "publish_time", '{"entity": "o-1"}', here, 2, "DONE")
+    assert [moment.hour for moment in row[7:]] == [10, 11]
+    [(who,)] = query(store, "select who from event_store.replay_runs where run_id = 'asked'")
+    assert who
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["--as_of_version", "0.0.1"], id="another version"),
+        pytest.param(["--correlation_id", "nope"], id="no UUID"),
+        pytest.param(["--run_id", "../../etc"], id="a name that is a path"),
+        pytest.param(["--run_id", "twice"], id="a name that the ledger has"),
+        pytest.param(["--lease_seconds", "0"], id="no lease"),
+        pytest.param(["--source", "memory"], id="source"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line_and_nothing_is_read(store, taken, words):
+    run_command("replay", "--output", store, "--mode", "backfill", *HOUR, "--run_id", "twice")
+    before = query(store, "select count(*) from event_store.replays")
+    taken.clear()
+    code, out, err = run_command("replay", "--output", store, "--mode", "backfill", *HOUR, *words)
+    assert (code, out, taken) == (2, "", [])
+    told = [line for line in err.splitlines() if not line.startswith(("Try '", "backfill of "))]
+    assert len(told) == 1
+    assert all(word in told[0] for word in words)
+    assert query(store, "select count(*) from event_store.replays") == before
