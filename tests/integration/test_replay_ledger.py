@@ -14,7 +14,7 @@ from google.cloud import bigquery
 from pipelines.errors import RunFailed, UserError
 from pipelines.local.client import bigquery_client
 from pipelines.local.server import LoopbackBigQuery
-from pipelines.provision import provision
+from pipelines.provisioning.provision import provision
 from pipelines.replaying.ledger import Claim, Ledger
 from pipelines.replaying.periods import Range
 from pipelines.target import Target
