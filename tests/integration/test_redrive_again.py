@@ -59,7 +59,7 @@ def store(strayed, tmp_path) -> Path:
 def shown(store: Path, dead_letter: str) -> list[str]:
     code, out, err = run_command("dead-letters", "show", dead_letter, "--output", store)
     assert code == 0, err
-    return [line for line in out.splitlines() if line.startswith(("failed", "redrive "))]
+    return [line for line in out.splitlines() if line.startswith(("failed ", "redrive "))]
 
 
 def test_a_message_that_fails_again_keeps_its_whole_history_across_topics(strayed, store):
@@ -83,7 +83,8 @@ def test_a_message_that_fails_again_keeps_its_whole_history_across_topics(straye
     for either in (first, second):
         lines = shown(store, either)
         assert [line.split()[0] for line in lines] == ["failed", "redrive", "failed", "redrive"]
-        assert f"attempt 1 TOPIC_MISMATCH eventType ({first}, redriven)" in lines[0] or first in lines[0]
+        assert "attempt 1 TOPIC_MISMATCH" in lines[0]
+        assert f"({first}, redriven)" in lines[0]
         assert 'FAILED as FIELD_RANGE by rule "stock that came on the orders\' topic"' in lines[1]
         assert f"attempt 2 FIELD_RANGE data.quantity ({second}, resolved)" in lines[2]
         assert "RESOLVED by rule 'at least one'" in lines[3]
