@@ -27,7 +27,7 @@ class JobConfig(BaseModel):
     sink_retry_budget_seconds: float = Field(default=600.0, ge=0)
     bigquery_method: str = "STORAGE_WRITE"
     saga_timeout_minutes: int = Field(default=30, ge=1)
-    saga_retention_days: int = Field(default=30, ge=1)
+    saga_retention_days: float = Field(default=30, gt=0)
     saga_alerts_topic: str | None = None
     archives: bool = True
     """Whether messages go to the archive: not where they come out of it."""
@@ -40,7 +40,7 @@ class JobConfig(BaseModel):
     @property
     def saga_retention_us(self) -> int:
         """How long a stream holds a saga after its end, in microseconds of event time."""
-        return self.saga_retention_days * 86_400 * SECOND_US
+        return int(self.saga_retention_days * 86_400 * SECOND_US)
 
     def with_run_id(self, run_id: str) -> "JobConfig":
         """Return the same config for another run."""

@@ -21,6 +21,14 @@ def positive(text: str) -> int:
     return value
 
 
+def positive_number(text: str) -> float:
+    """Parse a number above 0."""
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return value
+
+
 def window(text: str) -> int:
     """Parse a window's length in seconds: it must divide an hour, because the feeds' files are by hour."""
     value = positive(text)
@@ -128,7 +136,7 @@ def add_saga_retention(parser: argparse.ArgumentParser) -> None:
     """Add what only an unbounded run asks: how long it holds the sagas of orders that have ended."""
     parser.add_argument(
         "--saga_retention_days",
-        type=positive,
+        type=positive_number,
         default=30,
         help="how long facts of an order are taken after it has ended, days of event time; later ones need a replay",
     )

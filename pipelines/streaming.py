@@ -14,6 +14,7 @@ from transforms.decode import DecodeMessages
 from transforms.deduplicate_stream import DeduplicateStream
 from transforms.failed import FailedToDeadLetters
 from transforms.features_stream import DeviceFeaturesStream
+from transforms.in_flight import SettleRows
 from transforms.measure_stream import MeasureStream
 from transforms.rows import ToRows
 from transforms.saga_publish import PublishSagaAlerts
@@ -36,16 +37,16 @@ def build(
         run.started, window, registry, job.accept_cloudevents, job.pii_key
     )
     events = decoded.events | "Deduplicate" >> DeduplicateStream(
-        window, lateness, live.dedup_horizon_seconds, live.dedup_shards, registry, live.clock
+        run.run_id, window, lateness, live.dedup_horizon_seconds, live.dedup_shards, registry, live.clock
     )
-    stored = (events.events, events.earlier) | "AllStored" >> beam.Flatten()
     dead = (decoded.dead, events.dead) | "AllDeadLetters" >> beam.Flatten()
-    measured = (decoded.measured, events.measured) | "AllMeasured" >> beam.Flatten()
 
     _ = events.events | "WriteTelemetry" >> WriteTelemetryStream(
         job.lake, run.run_id, live.flush_seconds, live.flush_bytes
     )
-    _ = events.events | "DeviceFeatures" >> DeviceFeaturesStream(job.lake, run.run_id, window, lateness)
+    _ = events.events | "DeviceFeatures" >> DeviceFeaturesStream(
+        job.lake, run.run_id, window, lateness, live.disorder_seconds, live.early_seconds
+    )
 
     sagas = events.events | "TrackSagas" >> TrackSagasStream(
         run.run_id, job.saga_timeout_us, job.saga_retention_us, live.saga_history, live.interrupted, live.clock
@@ -54,20 +55,27 @@ def build(
     if job.saga_alerts_topic:
         said = said | "PublishSagaAlerts" >> PublishSagaAlerts(job.saga_alerts_topic)
 
-    rows = (
-        stored | "ToRows" >> ToRows(run, registry),
-        events.events | "CountEvents" >> CountEventsStream(run.run_id, window, lateness),
-        dead | "DeadLetterRows" >> DeadLetterRows(run),
-        measured | "MeasurePipeline" >> MeasureStream(
-            run.run_id, window, live.topics, run.started, live.alert_rules, live.clock
-        ),
-        sagas.rows,
-        said | "AlertedRows" >> AlertedRows(run.run_id),
-    ) | "AllRows" >> beam.Flatten()
-    appended = rows | "AppendRows" >> append_rows_live(job)
+    stored = events.stored | "ToRows" >> ToRows(run, registry)
+    counts = events.events | "CountEvents" >> CountEventsStream(
+        run.run_id, window, lateness, live.disorder_seconds, live.early_seconds
+    )
+    metrics = (decoded.measured, events.measured) | "MeasurePipeline" >> MeasureStream(
+        run.run_id, window, live.topics, run.started, live.alert_rules, live.clock
+    )
+    alerts = said | "AlertedRows" >> AlertedRows(run.run_id)
+    letters = dead | "DeadLetterRows" >> DeadLetterRows(run)
+    appended = (stored, sagas.rows, alerts, letters) | "AppendRows" >> append_rows_live(job)
+    appended | "SettleRows" >> SettleRows(run.run_id)
     refused = appended.failed | "FailedRows" >> FailedToDeadLetters()
     (
         (dead, refused)
         | "AllRefused" >> beam.Flatten()
         | "WriteDeadLetters" >> WriteDeadLettersStream(job.lake, run, live.flush_seconds, live.flush_bytes)
+    )
+    # Apart: an accumulating window holds the watermark behind it until its lateness is over, and with it a file's time.
+    sums = (counts, metrics) | "AllSums" >> beam.Flatten() | "AppendSums" >> append_rows_live(job)
+    (
+        sums.failed
+        | "FailedSums" >> FailedToDeadLetters()
+        | "WriteFailedSums" >> WriteDeadLettersStream(job.lake, run, live.flush_seconds, live.flush_bytes)
     )

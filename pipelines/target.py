@@ -16,6 +16,7 @@ from google.cloud import bigquery
 
 from pipelines.away import AWAY, away
 from pipelines.errors import RunFailed, UserError
+from pipelines.local.apart import LoopbackApart
 from pipelines.local.client import bigquery_client, connect
 from pipelines.local.fault_script import FaultScript
 from pipelines.local.server import LoopbackBigQuery, WarehouseLocked
@@ -90,8 +91,11 @@ class Target:
         return Names(self.project, self.event_store, self.analytics, window_seconds)
 
     @contextmanager
-    def open(self, create: bool = False, faults: FaultScript | None = None) -> Iterator[Endpoints]:
-        """Yield clients of the stores: Google's, those of a running loopback, or of one that is started meanwhile.
+    def open(
+        self, create: bool = False, faults: FaultScript | None = None, *, apart: bool = False
+    ) -> Iterator[Endpoints]:
+        """Yield clients of the stores: Google's, those of a running loopback, or of one that is started meanwhile
+        (`apart`: in a process of its own).
 
         UserError for a folder without a warehouse (unless `create`), one that another process holds, or a project
         without credentials; RunFailed where the stores refuse or do not answer meanwhile.
@@ -111,7 +115,11 @@ class Target:
         if not create and not path.is_file():
             raise UserError(f"--output {self.directory}: there is no {WAREHOUSE} in it; the command `local` makes one")
         try:
-            server = LoopbackBigQuery(path, faults=faults, project=self.project)
+            server: LoopbackBigQuery | LoopbackApart = (
+                LoopbackApart(path, self.project)
+                if apart
+                else LoopbackBigQuery(path, faults=faults, project=self.project)
+            )
         except (WarehouseLocked, OSError) as error:
             raise UserError(f"--output {self.directory}: {error}") from None
         with server:

@@ -27,18 +27,24 @@ from transforms.rows import TableRows
 
 LATE = "late"
 DISORDER_SECONDS = 3600
-"""Windows are kept this much longer than the lateness: the bus delivers an older message again after newer ones."""
+"""Windows are kept this much longer than the lateness: the bus may deliver an older message after newer ones."""
 Partial = tuple[int, bytes]
 COUNTED = ["event_time", "publish_time", "event_type", "amount"]
 
 
-def windows(window_seconds: int, lateness_seconds: int) -> beam.WindowInto:
-    """Return fixed windows that fire at their end and for everything late, each time with all they hold."""
+def windows(
+    window_seconds: int, lateness_seconds: int, disorder_seconds: int = DISORDER_SECONDS, early_seconds: int = 0
+) -> beam.WindowInto:
+    """Return fixed windows that fire at their end and for everything late, each time with all they hold.
+
+    With `early_seconds` they also fire before their end, so long after something came since the last time.
+    """
+    early = trigger.AfterProcessingTime(early_seconds) if early_seconds else None
     return beam.WindowInto(
         FixedWindows(window_seconds),
-        trigger=trigger.AfterWatermark(late=trigger.AfterCount(1)),
+        trigger=trigger.AfterWatermark(early=early, late=trigger.AfterCount(1)),
         accumulation_mode=trigger.AccumulationMode.ACCUMULATING,
-        allowed_lateness=lateness_seconds + DISORDER_SECONDS,
+        allowed_lateness=lateness_seconds + disorder_seconds,
     )
 
 
@@ -49,6 +55,8 @@ class CountEventsStream(beam.PTransform[beam.PCollection[EventBatch], beam.PColl
     run_id: str
     window_seconds: int
     lateness_seconds: int
+    disorder_seconds: int = DISORDER_SECONDS
+    early_seconds: int = 0
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -61,7 +69,8 @@ class CountEventsStream(beam.PTransform[beam.PCollection[EventBatch], beam.PColl
         timely = (
             reduced.timely
             | "AtWindow" >> beam.Map(at_window).with_output_types(Partial)
-            | "Windows" >> windows(self.window_seconds, self.lateness_seconds)
+            | "Windows"
+            >> windows(self.window_seconds, self.lateness_seconds, self.disorder_seconds, self.early_seconds)
             | "Group" >> beam.GroupByKey()
             | "Rows" >> beam.ParDo(_RowsFn(self.run_id, self.window_seconds))
             | "Unwindow" >> beam.WindowInto(GlobalWindows())

@@ -1,13 +1,11 @@
 """DeduplicateStream: the first event of every id within a horizon, in keyed state; the views do the rest.
 
-Events go to a shard of their id as Arrow bytes. A shard's state is a directory of time buckets (read and written once a
-batch) and a bag of packed ids for each bucket, which is appended to and read only where this process does not hold
-the ids already: the directory's token says whether it does. Event-time timers clear the buckets.
+Events go to a shard of their id (seen_shards.py). A shard's state is a directory of time buckets, read and written once a
+call, and a bag of packed ids for each bucket, which is appended to and read only where this process does not hold the
+ids already: the directory's token says whether it does. Event-time timers clear the buckets.
 """
 
 import secrets
-import struct
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -29,26 +27,25 @@ from schemas.tables import typed_table
 from schemas.times import SECOND_US
 from transforms.deduplicate import DEAD, MEASURED, Dead, Measured, conflict_letters
 from transforms.events import EventBatch, wide_schema
-from transforms.identity import identities, shard_of
+from transforms.identity import identities
+from transforms.in_flight import InFlight
 from transforms.metrics import MeasuredBatch, measure_dead, measure_duplicates, measure_events
-from transforms.seen import SEEN, Seen, judge
+from transforms.seen import SEEN, Seen, Verdict, judge
+from transforms.seen_shards import EMPTY, SLOTS, ByShardFn, Directory, HeldIds, ShardedRows, unpack_tables
 from transforms.wall_clock import Clock, wall_us
 
 BUCKETS_A_HORIZON = 4
-SLOTS = 6
-"""Buckets that a shard holds at most: the horizon's, and room for publish times that come out of order."""
-_DIRECTORY = struct.Struct(f"<16s{SLOTS}q")
-_EMPTY = -1
-ShardedRows = tuple[int, tuple[str, bytes]]
-EARLIER = "earlier"
-Earlier: TypeAlias = TaggedOutput[Literal["earlier"], EventBatch]
+STORED = "stored"
+Stored: TypeAlias = TaggedOutput[Literal["stored"], EventBatch]
 
 
 class DeduplicatedStream(NamedTuple):
-    """The outputs: distinct events, repeats that were published before what stands, conflicts, and what was counted."""
+    """The outputs: distinct events; what is to be stored, which is these and repeats that were published before what
+    stands; conflicts; and what was counted.
+    """
 
     events: beam.PCollection[EventBatch]
-    earlier: beam.PCollection[EventBatch]
+    stored: beam.PCollection[EventBatch]
     dead: beam.PCollection[list[DeadLetter]]
     measured: beam.PCollection[MeasuredBatch]
 
@@ -57,6 +54,7 @@ class DeduplicatedStream(NamedTuple):
 class DeduplicateStream(beam.PTransform[beam.PCollection[EventBatch], DeduplicatedStream]):
     """Keep the first event of every id. An id is remembered for `horizon_seconds` of publish time."""
 
+    run_id: str
     window_seconds: int
     lateness_seconds: int
     horizon_seconds: int = 3600
@@ -76,59 +74,13 @@ class DeduplicateStream(beam.PTransform[beam.PCollection[EventBatch], Deduplicat
         out = (
             pcoll
             | "Unwindow" >> beam.WindowInto(GlobalWindows())
-            | "ByShard" >> beam.ParDo(_shards, self.shards).with_output_types(ShardedRows)
-            | "Judge" >> beam.ParDo(_JudgeFn(self)).with_outputs(EARLIER, DEAD, MEASURED, main="events")
+            | "ByShard" >> beam.ParDo(ByShardFn(self.shards, InFlight(self.run_id))).with_output_types(ShardedRows)
+            | "Judge" >> beam.ParDo(_JudgeFn(self)).with_outputs(STORED, DEAD, MEASURED, main="events")
         )
-        return DeduplicatedStream(out.events, out[EARLIER], out[DEAD], out[MEASURED])
+        return DeduplicatedStream(out.events, out[STORED], out[DEAD], out[MEASURED])
 
 
-def _shards(batch: EventBatch, shards: int) -> Iterator[ShardedRows]:
-    if shards == 1:
-        yield 0, (batch.table, batch.rows.serialize().to_pybytes())
-        return
-    shard = shard_of(identities(batch.rows), shards)
-    for number in np.unique(shard).tolist():
-        part = batch.rows.filter(pa.array(shard == number))
-        yield number, (batch.table, part.serialize().to_pybytes())
-
-
-class Directory:
-    """Which bucket stands in which slot of a shard's state, and a token that names exactly this content."""
-
-    def __init__(self, packed: bytes | None) -> None:
-        if packed:
-            self.token, *self.buckets = _DIRECTORY.unpack(packed)
-        else:
-            self.token, self.buckets = b"", [_EMPTY] * SLOTS
-
-    def pack(self) -> bytes:
-        """Return the state's bytes under a new token."""
-        self.token = secrets.token_bytes(16)
-        return _DIRECTORY.pack(self.token, *self.buckets)
-
-    def live(self) -> list[int]:
-        """Return the buckets that hold ids."""
-        return sorted(bucket for bucket in self.buckets if bucket != _EMPTY)
-
-
-class _Held:
-    """The ids that this process holds, by run of the step and shard; all instances of the DoFn share them."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._of: dict[tuple[str, int], tuple[bytes, Seen]] = {}
-
-    def get(self, key: tuple[str, int], token: bytes) -> Seen | None:
-        with self._lock:
-            held = self._of.pop(key, None)  # taken out: a bundle that fails leaves nothing behind
-        return held[1] if held is not None and held[0] == token else None
-
-    def put(self, key: tuple[str, int], token: bytes, seen: Seen) -> None:
-        with self._lock:
-            self._of[key] = (token, seen)
-
-
-_HELD = _Held()
+_HELD = HeldIds()
 
 
 class _JudgeFn(beam.DoFn):
@@ -137,7 +89,7 @@ class _JudgeFn(beam.DoFn):
     CLEAR = TimerSpec("clear", TimeDomain.WATERMARK)
 
     def __init__(self, spec: DeduplicateStream) -> None:
-        self._step = secrets.token_hex(8)
+        self._step, self._flow = secrets.token_hex(8), InFlight(spec.run_id)
         self._window, self._lateness, self._clock = spec.window_seconds, spec.lateness_seconds, spec.clock
         self._bucket_us = spec.horizon_seconds * SECOND_US // BUCKETS_A_HORIZON
         self._horizon_us = spec.horizon_seconds * SECOND_US
@@ -154,26 +106,25 @@ class _JudgeFn(beam.DoFn):
         bag4: Any = beam.DoFn.StateParam(BAGS[4]),
         bag5: Any = beam.DoFn.StateParam(BAGS[5]),
         clear: Any = beam.DoFn.TimerParam(CLEAR),
-    ) -> Iterator[EventBatch | Earlier | Dead | Measured]:
-        shard, (table, data) = element
+    ) -> Iterator[EventBatch | Stored | Dead | Measured]:
+        shard, packed = element
         bags = (bag0, bag1, bag2, bag3, bag4, bag5)
-        rows = pa.ipc.read_record_batch(pa.py_buffer(data), self._schemas[table])
         directory = Directory(directory_state.read())
         key = (self._step, shard)
         held = _HELD.get(key, directory.token)
         seen = _read(directory, bags) if held is None else held
-        verdict = judge(identities(rows), seen)
-        self._remember(verdict.added, seen, directory, bags)
+        judged = []
+        for table, data in unpack_tables(packed):
+            rows = pa.ipc.read_record_batch(pa.py_buffer(data), self._schemas[table])
+            verdict = judge(identities(rows), seen)
+            self._remember(verdict.added, seen, directory, bags)
+            judged.append((EventBatch(table, rows), verdict))
         directory_state.write(directory.pack())
         _HELD.put(key, directory.token, seen)
         if live := directory.live():
             clear.set(Timestamp(micros=self._expiry(live[0])))
-        yield from self._outcomes(EventBatch(table, rows), verdict.new, verdict.duplicate, verdict.earlier)
-        if verdict.conflict.any():
-            repeated = rows.filter(pa.array(verdict.conflict))
-            dead = conflict_letters(repeated, repeated)
-            yield TaggedOutput(DEAD, dead)
-            yield TaggedOutput(MEASURED, measure_dead(dead, 0, self._window))
+        for batch, verdict in judged:
+            yield from self._outcomes(batch, verdict)
 
     @on_timer(CLEAR)
     def clear_buckets(
@@ -194,9 +145,9 @@ class _JudgeFn(beam.DoFn):
         directory = Directory(directory_state.read())
         seen = _HELD.get((self._step, shard), directory.token)
         for slot, bucket in enumerate(directory.buckets):
-            if bucket != _EMPTY and self._expiry(bucket) <= fired.micros:
+            if bucket != EMPTY and self._expiry(bucket) <= fired.micros:
                 bags[slot].clear()
-                directory.buckets[slot] = _EMPTY
+                directory.buckets[slot] = EMPTY
                 if seen is not None:
                     seen.drop(bucket)
         live = directory.live()
@@ -226,28 +177,34 @@ class _JudgeFn(beam.DoFn):
             seen.add(bucket, mine)
             bags[slot].add(mine.tobytes())
 
-    def _outcomes(
-        self, batch: EventBatch, new: np.ndarray, duplicate: np.ndarray, earlier: np.ndarray
-    ) -> Iterator[EventBatch | Earlier | Measured]:
+    def _outcomes(self, batch: EventBatch, verdict: Verdict) -> Iterator[EventBatch | Stored | Dead | Measured]:
+        new, duplicate, earlier, conflict = verdict.new, verdict.duplicate, verdict.earlier, verdict.conflict
+        self._flow.settle(int((~new & ~earlier).sum()))
         if new.any():
             fresh = batch.rows if new.all() else batch.rows.filter(pa.array(new))
             yield EventBatch(batch.table, fresh)
+            yield TaggedOutput(STORED, EventBatch(batch.table, fresh))
             yield TaggedOutput(MEASURED, measure_events(fresh, self._window, self._lateness, self._clock()))
         if earlier.any():
-            yield TaggedOutput(EARLIER, EventBatch(batch.table, batch.rows.filter(pa.array(earlier))))
+            yield TaggedOutput(STORED, EventBatch(batch.table, batch.rows.filter(pa.array(earlier))))
         if duplicate.any():
             again = batch.rows.filter(pa.array(duplicate))
             publish = again.column("publish_time").cast(pa.int64()).to_numpy()
             topics = np.array(again.column("topic").to_pylist(), dtype=object)
             for topic in set(topics):
                 yield TaggedOutput(MEASURED, measure_duplicates(publish[topics == topic], topic, self._window))
+        if conflict.any():
+            repeated = batch.rows.filter(pa.array(conflict))
+            dead = conflict_letters(repeated, repeated)
+            yield TaggedOutput(DEAD, dead)
+            yield TaggedOutput(MEASURED, measure_dead(dead, 0, self._window))
 
 
 def _read(directory: Directory, bags: tuple[Any, ...]) -> Seen:
     """Read a shard's ids from its state: after a restart of the worker or a bundle that failed."""
     seen = Seen()
     for slot, bucket in enumerate(directory.buckets):
-        if bucket != _EMPTY:
+        if bucket != EMPTY:
             packed = b"".join(bags[slot].read())
             seen.add(bucket, np.frombuffer(packed, SEEN))
     return seen

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from schemas.times import SECOND_US, to_rfc3339
 from transforms.archive import hour_partition
 from transforms.counts import from_ipc, to_ipc, window_starts
-from transforms.counts_stream import Partial, at_window, split_late, windows
+from transforms.counts_stream import DISORDER_SECONDS, Partial, at_window, split_late, windows
 from transforms.events import EventBatch
 from transforms.features import FEED, features, measurements
 from transforms.sinks.files import FileContent, LakeFile, write_file
@@ -32,6 +32,8 @@ class DeviceFeaturesStream(beam.PTransform[beam.PCollection[EventBatch], beam.PC
     run_id: str
     window_seconds: int
     lateness_seconds: int
+    disorder_seconds: int = DISORDER_SECONDS
+    early_seconds: int = 0
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -43,7 +45,8 @@ class DeviceFeaturesStream(beam.PTransform[beam.PCollection[EventBatch], beam.PC
             pcoll
             | "Measurements" >> beam.ParDo(_MeasurementsFn(self.window_seconds, self.lateness_seconds))
             | "AtWindow" >> beam.Map(at_window).with_output_types(Partial)
-            | "Windows" >> windows(self.window_seconds, self.lateness_seconds)
+            | "Windows"
+            >> windows(self.window_seconds, self.lateness_seconds, self.disorder_seconds, self.early_seconds)
             | "Group" >> beam.GroupByKey()
             | "Write" >> beam.ParDo(_WriteFn(self.root, self.run_id, self.window_seconds))
             | "Unwindow" >> beam.WindowInto(beam.window.GlobalWindows())

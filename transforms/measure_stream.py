@@ -15,6 +15,7 @@ from apache_beam.coders import BytesCoder
 from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec, TimerSpec, on_timer
 from apache_beam.transforms.window import GlobalWindows
+from apache_beam.typehints.decorators import no_annotations
 from apache_beam.utils.timestamp import Timestamp
 
 from schemas.tables import PIPELINE_METRICS
@@ -30,8 +31,8 @@ TopicMeasures = tuple[str, MeasuredBatch]
 
 
 @dataclass
-class MeasureStream(beam.PTransform[beam.PCollection[MeasuredBatch], beam.PCollection[TableRows]]):
-    """Turn what every step measured into rows of pipeline_metrics.
+class MeasureStream(beam.PTransform[Any, beam.PCollection[TableRows]]):
+    """Turn what every step measured, each a collection, into rows of pipeline_metrics.
 
     `topics` get a row each window from `started` (UTC microseconds) on, even where nothing comes.
     """
@@ -46,18 +47,20 @@ class MeasureStream(beam.PTransform[beam.PCollection[MeasuredBatch], beam.PColle
     def __post_init__(self) -> None:
         super().__init__()
 
-    def expand(self, pcoll: beam.PCollection[MeasuredBatch]) -> beam.PCollection[TableRows]:
+    @no_annotations  # Beam knows single inputs only
+    def expand(self, measured: tuple[beam.PCollection[MeasuredBatch], ...]) -> beam.PCollection[TableRows]:
         watched = (
-            pcoll.pipeline
+            measured[0].pipeline
             | "Topics" >> beam.Create(self.topics, reshuffle=False)
             | "Watched" >> beam.Map(_nothing, self.started, self.window_seconds).with_output_types(TopicMeasures)
         )
-        measured = (
+        by_topic = [
             pcoll
-            | "Unwindow" >> beam.WindowInto(GlobalWindows())
-            | "ByTopic" >> beam.ParDo(_by_topic).with_output_types(TopicMeasures)
-        )
-        return (watched, measured) | "All" >> beam.Flatten() | "Watch" >> beam.ParDo(_WatchFn(self))
+            | f"Unwindow{number}" >> beam.WindowInto(GlobalWindows())
+            | f"ByTopic{number}" >> beam.ParDo(_by_topic).with_output_types(TopicMeasures)
+            for number, pcoll in enumerate(measured)
+        ]
+        return (watched, *by_topic) | "All" >> beam.Flatten() | "Watch" >> beam.ParDo(_WatchFn(self))
 
 
 def _nothing(topic: str, started: int, window_seconds: int) -> TopicMeasures:

@@ -1,4 +1,4 @@
-"""ReadPubSub: live messages as batches. Native on Dataflow and DirectRunner; elsewhere a splittable DoFn of our own.
+"""PullPubSub: live messages as batches, on runners that have no Pub/Sub source: a splittable DoFn of our own.
 
 The splittable DoFn keeps the promise "nothing lost" where the runner's shuffle is memory: it writes the archive within
 its own bundle, and acknowledges in the bundle's finalizer, when the runner has taken the bundle's results.
@@ -19,6 +19,7 @@ from apache_beam.utils.timestamp import Duration, Timestamp
 
 from schemas.message import TOPICS
 from transforms.archive_segments import StreamArchive, open_archive
+from transforms.in_flight import InFlight
 from transforms.read import MessageBatch
 from transforms.subscription import Subscription
 from transforms.wall_clock import wall_us
@@ -44,6 +45,7 @@ class PullPubSub(beam.PTransform[Any, beam.PCollection[MessageBatch]]):
 
     `linger_seconds`: how long the source waits between two looks at a topic that has less than a batch.
     `stop_file`: the source ends when this file appears. `max_messages`, `stop_after_idle_seconds`: 0 is never.
+    `max_in_flight`: while so many rows are on their way to the tables nothing more is taken.
     """
 
     feeds: list[Feed]
@@ -54,6 +56,7 @@ class PullPubSub(beam.PTransform[Any, beam.PCollection[MessageBatch]]):
     linger_seconds: float = 0.25
     max_messages: int = 0
     stop_after_idle_seconds: float = 0.0
+    max_in_flight: int = 20_000
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -64,6 +67,8 @@ class PullPubSub(beam.PTransform[Any, beam.PCollection[MessageBatch]]):
                 raise ValueError(f"feeds: topic {feed.topic!r} is not one of {', '.join(TOPICS)}")
         if self.batch_messages < 1:
             raise ValueError(f"batch_messages must be at least 1, got {self.batch_messages}")
+        if self.max_in_flight < 1:
+            raise ValueError(f"max_in_flight must be at least 1, got {self.max_in_flight}")
 
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[MessageBatch]:
         return (
@@ -127,7 +132,7 @@ _WATERMARK = beam.DoFn.WatermarkEstimatorParam(ManualWatermarkEstimator.default_
 
 class _PullFn(beam.DoFn):
     def __init__(self, spec: PullPubSub) -> None:
-        self._spec = spec
+        self._spec, self._flow = spec, InFlight(spec.run_id)
 
     @beam.DoFn.unbounded_per_element()
     def process(
@@ -143,7 +148,8 @@ class _PullFn(beam.DoFn):
         subscription = source.subscription
         if subscription.failure is not None:
             raise RuntimeError(subscription.failure)
-        received = subscription.take(self._most(source))
+        held_up = self._flow.rows() >= self._spec.max_in_flight
+        received = [] if held_up else subscription.take(self._most())
         finalizer.register(_nothing)  # Prism finalizes every bundle of this step, and the SDK raises where none is set
         if received:
             source.taken += len(received)
@@ -158,7 +164,8 @@ class _PullFn(beam.DoFn):
             self._finish(source)
             tracker.try_claim(END)
             return
-        tracker.defer_remainder(Duration(0 if subscription.waiting() else self._spec.linger_seconds))
+        more = subscription.waiting() and not held_up
+        tracker.defer_remainder(Duration(0 if more else self._spec.linger_seconds))
 
     def _keep(self, finalizer: Any, source: _Source, messages: list[Any], ack_ids: list[str]) -> None:
         """The promise: on disk first, acknowledged when the runner has taken the bundle. Never the other way round."""
@@ -179,7 +186,7 @@ class _PullFn(beam.DoFn):
         with _SOURCES.lock:
             return [source for (run_id, _), source in _SOURCES.of.items() if run_id == self._spec.run_id]
 
-    def _most(self, source: _Source) -> int:
+    def _most(self) -> int:
         most = self._spec.batch_messages
         if self._spec.max_messages:
             most = min(most, self._spec.max_messages - sum(one.taken for one in self._mine()))
@@ -188,7 +195,7 @@ class _PullFn(beam.DoFn):
     def _over(self, source: _Source) -> bool:
         """Tell whether this subscription has ended: told to stop, or long silent, and all that was pulled is out."""
         spec = self._spec
-        if spec.max_messages and self._most(source) == 0:
+        if spec.max_messages and self._most() == 0:
             return True
         idle = spec.stop_after_idle_seconds
         silent = idle > 0 and min(one.subscription.idle_seconds() for one in self._mine()) > idle

@@ -21,7 +21,7 @@ from transforms.saga_columns import OrderFacts
 
 DEADLINE_GRAIN_US: Final = 10_000_000
 RETENTION_GRAIN_US: Final = 3_600_000_000
-"""Orders are looked at on multiples of these, so that a shard's timers are few."""
+"""Orders are looked at on multiples of these, or of 1/24 of a short retention, so that a shard's timers are few."""
 _BITS: Final = {name: 1 << number for number, name in enumerate(AlertName)}
 _ASKED_BYTES: Final = 8
 _SNAPSHOT_ORDERS: Final = 10_000
@@ -76,6 +76,7 @@ class SagaShard:
     def __init__(self, timeout_us: int, retention_us: int, log: Iterable[bytes] = ()) -> None:
         self._timeout_us, self._retention_us = timeout_us, retention_us
         self._grain_us = min(DEADLINE_GRAIN_US, max(1, timeout_us // 180_000) * 1000)  # runners count in milliseconds
+        self._end_grain_us = min(RETENTION_GRAIN_US, max(1, retention_us // 24_000) * 1000)
         self._orders: dict[str, Held] = {}
         self._next, self._logged = 0, 0
         for number, records in sorted(map(_decoder.decode, log), key=_number):
@@ -191,7 +192,7 @@ class SagaShard:
         if saga.deadline is not None:
             held.passed_us = saga.deadline + 1
         end_us = max(saga.updated_time, saga.deadline or 0) + held.delay_us + self._retention_us
-        self._wait(order_id, held, Stage.SETTLED, _round_up(end_us, RETENTION_GRAIN_US))
+        self._wait(order_id, held, Stage.SETTLED, _round_up(end_us, self._end_grain_us))
 
     def _wait(self, order_id: str, held: Held, stage: Stage, due_us: int) -> None:
         if held.due_us != due_us:

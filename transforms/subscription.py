@@ -19,6 +19,9 @@ from schemas.times import SECOND_US
 
 PULL_MESSAGES = 1000
 PULL_SECONDS = 5.0
+PULL_PAUSE_SECONDS = 0.02
+"""Between two pulls when few messages come: an emulator answers at once, with whatever it has."""
+FEW_MESSAGES = 50
 EXTEND_AFTER_SECONDS = 4.0
 """Below half of the shortest ack deadline that a subscription can have, 10 s."""
 EXTEND_BY_SECONDS = 60
@@ -141,6 +144,8 @@ class Subscription:
                 continue
             pause = 0.1
             self._received(answer)
+            if len(answer._pb.received_messages) < FEW_MESSAGES:
+                self._stop.wait(PULL_PAUSE_SECONDS)
 
     def _received(self, answer: Any) -> None:
         received = [

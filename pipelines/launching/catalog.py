@@ -47,6 +47,8 @@ TEMPLATES = {
                 "max_messages": "a trial's end; a Dataflow job is drained",
                 "stop_after_idle": "a trial's end; a Dataflow job is drained",
                 "as_of": "a trial's clock",
+                "linger_ms": "of the pulling source for Prism; Dataflow has its own",
+                "max_in_flight": "of the pulling source for Prism; Dataflow has its own",
             },
         ),
         Template(

@@ -19,8 +19,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--faults", type=Path, help="a fault script, YAML or JSON (docs/faults.md)")
     parser.add_argument("--address_file", type=Path, help="write the address here too, beside the one by the warehouse")
     parser.add_argument("--project", default="local", help="the project's name (default: %(default)s)")
+    parser.add_argument("--until_eof", action="store_true", help="end when standard input ends: with its parent")
     args = parser.parse_args(argv)
     ended = threading.Event()
+    if args.until_eof:
+        threading.Thread(target=_wait_for_eof, args=(ended,), daemon=True).start()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     try:
@@ -34,6 +37,11 @@ def main(argv: list[str] | None = None) -> int:
         while not ended.wait(1):
             pass
     return 0
+
+
+def _wait_for_eof(ended: threading.Event) -> None:
+    sys.stdin.buffer.read()
+    ended.set()
 
 
 if __name__ == "__main__":

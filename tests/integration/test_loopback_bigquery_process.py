@@ -17,7 +17,8 @@ import pytest
 from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import types
 
-from pipelines.local.address import FILE_NAME
+from pipelines.local.address import FILE_NAME, read_address
+from pipelines.local.apart import LoopbackApart
 from pipelines.local.client import bigquery_client, connect, write_client
 from pipelines.local.fault_script import FaultScript
 from pipelines.local.server import LoopbackBigQuery, WarehouseLocked
@@ -99,6 +100,26 @@ def test_a_process_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["warehouse.duckdb"]
     with duckdb.connect(str(tmp_path / "warehouse.duckdb"), read_only=True) as plain:
         assert plain.execute("select id from event_store.events").fetchall() == [(1,)]
+
+
+def test_a_loopback_apart_ends_with_its_parent_also_where_that_is_killed(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from pipelines.local.apart import LoopbackApart\n"
+        "apart = LoopbackApart(Path(sys.argv[1]), 'local'); print('up', flush=True); time.sleep(60)"
+    )
+    path = tmp_path / "warehouse.duckdb"
+    parent = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, cwd=ROOT)
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == b"up\n"
+    address = read_address(tmp_path)
+    assert address is not None
+    assert address.pid != parent.pid
+    with pytest.raises(WarehouseLocked, match=f"process {address.pid}"):
+        LoopbackApart(path, "local")
+    parent.kill()
+    parent.wait()
+    with LoopbackApart(path, "local"):  # it waits for the one that is ending
+        assert not address.alive()
 
 
 def test_a_client_that_stays_connected_does_not_hold_the_file(tmp_path: Path) -> None:

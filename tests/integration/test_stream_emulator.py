@@ -16,9 +16,10 @@ from tests.support.live import (
     archived,
     bounded_run,
     finish,
+    fresh_bus,
     kill,
     need_prism_program,
-    running_bus,
+    running_emulator,
     simulated,
     start_stream,
     wait_until_running,
@@ -42,10 +43,15 @@ def prism():
     return need_prism_program()
 
 
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory):
+    with running_emulator(tmp_path_factory.mktemp("emulator")) as emulator:
+        yield emulator
+
+
 @pytest.fixture
-def bus(tmp_path):
-    with running_bus(tmp_path) as bus:
-        yield bus
+def bus(emulator):
+    return fresh_bus(emulator)
 
 
 def events_of(messages) -> list[str]:
@@ -65,8 +71,8 @@ def view(output: Path, name: str) -> list[tuple]:
     return sorted(query(output, f"select {', '.join(columns)} from analytics.{name}"), key=repr)
 
 
-def assert_same_views(live: Path, batch: Path) -> None:
-    for name in VIEWS:
+def assert_same_views(live: Path, batch: Path, views=VIEWS) -> None:
+    for name in views:
         assert view(live, name) == view(batch, name), name
     ids = "select event_id, message_id, publish_time from event_store.events_distinct order by 1"
     assert query(live, ids) == query(batch, ids)
@@ -95,16 +101,29 @@ def test_every_message_has_one_outcome_and_the_views_are_those_of_a_batch(bus, t
     assert_same_views(output, bounded_run(output / "lake", tmp_path / "batch"))
 
 
-def test_a_second_start_goes_on_where_the_first_ended(bus, tmp_path):
-    messages = simulated(tmp_path / "sim", 1000, "--dirty", "0")
-    output = tmp_path / "out"
-    bus.publish(messages[:500])
-    finish(start_stream(bus, output, *IDLE), output)
-    bus.publish(messages[500:])
-    finish(start_stream(bus, output, *IDLE), output)
+def cut_by_restarts(bus, tmp_path: Path, events: int, runs: int) -> None:
+    """Publish shuffled and redelivered messages in parts, a run each: all is there, and views are those of a batch."""
+    messages = simulated(tmp_path / "sim", events)
+    random.Random(5).shuffle(messages)
+    messages += random.Random(6).sample(messages, events // 10)
+    output, size = tmp_path / "out", -(-len(messages) // runs)
+    for first in range(0, len(messages), size):
+        bus.publish(messages[first : first + size])
+        finish(start_stream(bus, output, *IDLE), output)
     assert len(archived(output / "lake")) == len(messages)
-    stored = query(output, "select count(distinct event_id) from event_store.events")[0][0]
-    assert stored == len(set(events_of(messages)))
+    # A run on Prism begins without the sagas of the one before (docs/decisions/0017).
+    views = [name for name in VIEWS if name != "order_saga_current"]
+    assert_same_views(output, bounded_run(output / "lake", tmp_path / "batch"), views)
+
+
+def test_a_second_start_goes_on_where_the_first_ended(bus, tmp_path):
+    cut_by_restarts(bus, tmp_path, events=1000, runs=2)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_ten_thousand_messages_cut_by_restarts_give_the_views_of_a_batch(bus, tmp_path):
+    cut_by_restarts(bus, tmp_path, events=10_000, runs=4)
 
 
 def test_sigterm_under_load_drains_and_ends_with_0(bus, tmp_path):
@@ -112,13 +131,16 @@ def test_sigterm_under_load_drains_and_ends_with_0(bus, tmp_path):
     output = tmp_path / "out"
     process = start_stream(bus, output)
     wait_until_running(process, output)
-    for first in range(0, len(messages), 400):
-        bus.publish(messages[first : first + 400])
-        if first == 2000:
-            process.send_signal(signal.SIGTERM)
-            told = time.monotonic()
+    bus.publish(messages[:2000])
+    process.send_signal(signal.SIGTERM)
+    told, sent = time.monotonic(), 2000
+    while process.poll() is None and sent < 3800:  # the load goes on while it drains
+        bus.publish(messages[sent : sent + 50])
+        sent += 50
+        time.sleep(0.02)
     finish(process, output, 40)
     assert time.monotonic() - told < 30
+    bus.publish(messages[sent:])
     stored = {(record["topic"], record["messageId"]) for record in archived(output / "lake")}
     assert len(stored) < len(messages)
     finish(start_stream(bus, output, *IDLE), output)
@@ -164,7 +186,7 @@ def test_three_kills_lose_nothing(bus, tmp_path):
 
 
 def test_the_harness_fails_where_messages_are_acknowledged_before_the_archive_holds_them(bus, tmp_path):
-    published, stored = kill_and_reconcile(bus, tmp_path, 3000, 2, program=("-m", "tests.support.ack_first"))
+    published, stored = kill_and_reconcile(bus, tmp_path, 1500, 1, program=("-m", "tests.support.ack_first"))
     assert published - stored
 
 
@@ -207,9 +229,9 @@ def test_real_records_live_and_as_a_batch_give_the_same_views(bus, tmp_path):
     messages = [
         (path.name.split(".")[0], base64.b64decode(message["data"]), message["attributes"])
         for path in sorted(REAL.glob("*.jsonl.gz"))
-        for message in map(json.loads, islice(gzip.decompress(path.read_bytes()).splitlines(), 5000))
+        for message in map(json.loads, islice(gzip.decompress(path.read_bytes()).splitlines(), 6000))
     ]
     output = tmp_path / "out"
-    assert bus.publish(messages) == len(messages) >= 15_000
+    assert bus.publish(messages) == len(messages) >= 20_000
     finish(start_stream(bus, output, *IDLE), output)
     assert_same_views(output, bounded_run(output / "lake", tmp_path / "batch"))

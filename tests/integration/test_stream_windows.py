@@ -83,12 +83,13 @@ def end_of_test() -> int:
     return us("12:05:00")
 
 
-@pytest.mark.parametrize("runner", ["prism"])
+@pytest.mark.parametrize("runner", ["prism", "direct"])
 def test_late_events_are_in_every_table_and_the_newest_pane_has_those_within_lateness(tmp_path, runner):
     stream = (
         TestStream()
         .advance_watermark_to(seconds("12:00:00"))
         .add_elements([message("12:00:10", "12:00:11"), message("12:00:12", "12:00:13")])
+        .add_elements([message("12:01:40", "12:00:14")])
         .advance_watermark_to(seconds("12:01:30"))
         .add_elements([message("12:00:20", "12:02:00")])
         .advance_watermark_to(seconds("13:29:00"))
@@ -97,20 +98,42 @@ def test_late_events_are_in_every_table_and_the_newest_pane_has_those_within_lat
     )
     run_graph(stream, tmp_path, runner)
 
-    assert query(tmp_path, "select count(*) from event_store.events") == [(4,)]
-    assert query(tmp_path, "select count(*) from analytics.iot_telemetry") == [(4,)]
-    panes = query(tmp_path, "select pane, events from analytics.event_counts where run_id = 'live' order by pane")
+    assert query(tmp_path, "select count(*) from event_store.events") == [(5,)]
+    assert query(tmp_path, "select count(*) from analytics.iot_telemetry") == [(5,)]
+    first = "window_start = '2026-06-15 12:00:00+00'"
+    panes = query(
+        tmp_path, f"select pane, events from analytics.event_counts where run_id = 'live' and {first} order by pane"
+    )
     assert panes[0] == (0, 2), "on time"
     assert panes[-1][0] >= 1
     assert panes[-1][1] == 3, "late, within lateness"
     beyond = query(tmp_path, "select pane, events from analytics.event_counts where run_id like 'live/late/%'")
     assert beyond == [(0, 1)], "beyond lateness"
-    assert query(tmp_path, "select events from analytics.event_counts_current") == [(4,)]
-    assert query(tmp_path, "select sum(late), sum(valid) from analytics.pipeline_metrics") == [(1, 4)]
+    current = query(tmp_path, "select events from analytics.event_counts_current order by window_start")
+    assert current == [(4,), (1,)], "one was early: its window had not begun when it came"
+    assert query(tmp_path, "select sum(late), sum(valid) from analytics.pipeline_metrics") == [(1, 5)]
     manifests = sorted(tmp_path.glob("lake/ml/iot_features/dt=*/hour=12/_manifest-*.json"))
-    (standing,) = json.loads(manifests[-1].read_text())["files"]
-    assert "-120000-" in standing["name"]
+    standing = json.loads(manifests[-1].read_text())["files"]
+    assert sorted(file["name"].split("-")[1] for file in standing) == ["120000", "120100"]
     assert len(list(manifests[0].parent.glob("*.parquet"))) == len(manifests)
+
+
+@pytest.mark.parametrize("runner", ["direct"])  # Prism's TestStream takes the next event before what is due
+def test_an_open_window_is_counted_early_where_it_is_wanted(tmp_path, runner):
+    stream = (
+        TestStream()
+        .advance_watermark_to(seconds("12:00:00"))
+        .add_elements([message("12:00:10", "12:00:11")])
+        .advance_processing_time(10)
+        .add_elements([message("12:00:20", "12:00:21")])
+        .advance_watermark_to(seconds("12:01:30"))
+        .add_elements([message("12:00:30", "12:01:31")])
+        .advance_watermark_to_infinity()
+    )
+    run_graph(stream, tmp_path, runner, early_seconds=5)
+    panes = query(tmp_path, "select pane, events from analytics.event_counts order by pane")
+    assert panes[:3] == [(0, 1), (1, 2), (2, 3)], "early, on time, late"
+    assert {events for _, events in panes[3:]} <= {3}
 
 
 @pytest.mark.parametrize("runner", ["prism"])
@@ -154,3 +177,27 @@ def test_a_silent_topic_has_a_row_for_every_window(tmp_path, runner):
         *(("iot-events", window, received) for window, received in counts.items()),
         *(("orders", window, 0) for window in counts),
     ]
+    alerts = query(
+        tmp_path,
+        "select strftime(window_start, '%H:%M'), alerts from analytics.pipeline_metrics"
+        " where topic = 'iot-events' and len(alerts) > 0 order by 1",
+    )
+    assert alerts[:3] == [("12:00", ["LAG"]), ("12:01", ["LAG_END"]), ("12:03", ["LAG"])]
+
+
+def test_dead_letters_are_written_in_time_though_windows_stay_open_for_late_events(tmp_path):
+    def bad(clock: str) -> TimestampedValue:
+        one = Message("iot-events", uuid.uuid4().hex[:12], us(clock), {}, b"{")
+        return TimestampedValue([one], Timestamp(micros=us(clock)))
+
+    stream = (
+        TestStream()
+        .advance_watermark_to(seconds("12:00:00"))
+        .add_elements([message("12:00:10", "12:00:11"), bad("12:00:12")])
+        .advance_watermark_to(seconds("12:05:00"))
+        .add_elements([bad("12:05:01")])
+        .advance_watermark_to_infinity()
+    )
+    run_graph(stream, tmp_path, "prism", flush_seconds=30)
+    files = sorted(tmp_path.glob("lake/dead_letters/dt=*/*.jsonl"))
+    assert [len(path.read_text().splitlines()) for path in files] == [1, 1]

@@ -1,4 +1,4 @@
-"""`stream` with the promise broken: it acknowledges first and archives a second later. The kill test must see it."""
+"""`stream` with the promise broken: it acknowledges first and archives five seconds later. The kill test must see it."""
 
 import sys
 import threading
@@ -10,7 +10,7 @@ from transforms import pubsub
 
 def ack_first(self: Any, finalizer: Any, source: Any, messages: list[Any], ack_ids: list[str]) -> None:
     source.subscription.ack(ack_ids)
-    threading.Timer(1.0, source.archive.append, [messages]).start()
+    threading.Timer(5.0, source.archive.append, [messages]).start()
 
 
 pubsub._PullFn._keep = ack_first  # type: ignore[method-assign]

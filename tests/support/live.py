@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,18 +68,31 @@ class Bus:
 
 
 @contextlib.contextmanager
-def running_bus(folder: Path) -> Iterator[Bus]:
-    """Start an emulator with topics and subscriptions."""
+def running_emulator(folder: Path) -> Iterator[Emulator]:
+    """Start an emulator; clients of this process find it meanwhile."""
     if (reason := missing()) is not None:
         skip_or_fail(reason)
     before = os.environ.get("PUBSUB_EMULATOR_HOST")
     with Emulator(folder / "emulator.log") as emulator:
         try:
-            yield Bus(emulator, emulator.make(TOPICS))
+            yield emulator
         finally:
-            os.environ.pop("PUBSUB_EMULATOR_HOST")
+            os.environ.pop("PUBSUB_EMULATOR_HOST", None)
             if before is not None:
                 os.environ["PUBSUB_EMULATOR_HOST"] = before
+
+
+def fresh_bus(emulator: Emulator) -> Bus:
+    """Make topics and subscriptions that nothing was ever published to, in a project of their own."""
+    emulator.project = f"local-{uuid.uuid4().hex[:8]}"
+    return Bus(emulator, emulator.make(TOPICS))
+
+
+@contextlib.contextmanager
+def running_bus(folder: Path) -> Iterator[Bus]:
+    """Start an emulator with topics and subscriptions."""
+    with running_emulator(folder) as emulator:
+        yield fresh_bus(emulator)
 
 
 def start_stream(

@@ -70,4 +70,6 @@ def test_lag_and_dead_letters_alert_beyond_their_limits_only():
     watch = Watch("orders")
     at_limits, beyond = lags(30_000), lags(30_001)
     watch.add([window(0, lags=at_limits, dead_letters=100), window(1, lags=beyond, dead_letters=101), window(2)])
-    assert [one.began for one in close(watch, 3)] == [(), ("DEAD_LETTERS", "LAG"), ()]
+    closed = close(watch, 3)
+    assert [one.began for one in closed] == [(), ("DEAD_LETTERS", "LAG"), ()]
+    assert [one.ended for one in closed] == [(), (), ("DEAD_LETTERS", "LAG")]

@@ -76,8 +76,10 @@ class AppendRows(beam.PTransform[beam.PCollection[TableRows], Any]):
     def expand(self, pcoll: beam.PCollection[TableRows] | tuple[beam.PCollection[TableRows], ...]) -> AppendResult:
         inputs = pcoll if isinstance(pcoll, tuple) else (pcoll,)
         outputs = [self._append(rows, f"Input{number}") for number, rows in enumerate(inputs)]
-        failed = tuple(out[FAILED] for out in outputs) | "Failed" >> beam.Flatten()
-        appended = tuple(out.main for out in outputs) | "Appended" >> beam.Flatten()
+        failed, appended = outputs[0][FAILED], outputs[0].main
+        if len(outputs) > 1:  # a Flatten ends a stage: what a live run does with one input is done in the same bundle
+            failed = tuple(out[FAILED] for out in outputs) | "Failed" >> beam.Flatten()
+            appended = tuple(out.main for out in outputs) | "Appended" >> beam.Flatten()
         if self.mode != "pending":
             return AppendResult(failed, appended)
         gate = [beam.pvalue.AsIter(self.gate | "Gate" >> beam.WindowInto(GlobalWindows()))] if self.gate else []
