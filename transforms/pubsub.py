@@ -8,11 +8,11 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTracker
 from apache_beam.io.watermark_estimators import ManualWatermarkEstimator
 from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import Duration, Timestamp
@@ -20,11 +20,11 @@ from apache_beam.utils.timestamp import Duration, Timestamp
 from schemas.message import TOPICS
 from transforms.archive_segments import StreamArchive, open_archive
 from transforms.in_flight import InFlight
+from transforms.looks import END, Looks
 from transforms.read import MessageBatch
 from transforms.subscription import Subscription
 from transforms.wall_clock import wall_us
 
-END = 1 << 62
 IDLE_AFTER_SECONDS = 1.0
 """A topic from which nothing came for this long counts as silent; its watermark then follows the clock."""
 WATERMARK_SLACK_US = 1_000_000
@@ -84,6 +84,7 @@ class _Source:
 
     subscription: Subscription
     archive: StreamArchive
+    writer: ThreadPoolExecutor
     taken: int = 0
     ended: bool = False
 
@@ -97,42 +98,16 @@ class _Sources:
 _SOURCES = _Sources()
 
 
-class _Unbounded(OffsetRestrictionTracker):
-    """Looks without end. It gives up its remainder to come again later, and is never cut in two."""
-
-    def is_bounded(self) -> bool:
-        return False
-
-    def try_split(self, fraction_of_remainder: float) -> Any:
-        return super().try_split(fraction_of_remainder) if fraction_of_remainder == 0 else None
-
-
-class _Restrictions(beam.RestrictionProvider):
-    """One restriction a subscription, counted in looks; it never splits: one process pulls it."""
-
-    def initial_restriction(self, element: Feed) -> OffsetRange:
-        return OffsetRange(0, END)
-
-    def create_tracker(self, restriction: OffsetRange) -> OffsetRestrictionTracker:
-        return _Unbounded(restriction)
-
-    def restriction_size(self, element: Feed, restriction: OffsetRange) -> int:
-        return 1
-
-    def split(self, element: Feed, restriction: OffsetRange) -> Iterator[OffsetRange]:
-        yield restriction
-
-    def truncate(self, element: Feed, restriction: OffsetRange) -> OffsetRange | None:
-        return None
-
-
-_TRACKER = beam.DoFn.RestrictionParam(_Restrictions())
+_TRACKER = beam.DoFn.RestrictionParam(Looks())
 _WATERMARK = beam.DoFn.WatermarkEstimatorParam(ManualWatermarkEstimator.default_provider())
 
 
 class _PullFn(beam.DoFn):
     def __init__(self, spec: PullPubSub) -> None:
         self._spec, self._flow = spec, InFlight(spec.run_id)
+
+    def start_bundle(self) -> None:
+        self._kept: list[Future[None]] = []
 
     @beam.DoFn.unbounded_per_element()
     def process(
@@ -168,9 +143,15 @@ class _PullFn(beam.DoFn):
         tracker.defer_remainder(Duration(0 if more else self._spec.linger_seconds))
 
     def _keep(self, finalizer: Any, source: _Source, messages: list[Any], ack_ids: list[str]) -> None:
-        """The promise: on disk first, acknowledged when the runner has taken the bundle. Never the other way round."""
-        source.archive.append(messages)
+        """The promise: on disk before the bundle ends, acknowledged when the runner has taken it. Never the other way
+        round. The disk works while the bundle's messages are decoded.
+        """
+        self._kept.append(source.writer.submit(source.archive.append, messages))
         finalizer.register(lambda: source.subscription.ack(ack_ids))
+
+    def finish_bundle(self) -> None:
+        for kept in self._kept:
+            kept.result()
 
     def _source(self, feed: Feed) -> _Source:
         key = (self._spec.run_id, feed.subscription)
@@ -179,7 +160,8 @@ class _PullFn(beam.DoFn):
             if source is None:
                 archive = open_archive(self._spec.lake, feed.topic, self._spec.run_id)
                 pulled = Subscription(feed.subscription, feed.topic, 2 * self._spec.batch_messages, archive.roll)
-                source = _SOURCES.of[key] = _Source(pulled, archive)
+                writer = ThreadPoolExecutor(1, f"archive-{feed.topic}")
+                source = _SOURCES.of[key] = _Source(pulled, archive, writer)
             return source
 
     def _mine(self) -> list[_Source]:
@@ -210,6 +192,7 @@ class _PullFn(beam.DoFn):
         source.ended = True
         source.subscription.stop_pulling()
         source.subscription.give_back()
+        source.writer.shutdown()
         source.archive.close()
         threading.Thread(target=_end_when_acked, args=(source.subscription,), daemon=True).start()
 
