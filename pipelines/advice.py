@@ -14,10 +14,8 @@ from transforms.sources import FileRange
 MIB = 1 << 20
 SMALL = 128 * MIB
 """Input below this is done before a note is read."""
-BYTES_A_SECOND = 8 * MIB
-"""What one worker reads, decodes and writes a second; machines differ by more than 2."""
 INSERTED_BYTES_A_SECOND = 0.4 * MIB
-"""The same through insertAll: 470 to 850 rows a second, two rows an event."""
+"""What goes through insertAll a second: 470 to 850 rows a second, two rows an event."""
 WRITTEN_SHARE = 1.5
 """What a run leaves, as a share of its input: archive, warehouse, feeds, and the temporary files of deduplication."""
 
@@ -31,19 +29,13 @@ def say(notes: Iterable[str]) -> None:
         print(f"note: {note}", file=sys.stderr)
 
 
-def of_bounded_run(ranges: list[FileRange], workers: int, method: str, cores: int | None = None) -> Iterator[str]:
+def of_bounded_run(ranges: list[FileRange], workers: int, method: str) -> Iterator[str]:
     """Yield what to know before files are read: how long it takes, and what would be quicker."""
     size = sum(part.end - part.start for part in ranges)
-    cores = cores or os.cpu_count() or 1
     if method == "STREAMING_INSERTS" and size > 8 * MIB:
         yield (
             f"--bigquery_method {method} takes about {_minutes(size / INSERTED_BYTES_A_SECOND)} for "
             f"{size / MIB:,.0f} MiB; STORAGE_WRITE is more than ten times as fast"
-        )
-    elif size > SMALL and workers == 1 < cores:
-        yield (
-            f"{size / MIB:,.0f} MiB take about {_minutes(size / BYTES_A_SECOND)} in one process; "
-            f"--direct_num_workers {cores} uses this machine's {cores} cores"
         )
     largest = max((part for part in ranges if part.path.endswith(".gz")), key=lambda part: part.end, default=None)
     if workers > 1 and largest is not None and largest.end > SMALL and largest.end * workers > size:

@@ -65,7 +65,7 @@ def zetasql() -> ZetaSql:
 @pytest.mark.parametrize("run_id", ["r", None], ids=["one run", "every run"])
 def test_google_analyzes_every_statement_and_none_reads_a_payload(zetasql, run_id):
     statements = asked(run_id)
-    assert len(statements) == 19
+    assert len(statements) == 18
     for sql in statements:
         zetasql.analyze(sql)
         assert not re.search(r"\b(payload|data|attributes|extensions|error_message)\b", sql)
