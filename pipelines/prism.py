@@ -16,6 +16,7 @@ from pipelines.errors import RunFailed, UserError
 
 MODULE = "github.com/apache/beam/sdks/v2/go/cmd/prism"
 START_SECONDS = 30.0
+JOB_SECONDS = 10 * 366 * 86_400
 
 
 def install_hint() -> str:
@@ -93,10 +94,12 @@ def prism_flags(endpoint: str) -> list[str]:
 
     The state cache is off: it weighs every value by walking all modules, 2-3 ms a call. Splits are off: Prism 2.77
     splits slow bundles of stateful steps too and forgets that their keys are in progress, so two bundles of one key
-    run at once and the state of one is lost (docs/decisions/0005).
+    run at once and the state of one is lost (docs/decisions/0005). Beam's client gives the streams of a job's state and
+    messages the deadline of a call to the job server, 300 s by default: after that the run would be over.
     """
     return [
         f"--job_endpoint={endpoint}",
+        f"--job_server_timeout={JOB_SECONDS}",
         "--environment_type=LOOPBACK",
         "--streaming",
         "--max_cache_memory_usage_mb=0",

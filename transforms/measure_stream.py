@@ -104,10 +104,12 @@ class _WatchFn(beam.DoFn):
     ) -> Iterator[TableRows]:
         """Close the window that is over. After the end of a drained run only windows that hold something are closed."""
         watch = _load(state.read(), topic)
+        if watch.next_window is None:
+            return  # DirectRunner fires once more what was set before the state was cleared
         size = self._window * SECOND_US
         closed = watch.close(fired.micros - size + 1, self._window, self._rules)
-        if watch.open or (watch.next_window or 0) <= self._clock():
-            close.set(self._end(watch.next_window or 0))
+        if watch.open or watch.next_window <= self._clock():
+            close.set(self._end(watch.next_window))
             state.write(pickle.dumps(watch))
         else:
             state.clear()

@@ -136,7 +136,7 @@ def test_an_open_window_is_counted_early_where_it_is_wanted(tmp_path, runner):
     assert {events for _, events in panes[3:]} <= {3}
 
 
-@pytest.mark.parametrize("runner", ["prism"])
+@pytest.mark.parametrize("runner", ["prism", "direct"])
 def test_an_id_is_remembered_for_the_horizon_and_then_forgotten(tmp_path, runner):
     name = str(uuid.uuid4())
     first = message("12:00:10", "12:00:11", name)
@@ -156,7 +156,7 @@ def test_an_id_is_remembered_for_the_horizon_and_then_forgotten(tmp_path, runner
     assert query(tmp_path, "select sum(duplicates) from analytics.pipeline_metrics") == [(1,)]
 
 
-@pytest.mark.parametrize("runner", ["prism"])
+@pytest.mark.parametrize("runner", ["prism", "direct"])
 def test_a_silent_topic_has_a_row_for_every_window(tmp_path, runner):
     stream = (
         TestStream()

@@ -1,0 +1,13 @@
+"""What a live run tells Beam of its runner."""
+
+from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions
+
+from pipelines.prism import prism_flags
+
+YEAR_SECONDS = 366 * 86_400
+
+
+def test_a_run_outlives_the_deadline_of_a_call_to_the_job_server():
+    """Beam watches a job through streams with this deadline; at its default, 300 s, every live run failed then."""
+    options = PipelineOptions(prism_flags("127.0.0.1:1"), save_main_session=False)
+    assert options.view_as(PortableOptions).job_server_timeout > YEAR_SECONDS
