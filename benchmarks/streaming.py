@@ -105,7 +105,17 @@ def soak(args: argparse.Namespace) -> dict[str, Any]:
     seconds, marks = args.soak * 60, []
     folder, output = fresh("soak")
     short = ["--dedup_horizon", "120", "--allowed_lateness_seconds", "60", "--disorder_seconds", "60"]
-    with live_run(output, *short, "--saga_retention_days", "0.001", "--flush_seconds", "30", *args.options) as run:
+    with live_run(
+        output,
+        *short,
+        "--saga_retention_days",
+        "0.001",
+        "--saga_timeout_minutes",
+        "1",
+        "--flush_seconds",
+        "30",
+        *args.options,
+    ) as run:
         run.start()
         simulate(folder, int(args.rate * (seconds + 30)), args.rate, time.time())
         publisher, began = run.publish(folder, args.rate), time.time()
