@@ -95,7 +95,7 @@ def throughput(args: argparse.Namespace, runner: str, live: bool) -> dict[str, A
     rows = next((rows for _, rows in looks if rows >= 0.98 * count), looks[-1][1]) - began_rows
     return {
         "runner": runner, "published": "meanwhile" if live else "before", "messages": count,
-        "lost": count - stored, "messages_a_second": round(rows / seconds), "exit_code": code,
+        "not_stored": count - stored, "messages_a_second": round(rows / seconds), "exit_code": code,
         "cpu_us_a_message": per_message(spent, count),
     }  # fmt: skip
 
