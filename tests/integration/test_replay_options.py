@@ -7,9 +7,9 @@ from collections.abc import Callable
 import apache_beam as beam
 import pytest
 
-from pipelines.config import pipeline_version
 from pipelines.replaying.engine import Engine
 from pipelines.runners import make_pipeline, run_to_end
+from pipelines.version import pipeline_version
 from schemas.tables import SCHEMA_VERSION
 from tests.support.runs import message_line, query, run_command, write_messages
 
