@@ -18,8 +18,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.__main__ import BUILD, simulate
+from benchmarks.inputs import data_set
 
+BUILD = Path("build/bench")
 ALL_TIME = ["--from", "2000-01-01T00:00:00Z", "--to", "2100-01-01T00:00:00Z"]
 LIVE, EMPTY = BUILD / "replays" / "live", BUILD / "replays" / "empty"
 VARIANTS = ("local", "backfill", "shadow", "rebuild")
@@ -68,7 +69,7 @@ def main() -> int:
     args = parser.parse_args()
     told = {}
     for events in args.events:
-        source = simulate(events, args.event_bytes)
+        source = data_set(events, args.event_bytes, BUILD)
         rounds = [{name: measure(name, source) for name in args.variants} for _ in range(args.rounds)]
         told[events] = {
             name: {key: statistics.median(one[name][key] for one in rounds) for key in rounds[0][name]}

@@ -9,7 +9,6 @@ settings.load_profile("loaded-machine")
 pytest.register_assert_rewrite("tests.support.booted", "tests.support.submission")
 
 UNFINISHED = (
-    "test_benchmarks.py",
     "test_stream_emulator.py",
 )
 

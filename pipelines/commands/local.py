@@ -4,7 +4,6 @@ import argparse
 import json
 import shutil
 import time
-import uuid
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from pipelines import advice, batch
 from pipelines.config import JobConfig
 from pipelines.errors import RunFailed, UserError
 from pipelines.inputs import SUFFIXES, plan_inputs
+from pipelines.job import make_job, run_id_of
 from pipelines.local.beam import point_beam_at
 from pipelines.local.fault_script import FaultScript
 from pipelines.options import add_job_arguments, now_us, parse_moment, positive, read_key, run_name
@@ -23,10 +23,8 @@ from pipelines.runners import RUNNERS, counters, make_pipeline, run_to_end
 from pipelines.show_summary import print_summary
 from pipelines.summary import difference, read_summary, resources
 from pipelines.target import Endpoints, Target
-from pipelines.version import pipeline_version
-from schemas.times import to_datetime, to_rfc3339
+from schemas.times import to_rfc3339
 from transforms.read import ReadMessages
-from transforms.rows import Run
 from transforms.sources import FORMATS
 
 HELP = "Run the main job over files, on this machine: the same graph that runs on Dataflow, with files as its source."
@@ -70,28 +68,12 @@ def run(args: argparse.Namespace) -> int:
     advice.say(advice.of_disk(size * advice.WRITTEN_SHARE, Path(args.output)))
     output = prepare_output(Path(args.output), overwrite=args.overwrite, append=args.append)
     target = Target.local(output)
-    run_id = args.run_id or f"{to_datetime(started):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
+    run_id = run_id_of(args, started)
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, output / WORK, ignore_errors=True)
         endpoints = stack.enter_context(target.open(create=True, faults=faults))
         provision(endpoints, target, window_seconds=args.window_seconds)
-        job = JobConfig(
-            run=Run(run_id, started, pipeline_version()),
-            lake=target.lake,
-            temp=str(output / WORK / run_id),
-            project=target.project,
-            event_store=target.event_store,
-            analytics=target.analytics,
-            write_endpoint=endpoints.write_endpoint,
-            window_seconds=args.window_seconds,
-            lateness_seconds=args.allowed_lateness_seconds,
-            accept_cloudevents=args.accept_cloudevents,
-            pii_key=key,
-            sink_retry_budget_seconds=args.sink_retry_budget,
-            bigquery_method=args.bigquery_method,
-            saga_timeout_minutes=args.saga_timeout_minutes,
-            saga_alerts_topic=args.saga_alerts_topic,
-        )
+        job = make_job(args, target, endpoints.write_endpoint, run_id, started, key)
         if args.bigquery_method != "STORAGE_WRITE" and endpoints.rest_url:
             stack.enter_context(point_beam_at(endpoints.rest_url, target.project))
         pipeline = make_pipeline(args.runner, args.direct_num_workers)

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-import uuid
 from concurrent.futures import wait
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,9 @@ from typing import Any
 import apache_beam as beam
 from google.cloud import bigquery, pubsub_v1
 
-from pipelines.commands.replay import make_job, tell, whoami
+from pipelines.commands.replay import tell
 from pipelines.errors import RunFailed, UserError
+from pipelines.job import make_job, run_id_of, whoami
 from pipelines.options import add_job_arguments, add_run_id, now_us, parse_moment, positive, read_key
 from pipelines.provisioning.provision import provision
 from pipelines.replaying.engine import Engine, drop_staging
@@ -27,7 +27,7 @@ from schemas.message import TOPICS, Message
 from schemas.repair import RulesError, load_rules, mask
 from schemas.repair_rules import Rules
 from schemas.tables import REDRIVES
-from schemas.times import to_datetime, to_rfc3339
+from schemas.times import to_rfc3339
 from transforms.read import batches
 from transforms.read_store import Store
 
@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
         show(plan, examples=args.dry_run)
         if args.dry_run or not (plan.sent or plan.given_up):
             return 0
-        run_id = args.run_id or f"{to_datetime(started):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
+        run_id = run_id_of(args, started)
         times = [one.message.publish_time for one in plan.sent] or [started]
         claim = Claim(
             run_id, Range(min(times), max(times) + 1), "backfill", "dead_letters", whoami(), pipeline_version(),
@@ -114,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
                 endpoints.bigquery.query(ledger.row(claim, "DONE", counts={"messages": len(rows)})).result()
                 print(f"{run_id}: sent {len(rows):,}, given up {len(plan.given_up):,}, left open {len(plan.left):,}")
                 return 0
-            job = make_job(args, target, endpoints, run_id, started, key)
+            job = make_job(args, target, endpoints.write_endpoint, run_id, started, key)
             engine = Engine(
                 endpoints, target, ledger, claim, job, args.runner, args.direct_num_workers, archives=True, tell=tell
             )

@@ -1,16 +1,13 @@
 """The command `replay`: a stretch of history again, through the main job's own graph."""
 
 import argparse
-import getpass
-import platform
 import sys
 import time
-import uuid
 from typing import Any
 
 from pipelines.away import AWAY, away
-from pipelines.config import JobConfig
 from pipelines.errors import UserError
+from pipelines.job import make_job, run_id_of, whoami
 from pipelines.options import add_job_arguments, add_run_id, now_us, parse_moment, positive, read_key
 from pipelines.progress import show_progress
 from pipelines.provisioning.provision import provision
@@ -23,13 +20,10 @@ from pipelines.replaying.shadow import prepare_shadow, shadow_target
 from pipelines.replaying.store import store_queries
 from pipelines.runners import RUNNERS
 from pipelines.target import Endpoints, Target, add_target_arguments
-from pipelines.version import pipeline_version
 from schemas.message import TOPICS
-from schemas.times import to_datetime
 from transforms.choose import Choice, ChooseMessages
 from transforms.read import ReadMessages
 from transforms.read_store import ReadStore, Store
-from transforms.rows import Run
 
 HELP = "Run a stretch of history again, from the archive or the event store, into the live tables or beside them."
 MODES = ("backfill", "rebuild", "shadow")
@@ -88,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         if args.dry_run:
             return 0
         provision(endpoints, target, window_seconds=args.window_seconds)
-        run_id = args.run_id or f"{to_datetime(started):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
+        run_id = run_id_of(args, started)
         claim = Claim(run_id, wanted, args.mode, args.source, whoami(), version, filters_of(args), args.into)
         for dead in ledger.claim(claim):
             drop_staging(endpoints, target, dead)
@@ -99,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
                 endpoints.bigquery.query(ledger.row(claim, "DONE", counts=counts)).result()
             else:
                 engine = Engine(
-                    endpoints, target, ledger, claim, make_job(args, target, endpoints, run_id, started, key),
+                    endpoints, target, ledger, claim, make_job(args, target, endpoints.write_endpoint, run_id, started, key),
                     args.runner, args.direct_num_workers, tell=tell,
                 )  # fmt: skip
                 counts = _replay(args, engine, choice, plan, into)
@@ -136,38 +130,6 @@ def _estimated(
 def tell(line: str) -> None:
     """Say to a person who waits which step a run is at."""
     print(line, file=sys.stderr)
-
-
-def make_job(
-    args: argparse.Namespace, target: Target, endpoints: Endpoints, run_id: str, started: int, key: bytes | None
-) -> JobConfig:
-    """Return the job's config on a target."""
-    temp = target.directory / ".work" / run_id if target.directory is not None else None
-    return JobConfig(
-        run=Run(run_id, started, pipeline_version()),
-        lake=target.lake,
-        temp=str(temp or f"{target.lake}/.replay/temp-{run_id}"),
-        project=target.project,
-        event_store=target.event_store,
-        analytics=target.analytics,
-        write_endpoint=endpoints.write_endpoint,
-        window_seconds=args.window_seconds,
-        lateness_seconds=args.allowed_lateness_seconds,
-        accept_cloudevents=args.accept_cloudevents,
-        pii_key=key,
-        sink_retry_budget_seconds=args.sink_retry_budget,
-        bigquery_method=args.bigquery_method,
-        saga_timeout_minutes=args.saga_timeout_minutes,
-        saga_alerts_topic=args.saga_alerts_topic,
-    )
-
-
-def whoami() -> str:
-    """Return who runs this, for the ledger."""
-    try:
-        return f"{getpass.getuser()}@{platform.node()}"
-    except (KeyError, OSError):  # a container without a user database
-        return platform.node()
 
 
 def _report(args: argparse.Namespace, run_id: str, wanted: Range, counts: dict[str, int], seconds: float) -> None:

@@ -11,7 +11,6 @@ import sys
 import tempfile
 import threading
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -22,9 +21,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
 
 from pipelines import advice, streaming
-from pipelines.commands.replay import whoami
-from pipelines.config import JobConfig
 from pipelines.errors import RunFailed, UserError
+from pipelines.job import make_job, run_id_of, whoami
 from pipelines.options import add_job_arguments, add_saga_retention, now_us, read_key, run_name
 from pipelines.prism import Prism, need_prism, prism_flags
 from pipelines.provisioning.provision import provision
@@ -35,14 +33,12 @@ from pipelines.sinks import tables_of
 from pipelines.stream_config import add_stream_arguments, stream_config
 from pipelines.summary import read_summary, resources
 from pipelines.target import Target, add_target_arguments
-from pipelines.version import pipeline_version
-from schemas.times import SECOND_US, to_datetime, to_rfc3339
+from schemas.times import SECOND_US, to_rfc3339
 from transforms.archive import HOUR_US
 from transforms.metrics import TOPIC_LABELS
 from transforms.pubsub import Feed, PullPubSub, outstanding
 from transforms.pubsub_native import ReadPubSub
 from transforms.read_store import Store
-from transforms.rows import Run
 from transforms.saga_history import SagaHistory
 
 HELP = "Run the main job over live Pub/Sub subscriptions; PUBSUB_EMULATOR_HOST is respected."
@@ -86,29 +82,12 @@ def run(args: argparse.Namespace) -> int:
     key, started = read_key(args.pii_key_file), now_us()
     prism_program = need_prism(args.prism_location) if args.runner == "PrismRunner" else None
     live = stream_config(args, [feed.topic for feed in feeds], shards=1)
-    run_id = args.run_id or f"{to_datetime(started):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
+    run_id = run_id_of(args, started)
     with ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="event-pipelines-")))
         endpoints = stack.enter_context(target.open(create=True, apart=True))
         provision(endpoints, target, window_seconds=args.window_seconds)
-        job = JobConfig(
-            run=Run(run_id, started, pipeline_version()),
-            lake=target.lake,
-            temp=str(work),
-            project=target.project,
-            event_store=target.event_store,
-            analytics=target.analytics,
-            write_endpoint=endpoints.write_endpoint,
-            window_seconds=args.window_seconds,
-            lateness_seconds=args.allowed_lateness_seconds,
-            accept_cloudevents=args.accept_cloudevents,
-            pii_key=key,
-            sink_retry_budget_seconds=args.sink_retry_budget,
-            bigquery_method=args.bigquery_method,
-            saga_timeout_minutes=args.saga_timeout_minutes,
-            saga_retention_days=args.saga_retention_days,
-            saga_alerts_topic=args.saga_alerts_topic,
-        )
+        job = make_job(args, target, endpoints.write_endpoint, run_id, started, key, str(work))
         recover(endpoints, target, job, whoami())
         stop_file = work / "stop"
         since = started - 2 * job.saga_retention_us - job.saga_timeout_us - HOUR_US

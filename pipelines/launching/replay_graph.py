@@ -12,8 +12,9 @@ from typing import Any
 import apache_beam as beam
 
 from pipelines import batch
-from pipelines.commands import compare, replay
+from pipelines.commands import compare
 from pipelines.errors import RunFailed, UserError
+from pipelines.job import make_job, whoami
 from pipelines.launching.finish import finish
 from pipelines.launching.secret import read_secret
 from pipelines.options import now_us, parse_moment
@@ -107,11 +108,11 @@ def build_replay(pipeline: beam.Pipeline, args: argparse.Namespace, temp: str) -
         provision(endpoints, target, window_seconds=args.window_seconds)
         plan = estimate(endpoints, target, args.source, choice, shadow=into is not None)
         _LOG.info("%s of %s: %s", args.mode, wanted, plan)
-        who = replay.whoami()
+        who = whoami()
         claim = Claim(run_id, wanted, args.mode, args.source, who, version, filters_of(args), args.into)
         for dead in ledger.claim(claim):
             drop_staging(endpoints, target, dead)
-        job = replay.make_job(args, target, endpoints, run_id, started, key)
+        job = make_job(args, target, endpoints.write_endpoint, run_id, started, key)
         engine = Engine(endpoints, target, ledger, claim, job)
         if plan.messages:
             if args.source == "archive":

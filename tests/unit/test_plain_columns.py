@@ -5,7 +5,9 @@ from decimal import Decimal
 
 import msgspec
 import pytest
+from pydantic import ConfigDict, field_validator
 
+from schemas.iot import Telemetry
 from schemas.message import Message, parse_line
 from schemas.plain import PlainReader, shape_of
 from schemas.registry import REGISTRY, EventType, Registry
@@ -147,3 +149,18 @@ def test_a_model_with_rules_of_its_own_is_left_to_the_decoder():
     odd = Registry([EventType("shipment.sent", Odd, "shipping", "orders", "shipmentId", "shipment_events")])
     types, _ = PlainReader(odd).read([])
     assert types == {}
+
+
+def test_a_model_that_validates_by_itself_has_no_shape():
+    class Checked(Telemetry):
+        @field_validator("unit")
+        @classmethod
+        def _short(cls, unit: str) -> str:
+            return unit[:1]
+
+    class Lax(Telemetry):
+        model_config = ConfigDict(strict=False)
+
+    assert shape_of(Telemetry) is not None
+    assert shape_of(Checked) is None
+    assert shape_of(Lax) is None

@@ -139,3 +139,55 @@ def test_a_mask_shows_no_letter_and_no_digit_of_a_value(text):
     shown = json.loads(mask(json.dumps({"key": text}).encode(), keep=10**9))["key"]
     assert not any(char.isalpha() and char != "x" for char in shown)
     assert not any(char.isdigit() and char != "0" for char in shown)
+
+
+GOOD = {"name": "r", "match": {}, "repair": [{"drop": {"path": "a"}}], "tests": [{"given": {"a": 1}, "expect": {}}]}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        pytest.param("rules: [", r"is not YAML \(line 1\)", id="no YAML"),
+        pytest.param("rules: 3", "rules: Input should be a valid list", id="no list"),
+        pytest.param("3", "the file: ", id="no object"),
+        pytest.param({"match": {"codes": ["NO_CODE"]}}, "NO_CODE is no code", id="an unknown code"),
+        pytest.param({"match": {"topics": ["invoices"]}}, "invoices is no topic; there are orders", id="an unknown topic"),
+        pytest.param({"match": {"event_types": ["a.b"]}}, "a.b is no event type", id="an unknown event type"),
+        pytest.param({"repair": []}, "repairs something or names a topic", id="nothing to do"),
+        pytest.param({"tests": [{"given": {"a": 1}, "expect": {"a": 1}}]}, "test 1: .* is not the expected one", id="its test fails"),
+        pytest.param({"tests": [{"given": {"a": 1}, "expect": "[]"}]}, "test 1: .* is not the expected one", id="another text"),
+        pytest.param({"tests": [{"given": "{", "expect": {}}]}, "test 1: the payload is not JSON", id="its test cannot be repaired"),
+    ],
+)  # fmt: skip
+def test_a_file_of_wrong_rules_says_what_and_where(text, problem):
+    with pytest.raises(RulesError, match=problem):
+        load_rules(text if isinstance(text, str) else json.dumps({"rules": [{**GOOD, **text}]}))
+
+
+def test_a_whole_text_is_compared_as_text_and_need_not_be_json():
+    whole = {"repair": [{"replace": {"pattern": "'", "with": '"'}}]}
+    assert load_rules(json.dumps({"rules": [{**GOOD, **whole, "tests": [{"given": "{'a':1", "expect": '{"a":1'}]}]}))
+    with pytest.raises(RulesError, match="not the expected one"):
+        load_rules(json.dumps({"rules": [{**GOOD, **whole, "tests": [{"given": "{'a':1", "expect": {"a": 1}}]}]}))
+
+
+def test_a_replacement_of_the_whole_text_needs_a_text():
+    with pytest.raises(NotRepaired, match="not UTF-8"):
+        repair(rule({"replace": {"pattern": "a", "with": "b"}}), b"\xff")
+
+
+@pytest.mark.parametrize(
+    ("step", "before"),
+    [
+        pytest.param({"move": {"path": "x", "to": "b"}}, '{"a":1}', id="nothing to move"),
+        pytest.param({"rename": {"path": "a[0]", "to": "b"}}, '{"a":[1]}', id="a place in a list has no name"),
+        pytest.param({"replace": {"path": "a", "pattern": "1", "with": "2"}}, '{"a":[1]}', id="a list has no text"),
+    ],
+)
+def test_a_step_without_its_place_changes_nothing(step, before):
+    assert repair(rule(step), before.encode()).decode() == before
+
+
+def test_what_is_no_json_is_masked_whole():
+    assert mask(b"secret") == "(6 bytes that are not JSON)"
+    assert mask(json.dumps(["a" * 99]).encode(), keep=10) == '["xxxxxxx…'

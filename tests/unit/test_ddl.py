@@ -1,0 +1,59 @@
+"""DDL says of a table what its description says: types, modes, partition, cluster. Google's engine reads it elsewhere."""
+
+import pytest
+
+from schemas.columns import Column
+from schemas.ddl import create_dataset, create_function, create_table, create_view, type_of
+from schemas.table import ANALYTICS, Table, text, time
+from schemas.views import Names, find_view
+
+NAMES = Names("p", "store", "marts", 60)
+ITEM = Column("items", "STRUCT", repeated=True, fields=(Column("sku", "STRING", required=True), Column("n", "INT64")))
+
+
+@pytest.mark.parametrize(
+    ("column", "kind"),
+    [
+        (Column("a", "NUMERIC"), "NUMERIC"),
+        (Column("a", "STRING", repeated=True), "ARRAY<STRING>"),
+        (ITEM, "ARRAY<STRUCT<sku STRING NOT NULL, n INT64>>"),
+    ],
+    ids=["scalar", "list", "list of objects"],
+)
+def test_a_columns_type(column, kind):
+    assert type_of(column) == kind
+
+
+def test_a_table():
+    at = time("at", 'when, "exactly"')
+    table = Table(ANALYTICS, "t", "Things.", (text("id", "who"), at, ITEM), ("at", "MONTH"), ("id",))
+    assert create_table(table, NAMES).splitlines() == [
+        "CREATE TABLE IF NOT EXISTS `p`.`marts`.t (",
+        '  id STRING NOT NULL OPTIONS (description = "who"),',
+        '  at TIMESTAMP NOT NULL OPTIONS (description = "when, \\"exactly\\""),',
+        "  items ARRAY<STRUCT<sku STRING NOT NULL, n INT64>>",
+        ")",
+        "PARTITION BY TIMESTAMP_TRUNC(at, MONTH)",
+        "CLUSTER BY id",
+        'OPTIONS (description = "Things.")',
+    ]
+    by_day = Table(ANALYTICS, "t", "Things.", (at,), ("at", "DAY"), ())
+    assert create_table(by_day, NAMES).splitlines()[-2:] == ["PARTITION BY DATE(at)", 'OPTIONS (description = "Things.")']
+
+
+def test_a_dataset():
+    assert create_dataset(ANALYTICS, "Read side.", {"team": "data"}, NAMES) == (
+        "CREATE SCHEMA IF NOT EXISTS `p`.`marts`\n"
+        'OPTIONS (description = "Read side.", labels = [("team", "data")])'
+    )
+
+
+def test_a_view_and_its_state_as_of_a_moment():
+    view = find_view("order_current")
+    assert view is not None
+    made = create_view(view, NAMES)
+    assert made.startswith("CREATE OR REPLACE VIEW `p`.`marts`.order_current (\n  order_id OPTIONS (description = ")
+    assert made.endswith(view.query(NAMES))
+    function = create_function(view, NAMES)
+    assert function.startswith("CREATE OR REPLACE TABLE FUNCTION `p`.`marts`.order_current_as_of(as_of TIMESTAMP)\n")
+    assert view.as_of_query(NAMES) in function
