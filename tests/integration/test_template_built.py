@@ -82,8 +82,9 @@ def test_nothing_of_the_build_stays_in_it(built: Built):
     assert "pip.conf" not in built.buildah("inspect", built.container)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def google(tmp_path_factory):
+    """A cloud a launch: a second replay of one range would be refused."""
     with cloud(tmp_path_factory.mktemp("cloud")) as running:
         yield running
 
