@@ -1,4 +1,4 @@
-"""Tests of issues that are still open run apart: `pytest -m unfinished`. Properties have no deadline an example."""
+"""What holds for all tests: properties have no deadline an example, and the support's assertions say what they compare."""
 
 import pytest
 from hypothesis import settings
@@ -7,14 +7,3 @@ settings.register_profile("loaded-machine", deadline=None)
 settings.load_profile("loaded-machine")
 
 pytest.register_assert_rewrite("tests.support.booted", "tests.support.submission")
-
-UNFINISHED = (
-    "test_stream_emulator.py",
-)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of files whose issue is not closed."""
-    for item in items:
-        if item.path.name in UNFINISHED:
-            item.add_marker(pytest.mark.unfinished)

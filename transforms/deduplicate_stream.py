@@ -88,6 +88,10 @@ class _JudgeFn(beam.DoFn):
     BAGS = [BagStateSpec(f"ids{slot}", BytesCoder()) for slot in range(SLOTS)]
     CLEAR = TimerSpec("clear", TimeDomain.WATERMARK)
 
+    def default_label(self) -> str:
+        """The step's name in the graph: state is found by it, so it outlives the class's name."""
+        return "Judge"
+
     def __init__(self, spec: DeduplicateStream) -> None:
         self._step, self._flow = secrets.token_hex(8), InFlight(spec.run_id)
         self._window, self._lateness, self._clock = spec.window_seconds, spec.lateness_seconds, spec.clock

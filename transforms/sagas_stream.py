@@ -155,6 +155,10 @@ class _TrackFn(beam.DoFn):
     LOG = BagStateSpec("log", BytesCoder())
     DUE = TimerSpec("due", TimeDomain.WATERMARK)
 
+    def default_label(self) -> str:
+        """The step's name in the graph: state is found by it, so it outlives the class's name."""
+        return "Track"
+
     def __init__(self, spec: TrackSagasStream) -> None:
         self._step = secrets.token_hex(8)
         self._run_id, self._timeout_us, self._retention_us = spec.run_id, spec.timeout_us, spec.retention_us
