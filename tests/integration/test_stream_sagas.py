@@ -91,8 +91,9 @@ def kill_and_start_again(bus: Bus, tmp_path: Path, orders: Orders, events: int, 
     assert stand(batch).items() >= as_they_must_stand(reduced(orders)).items()
     assert sagas_view(output) == sagas_view(batch)
     assert_no_alert_twice(output)
+    # What is said in time stands: a fact that comes later may take it back, or move the time that it names.
     alerts = set(query(output, ALERTS))
-    assert alerts >= set(query(batch, ALERTS)), "what is said in time stands, though a later fact may take it back"
+    assert {alert[:2] for alert in alerts} >= {alert[:2] for alert in query(batch, ALERTS)}
 
     (output / "stream.log").unlink()
     finish(start_stream(bus, output, *IDLE), output)
