@@ -1,0 +1,52 @@
+"""Whole replays as processes: of two at once over one range one stands, and a long one says how far it is."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipelines import progress
+from pipelines.target import Target
+from tests.support.runs import query, run_command
+from tests.support.stores import ALL_TIME, ROOT, doubles, knowledge
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("at-once")
+    code, _, err = run_command("simulate", "--output", folder / "in", "--events", 1000, "--seed", 12)
+    assert code == 0, err
+    code, _, err = run_command("local", "--input", folder / "in", "--output", folder / "out")
+    assert code == 0, err
+    return folder / "out"
+
+
+def test_of_two_processes_over_one_range_one_stands_and_the_other_is_told_it(store):
+    before = knowledge(store)
+    words = ["-m", "pipelines", "replay", "--output", str(store), "--mode", "rebuild", *ALL_TIME]
+    with Target.local(store).open():
+        both = [
+            subprocess.Popen([sys.executable, *words], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            for _ in range(2)
+        ]
+        said = [process.communicate(timeout=120)[1] for process in both]
+    codes = [process.returncode for process in both]
+    assert sorted(codes) == [0, 2], said
+    [(run_id, state)] = query(store, "select run_id, state from event_store.replay_runs")
+    assert state == "DONE"
+    [refusal] = [text for text, code in zip(said, codes, strict=True) if code == 2]
+    assert f"{run_id} of " in refusal
+    assert "holds this range" in refusal
+    assert "Traceback" not in refusal
+    assert knowledge(store) == before
+    assert not any(doubles(store).values())
+
+
+def test_a_replay_from_the_event_store_says_how_many_messages_it_has_read(store, monkeypatch):
+    monkeypatch.setattr(progress, "PLAIN_SECONDS", 0.02)
+    code, _, err = run_command("replay", "--output", store, "--source", "events", "--mode", "rebuild", *ALL_TIME)
+    assert code == 0, err
+    [(events,)] = query(store, "select count(*) from event_store.events")
+    assert f" of {events:,} messages, " in err
+    assert f"all {events:,} events read; writing to the stores" in err
