@@ -8,8 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
-from pipelines.local.fault_script import FaultScript
-from pipelines.local.server import LoopbackBigQuery, WarehouseLocked
+from pipelines.memory import keep_memory
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -21,6 +20,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--project", default="local", help="the project's name (default: %(default)s)")
     parser.add_argument("--until_eof", action="store_true", help="end when standard input ends: with its parent")
     args = parser.parse_args(argv)
+    keep_memory()
+    from pipelines.local.fault_script import FaultScript
+    from pipelines.local.server import LoopbackBigQuery, WarehouseLocked
+
     ended = threading.Event()
     if args.until_eof:
         threading.Thread(target=_wait_for_eof, args=(ended,), daemon=True).start()

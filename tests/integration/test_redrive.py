@@ -269,15 +269,24 @@ def test_the_real_records_compare_and_none_of_their_dead_letters_is_lost(tmp_pat
     print(out)
     after = query(store, by_code)
     print(after)
-    assert sum(count for *_, count in after) == 2767  # open + redriven + resolved + given up, and no new one
-    assert ("FIELD_FORMAT", "customer.registered", "open", 1) in after
-    [(resolved,)] = query(store, "select count(*) from event_store.dead_letter_states where state = 'resolved'")
-    assert resolved == 2766
+    # 761 of the sales without a customer are goods written off, less than none of them sold: these fail again, and stay.
+    assert after == [
+        ("FIELD_FORMAT", "customer.registered", "open", 1),
+        ("FIELD_FORMAT", "order.created", "redriven", 761),
+        ("FIELD_FORMAT", "order.created", "resolved", 1244),
+        ("FIELD_RANGE", "inventory.reserved", "resolved", 761),
+        ("FIELD_RANGE", "order.created", "open", 761),
+    ]
+    ends = "select max(state = 'open'), count(*) from event_store.dead_letter_states group by topic, message_id"
+    assert query(store, f"select open, count(*) from ({ends}) t(open, letters) group by 1 order by 1") == [
+        (False, 2005),
+        (True, 762),
+    ], "of 2,767 messages each is resolved or open, and those that failed again have both their letters"
     [(again,)] = query(store, "select count(*) from event_store.events")
     [(repaired,)] = query(store, "select count(distinct event_id) from event_store.redrives where outcome = 'RESOLVED'")
     assert again - events == repaired
     assert not any(doubles(store).values())
-    assert redrive(store, "--rules", EXAMPLE) == "left open, no rule matches: 1\n"
+    assert redrive(store, "--rules", EXAMPLE) == "left open, no rule matches: 762\n"
     assert run_command("replay", "--output", store, "--mode", "shadow", "--into", "again", *ALL_TIME)[0] == 0
     code, out, _ = run_command("compare", "--output", store, "--into", "again")
     assert (code, out.splitlines()[-1]) == (0, "no differences")  # a replay decides the repaired messages the same way
