@@ -26,6 +26,8 @@ EXTEND_AFTER_SECONDS = 4.0
 """Below half of the shortest ack deadline that a subscription can have, 10 s."""
 EXTEND_BY_SECONDS = 60
 EXTEND_EVERY_SECONDS = 20.0
+KEEP_EVERY_SECONDS = 1.0
+"""How often the keeper looks which leases are due."""
 MAX_LEASE_SECONDS = 600.0
 """After this a bundle counts as lost: its messages are left to be delivered again."""
 CALL_IDS = 1000
@@ -159,7 +161,7 @@ class Subscription:
             self._leases.update((one.ack_id, _Lease(now)) for one in received)
 
     def _keep_loop(self) -> None:
-        while not self._ended.wait(1.0):
+        while not self._ended.wait(KEEP_EVERY_SECONDS):
             try:
                 self._tick()
                 self._extend(time.monotonic())

@@ -1,7 +1,8 @@
-"""A pytest plugin for `make mutants`: every test can be called by its name.
+"""A pytest plugin for `make mutants`: every case of a test can be called by its name.
 
-pytest finds no test by a name that holds a backslash, as escaped texts in ids do, and mutmut calls tests by name. Used
-with `-p tests.support.named`; it sets what pytest keeps to itself, and is loaded for nothing else.
+mutmut calls each test by the name that pytest gave it, and pytest finds none whose case is written with backslashes,
+brackets or colons, as hostile texts are. So a case is called by its number. Used with `-p tests.support.named` alone; it
+sets what pytest keeps to itself.
 """
 
 from collections.abc import Generator
@@ -13,9 +14,10 @@ from _pytest.nodeid import coerce_node_id
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pycollect_makeitem() -> Generator[None, Any, Any]:
-    """Write a bar for each backslash."""
+    """Write a number for the case of each test."""
     found = yield
-    for item in found if isinstance(found, list) else ():
-        if "\\" in item.name:
-            item.name, item._id = item.name.replace("\\", "|"), coerce_node_id(item.nodeid.replace("\\", "|"))
+    for number, item in enumerate(found if isinstance(found, list) else ()):
+        if isinstance(item, pytest.Function) and item.name != item.originalname:
+            item.name = f"{item.originalname}[{number}]"
+            item._id = coerce_node_id(f"{item.parent.nodeid}::{item.name}")
     return found

@@ -3,7 +3,7 @@
 import json
 
 import fastavro
-import jsonschema
+import jsonschema_rs
 import pyarrow as pa
 import pytest
 
@@ -147,7 +147,7 @@ def test_a_new_event_type_has_its_table_in_every_form():
 
 
 def test_a_new_event_type_has_its_json_schema_and_its_line_on_the_page():
-    jsonschema.Draft202012Validator(event_json_schema(SHIPPED)).validate(example_event(SHIPPED))
+    jsonschema_rs.Draft202012Validator(event_json_schema(SHIPPED)).validate(example_event(SHIPPED))
     assert "| shipment.sent | orders | shipping | **shipmentId** id," in event_types_table(WITH_SHIPMENTS)
 
 

@@ -3,8 +3,6 @@
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from schemas.paths import parse_path, path_matches
 from schemas.repair import NotRepaired, RulesError, load_rules, mask, repair
@@ -80,17 +78,6 @@ def test_what_cannot_be_repaired_says_so_without_a_value(step, payload):
     assert "secret" not in str(refused.value)
 
 
-numbers = st.integers() | st.decimals(
-    allow_nan=False, allow_infinity=False, places=9, min_value=-(10**20), max_value=10**20
-).map(str)
-
-
-@given(values=st.dictionaries(st.text("abc", min_size=1), numbers, max_size=5))
-def test_numbers_that_no_step_names_keep_their_digits(values):
-    text = "{" + ",".join(f'"{key}":{value}' for key, value in values.items()) + "}"
-    assert repair(rule({"drop": {"path": "nothing"}}), text.encode()).decode() == text
-
-
 @pytest.mark.parametrize("text", ["", ".", "a.", "a..b", "[0]", "a[x]", "a[", "a]b", "a[0]b"])
 def test_a_wrong_path_is_refused(text):
     with pytest.raises(ValueError, match="no path"):
@@ -132,13 +119,6 @@ def test_the_first_rule_that_matches_repairs():
     assert rules.find("FIELD_TYPE", "data.items[3].sku", "orders", "order.created").name == "one"
     assert rules.find("FIELD_TYPE", "data.sku", "orders", "order.created").name == "two"
     assert rules.find("FIELD_TYPE", "data.sku", "orders", None) is None
-
-
-@given(st.text())
-def test_a_mask_shows_no_letter_and_no_digit_of_a_value(text):
-    shown = json.loads(mask(json.dumps({"key": text}).encode(), keep=10**9))["key"]
-    assert not any(char.isalpha() and char != "x" for char in shown)
-    assert not any(char.isdigit() and char != "0" for char in shown)
 
 
 GOOD = {"name": "r", "match": {}, "repair": [{"drop": {"path": "a"}}], "tests": [{"given": {"a": 1}, "expect": {}}]}

@@ -5,8 +5,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pipelines.report.charts import events_chart, lag_chart, reading_chart
 from pipelines.report.markup import table
@@ -14,7 +12,7 @@ from pipelines.report.page import _json
 from pipelines.report.queries import Lag, Reading, Received
 from pipelines.report.saga_charts import links
 from pipelines.report.saga_queries import Way
-from pipelines.report.timeline import MAX_POINTS, WIDTHS, choose_width, silent_spans, ticks, width_words
+from pipelines.report.timeline import choose_width, silent_spans, ticks, width_words
 from pipelines.report.words import counted, duration, money, plain, share
 
 DAY = 86_400
@@ -39,15 +37,6 @@ def every_day(*stretches: tuple[int, int]) -> list[datetime]:
 )
 def test_a_bucket_is_as_wide_as_it_must_be(span, gaps, width):
     assert choose_width(span, gaps) == width
-
-
-@given(st.lists(st.integers(1, 10 * 365 * 24 * 60), min_size=1, max_size=200))
-def test_a_chart_never_has_too_many_buckets(steps):
-    minutes = [sum(steps[: end + 1]) for end in range(len(steps))]
-    width = choose_width(60 * (minutes[-1] - minutes[0]), [60 * step for step in steps[1:]])
-    assert width in WIDTHS
-    drawn = {60 * minute // width for minute in minutes}
-    assert len(drawn) <= MAX_POINTS or width == WIDTHS[-1]
 
 
 def test_a_long_silence_is_left_out_from_the_end_of_one_bucket_to_the_next():

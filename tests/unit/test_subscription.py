@@ -88,6 +88,7 @@ def test_what_is_taken_stays_leased_until_it_is_acknowledged(make):
 
 def test_leases_of_a_long_bundle_are_extended(make, monkeypatch):
     monkeypatch.setattr(subscription, "EXTEND_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr(subscription, "KEEP_EVERY_SECONDS", 0.01)
     pulled, client = make(received("a"))
     until(lambda: client.deadlines)
     assert client.deadlines == [("a", subscription.EXTEND_BY_SECONDS)]

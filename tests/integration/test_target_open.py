@@ -1,0 +1,30 @@
+"""A target of a folder, opened: its warehouse is started once, and what is none is the user's mistake."""
+
+import pytest
+
+from pipelines.errors import UserError
+from pipelines.local.fault_script import FaultScript
+from pipelines.target import Target
+
+
+def test_a_folder_without_a_warehouse_is_refused_and_stays_empty(tmp_path):
+    with (
+        pytest.raises(UserError, match=f"--output {tmp_path}: there is no warehouse.duckdb"),
+        Target.local(tmp_path).open(),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_target_of_the_same_folder_connects_to_the_first(tmp_path):
+    with Target.local(tmp_path).open(create=True) as first, Target.local(tmp_path).open() as second:
+        assert (second.write_endpoint, second.rest_url) == (first.write_endpoint, first.rest_url)
+        with pytest.raises(UserError, match="give it the faults"), Target.local(tmp_path).open(faults=FaultScript()):
+            pass
+    assert (tmp_path / "warehouse.duckdb").is_file()
+
+
+def test_a_file_that_is_no_warehouse_is_a_users_mistake(tmp_path):
+    (tmp_path / "warehouse.duckdb").write_text("no database")
+    with pytest.raises(UserError, match=f"--output {tmp_path}"), Target.local(tmp_path).open():
+        pass
