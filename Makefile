@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := build/demo
 EVENTS ?= 100000
 
-.PHONY: demo test lint reference coverage bench bench-extras stream-demo lock clean
+.PHONY: demo test unit mutants lint reference coverage bench bench-extras stream-demo lock clean
 
 $(VENV)/.ready: requirements.txt requirements-dev.txt setup.py
 	$(PYTHON) -m venv $(VENV)
@@ -19,6 +19,9 @@ demo: $(VENV)/.ready ## simulate 100,000 messages and run the main job over them
 
 test: $(VENV)/.ready lint ## style, types and all tests but the slow ones
 	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+unit: $(VENV)/.ready ## what is run at every save; Hypothesis, which no unit test uses, stays away
+	$(BIN)/python -m pytest -p no:hypothesispytest tests/unit
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

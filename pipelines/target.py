@@ -10,18 +10,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from google.auth.exceptions import DefaultCredentialsError
 from google.cloud import bigquery
 
 from pipelines.away import AWAY, away
 from pipelines.errors import RunFailed, UserError
+from pipelines.local.address import WarehouseLocked
 from pipelines.local.apart import LoopbackApart
 from pipelines.local.client import bigquery_client, connect
 from pipelines.local.fault_script import FaultScript
-from pipelines.local.server import LoopbackBigQuery, WarehouseLocked
 from schemas.tables import ANALYTICS, EVENT_STORE
 from schemas.views import Names
+
+if TYPE_CHECKING:
+    from pipelines.local.server import LoopbackBigQuery
 
 LOCAL_PROJECT = "local"
 WAREHOUSE = "warehouse.duckdb"
@@ -115,11 +119,7 @@ class Target:
         if not create and not path.is_file():
             raise UserError(f"--output {self.directory}: there is no {WAREHOUSE} in it; the command `local` makes one")
         try:
-            server: LoopbackBigQuery | LoopbackApart = (
-                LoopbackApart(path, self.project)
-                if apart
-                else LoopbackBigQuery(path, faults=faults, project=self.project)
-            )
+            server = LoopbackApart(path, self.project) if apart else _beside_us(path, self.project, faults)
         except (WarehouseLocked, OSError) as error:
             raise UserError(f"--output {self.directory}: {error}") from None
         with server:
@@ -129,6 +129,13 @@ class Target:
                     yield Endpoints(client, server.grpc_target, server.rest_url)
             finally:
                 client.close()
+
+
+def _beside_us(path: Path, project: str, faults: FaultScript | None) -> "LoopbackBigQuery":
+    """Start the loopback in this process. Only this loads DuckDB and a SQL parser: a second that others are spared."""
+    from pipelines.local.server import LoopbackBigQuery
+
+    return LoopbackBigQuery(path, faults=faults, project=project)
 
 
 @contextmanager

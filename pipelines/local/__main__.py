@@ -21,8 +21,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--until_eof", action="store_true", help="end when standard input ends: with its parent")
     args = parser.parse_args(argv)
     keep_memory()
+    from pipelines.local.address import WarehouseLocked
     from pipelines.local.fault_script import FaultScript
-    from pipelines.local.server import LoopbackBigQuery, WarehouseLocked
+    from pipelines.local.server import LoopbackBigQuery
 
     ended = threading.Event()
     if args.until_eof:

@@ -12,6 +12,10 @@ from pathlib import Path
 FILE_NAME = "warehouse.address.json"
 
 
+class WarehouseLocked(RuntimeError):
+    """Another process holds the warehouse file."""
+
+
 @dataclass(frozen=True)
 class Address:
     """Where a loopback BigQuery answers: REST URL, gRPC target, its process and its start (UTC)."""

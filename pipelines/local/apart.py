@@ -12,8 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from pipelines.local.address import read_address
-from pipelines.local.server import WarehouseLocked
+from pipelines.local.address import WarehouseLocked, read_address
 
 END_SECONDS = 60.0
 LOCKED_SECONDS = 10.0

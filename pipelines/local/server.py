@@ -9,17 +9,13 @@ from typing import Self
 
 import duckdb
 
-from pipelines.local.address import FILE_NAME, read_address, write_address
+from pipelines.local.address import FILE_NAME, WarehouseLocked, read_address, write_address
 from pipelines.local.fault_script import FaultScript
 from pipelines.local.faults import Faults
 from pipelines.local.routes import rest_server
 from pipelines.local.storage_write import WriteServer, WriteService
 from pipelines.local.streams import Streams
 from pipelines.local.warehouse import Warehouse
-
-
-class WarehouseLocked(RuntimeError):
-    """Another process holds the warehouse file."""
 
 
 class LoopbackBigQuery:

@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.cli import COMMANDS, build_parser
 from pipelines.commands.completion import SHELLS, script
-from tests.support.runs import run_command
+from tests.support.command import run_command
 from tests.support.tools import require
 
 COMPLETE = """

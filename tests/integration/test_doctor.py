@@ -6,6 +6,7 @@ from pipelines.local.client import bigquery_client
 from pipelines.local.server import LoopbackBigQuery
 from pipelines.provisioning.provision import provision
 from pipelines.target import Endpoints, Target
+from tests.support.command import run_command
 from tests.support.google_services import (
     IMAGE,
     KEY,
@@ -17,7 +18,6 @@ from tests.support.google_services import (
     GoogleServices,
     google_services,
 )
-from tests.support.runs import run_command
 
 
 @pytest.fixture(scope="module")

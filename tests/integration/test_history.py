@@ -4,7 +4,9 @@ import json
 
 import pytest
 
-from tests.support.runs import message_line, run_command, write_messages
+from tests.support.command import run_command
+from tests.support.events import message_line
+from tests.support.runs import write_messages
 
 FLOW = "00000000-0000-4000-8000-00000000000f"
 TOPICS = {

@@ -10,9 +10,9 @@ from google.auth.credentials import AnonymousCredentials
 from pipelines.launching.catalog import TEMPLATES
 from pipelines.launching.metadata import container_spec
 from pipelines.launching.update import new_graph
+from tests.support.command import run_command
 from tests.support.dataflow_service import DataflowService, dataflow_service
 from tests.support.launcher import IMAGE, PROJECT, REGION, Storage, storage
-from tests.support.runs import run_command
 from tests.support.templates import PARAMETERS
 
 GIVEN = {name: value for name, value in PARAMETERS["streaming"].items() if name != "pipeline"}

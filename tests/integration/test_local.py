@@ -7,7 +7,9 @@ import fastavro
 import pyarrow.parquet as pq
 import pytest
 
-from tests.support.runs import message_line, query, run_command, write_messages
+from tests.support.command import run_command
+from tests.support.events import message_line
+from tests.support.runs import query, write_messages
 
 EVENTS = 3000
 

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.runs import message_line, run_command, write_messages
+from tests.support.command import run_command
+from tests.support.events import message_line
+from tests.support.runs import write_messages
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.runs import query, run_command
+from tests.support.command import run_command
+from tests.support.runs import query
 
 EVENTS = [
     pytest.param(4000, id="4k"),

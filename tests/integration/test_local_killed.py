@@ -13,7 +13,8 @@ import duckdb
 import pytest
 
 from schemas.tables import TABLES
-from tests.support.runs import query, run_command
+from tests.support.command import run_command
+from tests.support.runs import query
 
 EVENTS = 4000
 VIEWS = ("order_current", "customer_current", "stock_level", "event_counts_current", "revenue_by_day")

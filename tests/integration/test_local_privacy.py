@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.runs import message_line, query, run_command, write_messages
+from tests.support.command import run_command
+from tests.support.events import message_line
+from tests.support.runs import query, write_messages
 
 SECRET = "Zz9planted"
 META = {"correlationId": "00000000-0000-4000-8000-0000000000ff"}

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.runs import SHARED, message_line, query, run_command, write_messages
+from tests.support.command import run_command
+from tests.support.events import message_line
+from tests.support.runs import SHARED, query, write_messages
 from tests.support.stores import ALL_TIME, doubles, knowledge
 
 REAL = SHARED / "data" / "real"

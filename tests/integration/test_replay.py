@@ -15,7 +15,9 @@ from pipelines.replaying.ledger import Claim, Ledger
 from pipelines.replaying.periods import Range
 from pipelines.target import Target
 from schemas.times import parse_rfc3339
-from tests.support.runs import message_line, query, run_command, write_messages
+from tests.support.command import run_command
+from tests.support.events import message_line
+from tests.support.runs import query, write_messages
 from tests.support.stores import ALL_TIME, doubles, killed_after, knowledge, lose
 
 NEW = ("--from", "2026-01-01T06:00:00Z", "--to", "2026-01-01T18:30:00Z")

@@ -18,7 +18,7 @@ from pipelines.provisioning.provision import provision
 from pipelines.replaying.ledger import Claim, Ledger
 from pipelines.replaying.periods import Range
 from pipelines.target import Target
-from tests.support.runs import run_command
+from tests.support.command import run_command
 from tests.support.stores import ALL_TIME
 
 CLAIM = Claim("first", Range(0, 10**6), "rebuild", "archive", "ann@desk", "1", {})

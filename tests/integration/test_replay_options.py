@@ -11,7 +11,9 @@ from pipelines.replaying.engine import Engine
 from pipelines.runners import make_pipeline, run_to_end
 from pipelines.version import pipeline_version
 from schemas.tables import SCHEMA_VERSION
-from tests.support.runs import message_line, query, run_command, write_messages
+from tests.support.command import run_command
+from tests.support.events import message_line
+from tests.support.runs import query, write_messages
 
 A, B = "00000000-0000-4000-8000-00000000000a", "00000000-0000-4000-8000-00000000000b"
 

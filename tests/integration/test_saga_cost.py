@@ -13,7 +13,7 @@ import pytest
 from benchmarks.sagas import bundles, state
 from schemas.decode import Decoder
 from schemas.saga import DEFAULT_TIMEOUT_US
-from tests.support.runs import run_command
+from tests.support.command import run_command
 from tests.support.saga_events import MINUTE_US, arrivals, generated_orders, messages_of
 from transforms import saga_shard
 from transforms.collector import collector_paused

@@ -13,8 +13,10 @@ from google.cloud import pubsub_v1
 from pipelines.emulator import Emulator, missing
 from pipelines.runners import counters
 from schemas.saga_alerts import saga_alert_events
+from tests.support.command import run_command
+from tests.support.events import message_line
 from tests.support.live import skip_or_fail
-from tests.support.runs import message_line, query, run_command, write_messages
+from tests.support.runs import query, write_messages
 from tests.support.saga_events import MINUTE_US, START_US, arrivals, event_batches, generated_orders, reduced
 from transforms.saga_publish import PublishSagaAlerts
 from transforms.sagas import TrackSagas

@@ -12,7 +12,8 @@ from pipelines.local.server import LoopbackBigQuery
 from pipelines.simulation.lives import LIVES
 from schemas.saga import END_OF_INPUT_US, reduce_saga
 from schemas.tables import DATASET_OF
-from tests.support.runs import query, run_command
+from tests.support.command import run_command
+from tests.support.runs import query
 from transforms.read_store import Store
 from transforms.saga_history import SagaHistory
 from transforms.sinks.bigquery_tables import BigQueryTables

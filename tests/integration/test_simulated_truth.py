@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.runs import query, run_command
+from tests.support.command import run_command
+from tests.support.runs import query
 
 SIZES = [
     pytest.param(10_000, id="10k"),

@@ -13,6 +13,7 @@ import pytest
 from schemas.saga import Saga, reduce_saga
 from schemas.saga_alerts import saga_alert_events
 from schemas.saga_facts import SagaFact
+from tests.support.command import run_command
 from tests.support.live import (
     Bus,
     archived,
@@ -25,7 +26,7 @@ from tests.support.live import (
     start_stream,
     wait_until_running,
 )
-from tests.support.runs import query, run_command
+from tests.support.runs import query
 from tests.support.saga_events import alerts_of, arrivals, generated_orders, messages_of, reduced
 from tests.support.stores import ALL_TIME
 

@@ -15,7 +15,7 @@ from pipelines.launching.catalog import TEMPLATES
 from pipelines.launching.graphs import BUILDERS
 from pipelines.launching.metadata import template_parser
 from pipelines.target import Target
-from tests.support.runs import run_command
+from tests.support.command import run_command
 
 KEY = b"0123456789abcdef0123456789abcdef"
 

@@ -17,8 +17,8 @@ from pipelines.provisioning.provision import provision
 from pipelines.stream_config import stream_config
 from pipelines.target import Target
 from tests.support.boot import boot_flags
+from tests.support.command import run_command
 from tests.support.live import need_prism_program, running_bus, simulated
-from tests.support.runs import run_command
 from transforms.pubsub import PullPubSub
 
 Build = Callable[[beam.Pipeline, argparse.Namespace], None]

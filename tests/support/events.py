@@ -1,5 +1,6 @@
 """Events and messages for tests of the contract: one of each type, changed field by field."""
 
+import base64
 import copy
 import json
 from typing import Any
@@ -118,3 +119,18 @@ def refused(message: Message, decoder: Decoder | None = None) -> DeadLetter:
     outcome = (decoder or Decoder()).decode(message)
     assert isinstance(outcome, DeadLetter), outcome
     return outcome
+
+
+def message_line(
+    topic: str, number: int, data: bytes, publish_time: str, attributes: dict[str, str] | None = None
+) -> str:
+    """Return one line of a message file."""
+    return json.dumps(
+        {
+            "topic": topic,
+            "messageId": f"m{number:06d}",
+            "publishTime": publish_time,
+            "attributes": attributes or {},
+            "data": base64.b64encode(data).decode(),
+        }
+    )

@@ -14,6 +14,7 @@ from pipelines.local.client import bigquery_client
 from pipelines.local.server import LoopbackBigQuery
 from pipelines.provisioning.provision import provision
 from pipelines.target import Endpoints, Target
+from tests.support.command import run_command
 from tests.support.dataflow_service import DataflowService, dataflow_service
 from tests.support.launcher import (
     IMAGE,
@@ -28,7 +29,6 @@ from tests.support.launcher import (
     parameter_errors,
     storage,
 )
-from tests.support.runs import run_command
 from tests.support.templates import PARAMETERS
 
 UNPICKLE = ROOT / "tests" / "support" / "unpickle_graph.py"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.capacity.model import Load, Measured, capacity
-from tests.support.runs import run_command
+from tests.support.command import run_command
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "capacity.md"
 

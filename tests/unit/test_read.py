@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from schemas.message import Message, NotAMessage
-from tests.support.runs import message_line
+from tests.support.events import message_line
 from transforms.archive import archive_avro
 from transforms.read import read_range
 from transforms.sources import looks_like_messages, plan_ranges, topic_of

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.runs import run_command
+from tests.support.command import run_command
 
 
 @pytest.mark.parametrize(

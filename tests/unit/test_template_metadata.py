@@ -11,7 +11,7 @@ from google.protobuf.json_format import ParseError
 from pipelines.launching.catalog import DISPATCH, TEMPLATES
 from pipelines.launching.metadata import container_spec, metadata, metadata_text, option_actions
 from pipelines.launching.parameters import option_name
-from tests.support.runs import run_command
+from tests.support.command import run_command
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGE = "europe-docker.pkg.dev/my-project/pipelines/event-pipelines:0.1.0"
