@@ -21,6 +21,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11,<3.13",
+    package_dir={"": "."},  # an editable install is then a plain path, not a finder of imports that warns of itself
     packages=find_packages(include=["schemas", "schemas.*", "transforms", "transforms.*", "pipelines", "pipelines.*"]),
     package_data={"schemas": ["views/*.sql"], "pipelines": ["**/*.sql", "**/*.css", "**/*.js", "**/*.html"]},
     install_requires=requirements("requirements.txt"),
