@@ -59,8 +59,8 @@ class Segments:
         self._lock = threading.Lock()
         self._open: dict[str, _Segment] = {}
         self._shard, self._owner = _take_shard(self._folder)
-        left = sorted(self._folder.glob(f"dt=*/hour=*/.open-*-{self._shard:02d}.avro"))
-        self.salvaged = [done for path in left if (done := self._finish(path)) is not None]
+        for left in sorted(self._folder.glob(f"dt=*/hour=*/.open-*-{self._shard:02d}.avro")):
+            self._finish(left)  # of a process that was killed
 
     def append(self, messages: Iterable[Message]) -> None:
         """Append messages as one block an hour and force them to disk."""

@@ -5,16 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import grpc
 from google.api_core.client_options import ClientOptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
-from google.cloud.bigquery_storage_v1 import BigQueryWriteClient
-from google.cloud.bigquery_storage_v1.services.big_query_write.transports import BigQueryWriteGrpcTransport
 
 from pipelines.local.address import Address, read_address
-
-_MAX_MESSAGE = 64 * 1024 * 1024
 
 
 class _Client(bigquery.Client):
@@ -31,17 +26,6 @@ def bigquery_client(rest_url: str, project: str = "local") -> bigquery.Client:
         credentials=AnonymousCredentials(),
         client_options=ClientOptions(api_endpoint=rest_url),
     )
-
-
-def write_client(grpc_target: str) -> BigQueryWriteClient:
-    """Return a Storage Write client for a loopback BigQuery, on a channel of its own."""
-    options = [
-        ("grpc.max_send_message_length", _MAX_MESSAGE),
-        ("grpc.max_receive_message_length", _MAX_MESSAGE),
-        ("grpc.use_local_subchannel_pool", 1),
-    ]
-    channel = grpc.insecure_channel(grpc_target, options=options)
-    return BigQueryWriteClient(transport=BigQueryWriteGrpcTransport(channel=channel))
 
 
 def connect(folder: Path) -> Address | None:

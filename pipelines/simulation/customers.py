@@ -20,7 +20,6 @@ class Customers:
         self._registered, self._updates, self._start, self._span = registered, updates, start, span
         self._seed = seed
         self._known = 0
-        self._opened: list[str] = []
         self.events = registered + (updates if registered else 0)
         self.count = registered
 
