@@ -27,9 +27,11 @@ lint: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-reference: $(VENV)/.ready ## the pages that are made of the code
+reference: $(VENV)/.ready ## the pages and the files of Terraform that are made of the code
 	$(BIN)/python -m pipelines.reference docs/reference
-	$(BIN)/python -m schemas.contract_page docs/data-contract.md
+	$(BIN)/python -m schemas.contract_page docs/data-contract.md docs/read-side.md
+	$(BIN)/python -m pipelines provision --export templates/bigquery
+	$(BIN)/python -m pipelines template-spec --write_metadata templates
 
 coverage: $(VENV)/.ready ## branches of schemas/ that unit and property tests take; fails under 98 %
 	$(BIN)/python -m pytest -n 2 -m "not slow" tests/unit tests/properties \

@@ -14,12 +14,13 @@ from transforms.decode import DecodeMessages
 from transforms.deduplicate import Deduplicate
 from transforms.failed import FailedToDeadLetters
 from transforms.features import DeviceFeatures
+from transforms.feeds import FEEDS
 from transforms.measure import MeasurePipeline
 from transforms.rows import ToRows
 from transforms.saga_publish import PublishSagaAlerts
 from transforms.sagas import TrackSagas
 from transforms.sinks.manifests import WriteManifests
-from transforms.write_files import WriteDeadLetters, WriteFiles, WriteTelemetry
+from transforms.write_files import WriteDeadLetters, WriteFeed, WriteFiles
 
 
 def build(
@@ -37,14 +38,14 @@ def build(
     dead = (decoded.dead, events.dead) | "AllDeadLetters" >> beam.Flatten()
     measured = (decoded.measured, events.measured) | "AllMeasured" >> beam.Flatten()
 
-    telemetry = events.events | "WriteTelemetry" >> WriteTelemetry(job.lake, run.run_id)
+    feeds = [events.events | f"Write{feed.label}" >> WriteFeed(feed, job.lake, run.run_id) for feed in FEEDS]
     features = (
         events.events
         | "DeviceFeatures" >> DeviceFeatures(window, job.temp)
         | "WriteFeatures" >> WriteFiles(job.lake, run.run_id)
     )
     manifests = (
-        (*archived, telemetry, features)
+        (*archived, *feeds, features)
         | "AllFiles" >> beam.Flatten()
         | "WriteManifests" >> WriteManifests(job.lake, run.run_id)
     )

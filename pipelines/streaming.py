@@ -14,12 +14,13 @@ from transforms.decode import DecodeMessages
 from transforms.deduplicate_stream import DeduplicateStream
 from transforms.failed import FailedToDeadLetters
 from transforms.features_stream import DeviceFeaturesStream
+from transforms.feeds import FEEDS
 from transforms.in_flight import SettleRows
 from transforms.measure_stream import MeasureStream
 from transforms.rows import ToRows
 from transforms.saga_publish import PublishSagaAlerts
 from transforms.sagas_stream import AlertedRows, TrackSagasStream
-from transforms.write_stream import WriteDeadLettersStream, WriteTelemetryStream
+from transforms.write_stream import WriteDeadLettersStream, WriteFeedStream
 
 
 def build(
@@ -41,9 +42,10 @@ def build(
     )
     dead = (decoded.dead, events.dead) | "AllDeadLetters" >> beam.Flatten()
 
-    _ = events.events | "WriteTelemetry" >> WriteTelemetryStream(
-        job.lake, run.run_id, live.flush_seconds, live.flush_bytes
-    )
+    for feed in FEEDS:
+        _ = events.events | f"Write{feed.label}" >> WriteFeedStream(
+            feed, job.lake, run.run_id, live.flush_seconds, live.flush_bytes
+        )
     _ = events.events | "DeviceFeatures" >> DeviceFeaturesStream(
         job.lake, run.run_id, window, lateness, live.disorder_seconds, live.early_seconds
     )

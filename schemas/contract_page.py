@@ -1,5 +1,5 @@
-"""The tables of docs/data-contract.md, made from the registry and the enums: `python -m schemas.contract_page FILE`
-writes them anew between the page's markers; a test holds them equal."""
+"""The tables of docs/data-contract.md and docs/read-side.md, made from the registry, the enums and the views:
+`python -m schemas.contract_page FILE …` writes them anew between a page's markers; a test holds them equal."""
 
 import re
 import sys
@@ -12,6 +12,7 @@ from schemas.fields import Payload, kinds_of
 from schemas.outcomes import CODES_OF, Code, Note
 from schemas.registry import REGISTRY, Registry, nested_model
 from schemas.tables import TABLES
+from schemas.views import View, all_views
 
 
 def stages_of(code: Code) -> str:
@@ -52,6 +53,23 @@ def tables_table() -> str:
     return "\n".join(lines)
 
 
+def views_text() -> str:
+    """Return a section a view: what it shows, its key, its state as of a moment, its columns."""
+    return "\n".join(line for view in sorted(all_views(), key=_place) for line in ("", *_view(view))) + "\n"
+
+
+def _place(view: View) -> tuple[str, str]:
+    return view.dataset, view.name
+
+
+def _view(view: View) -> list[str]:
+    key = f"Key: {', '.join(f'`{column}`' for column in view.key)}"
+    as_of = f" · `{view.function}(as_of)`: {view.as_of}." if view.function else ""
+    rows = [f"| `{column}` | {what} |" for column, what in view.columns.items()]
+    head = [f"### {view.dataset}.{view.name}", "", view.description, "", key + as_of, ""]
+    return [*head, "| column | what |", "| --- | --- |", *rows]
+
+
 def _fields(model: type[Payload]) -> str:
     return ", ".join(_field(name, field) for name, field in model.model_fields.items())
 
@@ -62,7 +80,13 @@ def _field(name: str, field: FieldInfo) -> str:
     return f"**{name}** {kind}" if field.is_required() else f"{name} {kind}"
 
 
-BLOCKS = {"event types": event_types_table, "codes": codes_table, "notes": notes_table, "tables": tables_table}
+BLOCKS = {
+    "event types": event_types_table,
+    "codes": codes_table,
+    "notes": notes_table,
+    "tables": tables_table,
+    "views": views_text,
+}
 
 
 def fill(page: str) -> str:
@@ -74,11 +98,11 @@ def fill(page: str) -> str:
     return re.sub(r"(<!-- made: (.*?) -->).*?<!-- end -->", block, page, flags=re.DOTALL)
 
 
-def main(path: str) -> None:
-    """Write the blocks of a page anew."""
-    page = Path(path)
-    page.write_text(fill(page.read_text()))
+def main(*paths: str) -> None:
+    """Write the blocks of pages anew."""
+    for page in map(Path, paths):
+        page.write_text(fill(page.read_text()))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

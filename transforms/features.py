@@ -17,10 +17,11 @@ from schemas.times import SECOND_US
 from transforms.archive import HOUR_US, hour_partition
 from transforms.counts import from_ipc, to_ipc
 from transforms.events import TYPED_PREFIX, EventBatch
+from transforms.feed import split_by_hour
 from transforms.identity import id_words
 from transforms.partials import Partial, Partials, read_partials
 from transforms.sinks.files import FileContent
-from transforms.telemetry import TABLE, split_by_hour
+from transforms.telemetry import TABLE
 
 FEED = "ml/iot_features"
 FEATURES = pa.schema(

@@ -8,9 +8,9 @@ import apache_beam as beam
 from schemas.event import DeadLetter
 from transforms.dead_letters import dead_letter_line, failed_day
 from transforms.events import EventBatch
+from transforms.feed import Feed
 from transforms.rows import Run
 from transforms.sinks.files import FileContent, LakeFile, write_file
-from transforms.telemetry import telemetry_files
 
 DEAD_LETTERS_FEED = "dead_letters"
 
@@ -34,9 +34,10 @@ def _write(content: FileContent, root: str, run_id: str) -> LakeFile:
 
 
 @dataclass
-class WriteTelemetry(beam.PTransform[beam.PCollection[EventBatch], beam.PCollection[LakeFile]]):
-    """Write telemetry to its feed, one file a batch and hour."""
+class WriteFeed(beam.PTransform[beam.PCollection[EventBatch], beam.PCollection[LakeFile]]):
+    """Write the rows of a feed, one file a batch and hour."""
 
+    feed: Feed
     root: str
     run_id: str
 
@@ -44,7 +45,7 @@ class WriteTelemetry(beam.PTransform[beam.PCollection[EventBatch], beam.PCollect
         super().__init__()
 
     def expand(self, pcoll: beam.PCollection[EventBatch]) -> beam.PCollection[LakeFile]:
-        return pcoll | "Files" >> beam.FlatMap(telemetry_files) | "Write" >> beam.Map(_write, self.root, self.run_id)
+        return pcoll | "Files" >> beam.FlatMap(self.feed.files) | "Write" >> beam.Map(_write, self.root, self.run_id)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Files of a live run: telemetry and dead letters, gathered by partition up to a size or time, manifest after file."""
+"""Files of a live run: feeds and dead letters, gathered by partition up to a size or time, manifest after file."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,14 +7,13 @@ import apache_beam as beam
 import pyarrow as pa
 
 from schemas.event import DeadLetter
-from transforms.archive import HOUR_US, hour_partition
 from transforms.dead_letters import dead_letter_line, failed_day
 from transforms.events import EventBatch, wide_schema
+from transforms.feed import Feed
 from transforms.flush import Gather, Gathered, Part
 from transforms.rows import Run
 from transforms.sinks.files import FileContent, LakeFile, write_file
 from transforms.sinks.live_manifests import add_to_manifests
-from transforms.telemetry import FEED, TABLE, TELEMETRY_TABLE, split_by_hour, telemetry_avro
 from transforms.write_files import DEAD_LETTERS_FEED
 
 FLUSH_SECONDS = 60.0
@@ -22,9 +21,10 @@ FLUSH_BYTES = 32 << 20
 
 
 @dataclass
-class WriteTelemetryStream(beam.PTransform[beam.PCollection[EventBatch], beam.PCollection[LakeFile]]):
-    """Write telemetry to its feed, by hour of the event time."""
+class WriteFeedStream(beam.PTransform[beam.PCollection[EventBatch], beam.PCollection[LakeFile]]):
+    """Write the rows of a feed, by hour of the event time."""
 
+    feed: Feed
     root: str
     run_id: str
     flush_seconds: float = FLUSH_SECONDS
@@ -36,9 +36,9 @@ class WriteTelemetryStream(beam.PTransform[beam.PCollection[EventBatch], beam.PC
     def expand(self, pcoll: beam.PCollection[EventBatch]) -> beam.PCollection[LakeFile]:
         return (
             pcoll
-            | "ByHour" >> beam.ParDo(_telemetry_parts).with_output_types(tuple[str, Part])
+            | "ByHour" >> beam.ParDo(_feed_parts, self.feed).with_output_types(tuple[str, Part])
             | "Gather" >> Gather(self.flush_seconds, self.flush_bytes)
-            | "Write" >> beam.Map(_write_telemetry, self.root, self.run_id)
+            | "Write" >> beam.Map(_write_feed, self.feed, self.root, self.run_id)
         )
 
 
@@ -63,17 +63,16 @@ class WriteDeadLettersStream(beam.PTransform[beam.PCollection[list[DeadLetter]],
         )
 
 
-def _telemetry_parts(batch: EventBatch) -> Iterator[tuple[str, Part]]:
-    if batch.table == TABLE:
-        for hour, rows in split_by_hour(batch.rows, batch.rows.column("event_time")):
-            yield hour_partition(hour * HOUR_US), Part(rows.num_rows, rows.serialize().to_pybytes())
+def _feed_parts(batch: EventBatch, feed: Feed) -> Iterator[tuple[str, Part]]:
+    for partition, rows in feed.parts(batch):
+        yield partition, Part(rows.num_rows, rows.serialize().to_pybytes())
 
 
-def _write_telemetry(gathered: Gathered, root: str, run_id: str) -> LakeFile:
+def _write_feed(gathered: Gathered, feed: Feed, root: str, run_id: str) -> LakeFile:
     partition, parts = gathered
-    schema = wide_schema(TELEMETRY_TABLE)
+    schema = wide_schema(feed.table)
     rows = pa.concat_batches([pa.ipc.read_record_batch(pa.py_buffer(part.data), schema) for part in parts])
-    return _write(root, FileContent(FEED, partition, "avro", rows.num_rows, telemetry_avro(rows)), run_id)
+    return _write(root, feed.content(partition, rows), run_id)
 
 
 def _letter_parts(letters: list[DeadLetter], run: Run) -> Iterator[tuple[str, Part]]:

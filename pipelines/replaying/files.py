@@ -7,11 +7,12 @@ from typing import Any
 
 from apache_beam.io.filesystems import FileSystems
 
-from transforms import features, telemetry
+from transforms import features
+from transforms.feeds import FEEDS
 from transforms.sinks.files import LakeFile, write_whole
 from transforms.sinks.manifests import make_manifest, manifest_name, newest
 
-FEEDS = (features.FEED, telemetry.FEED)
+FOLDERS = (features.FEED, *(feed.folder for feed in FEEDS))
 
 
 def publish_files(staged: str, lake: str, partitions: Iterable[str], run_id: str) -> int:
@@ -21,7 +22,7 @@ def publish_files(staged: str, lake: str, partitions: Iterable[str], run_id: str
     """
     done = 0
     for partition in partitions:
-        for feed in FEEDS:
+        for feed in FOLDERS:
             manifest = newest(staged, feed, partition)
             if manifest is None:
                 continue

@@ -9,16 +9,17 @@ from transforms.counts import CountEvents
 from transforms.decode import DecodeMessages
 from transforms.deduplicate import Deduplicate
 from transforms.features import DeviceFeatures
+from transforms.feeds import FEEDS
 from transforms.read_store import ReadStore, Store
 from transforms.sagas import TrackSagas
 from transforms.sinks.manifests import WriteManifests
-from transforms.write_files import WriteFiles, WriteTelemetry
+from transforms.write_files import WriteFeed, WriteFiles
 
 
 def build(
     pipeline: beam.Pipeline, store: Store, of_hours: str, of_orders: str, job: JobConfig, registry: Registry = REGISTRY
 ) -> None:
-    """Wire counts, features and telemetry of whole hours, and sagas of whole orders, onto two queries of the store."""
+    """Wire counts, features and feeds of whole hours, and sagas of whole orders, onto two queries of the store."""
     run, window = job.run, job.window_seconds
 
     def events(name: str, query: str) -> beam.PCollection:
@@ -30,14 +31,14 @@ def build(
         return (decoded.events | f"Deduplicate{name}" >> Deduplicate(job.temp, window, job.lateness_seconds)).events
 
     hours, orders = events("Hours", of_hours), events("Orders", of_orders)
-    telemetry = hours | "WriteTelemetry" >> WriteTelemetry(job.lake, run.run_id)
+    feeds = [hours | f"Write{feed.label}" >> WriteFeed(feed, job.lake, run.run_id) for feed in FEEDS]
     features = (
         hours
         | "DeviceFeatures" >> DeviceFeatures(window, job.temp)
         | "WriteFeatures" >> WriteFiles(job.lake, run.run_id)
     )
     manifests = (
-        (telemetry, features)
+        (*feeds, features)
         | "AllFiles" >> beam.Flatten()
         | "WriteManifests" >> WriteManifests(job.lake, f"{run.run_id}-store", replace=True)
     )
