@@ -47,8 +47,11 @@ def main() -> int:
     """Install; exit 0 also where an engine could not be had: it is left out then."""
     extras = [variant.extra for variant in VARIANTS.values() if variant.extra]
     parser = argparse.ArgumentParser(prog="python -m benchmarks.extras", description=__doc__)
-    parser.add_argument("extras", nargs="*", choices=[[], *extras], default=extras, metavar="EXTRA", help="which")
-    for extra in parser.parse_args().extras or extras:
+    parser.add_argument("extras", nargs="*", metavar="EXTRA", help=f"which of {', '.join(extras)} (default: all)")
+    asked = parser.parse_args().extras
+    if unknown := [one for one in asked if one not in extras]:
+        parser.error(f"no extra is named {', '.join(unknown)}")
+    for extra in asked or extras:
         print(f"{extra}: {'installed' if install(extra) else 'does not install here; it is left out'}", flush=True)
     return 0
 
