@@ -21,7 +21,10 @@ from transforms.saga_columns import OrderFacts
 
 DEADLINE_GRAIN_US: Final = 10_000_000
 RETENTION_GRAIN_US: Final = 3_600_000_000
-"""Orders are looked at on multiples of these, or of 1/24 of a short retention, so that a shard's timers are few."""
+"""Orders are looked at on multiples of these, or of 1/6 of a short timeout and 1/24 of a short retention, so that a shard's
+timers are few: a runner that keeps a key's data and timers in order makes two calls for each."""
+_LOG_ORDERS: Final = 3
+"""The log may hold this many records an order before it is written anew."""
 _BITS: Final = {name: 1 << number for number, name in enumerate(AlertName)}
 _ASKED_BYTES: Final = 8
 _SNAPSHOT_ORDERS: Final = 10_000
@@ -75,7 +78,7 @@ class SagaShard:
 
     def __init__(self, timeout_us: int, retention_us: int, log: Iterable[bytes] = ()) -> None:
         self._timeout_us, self._retention_us = timeout_us, retention_us
-        self._grain_us = min(DEADLINE_GRAIN_US, max(1, timeout_us // 180_000) * 1000)  # runners count in milliseconds
+        self._grain_us = min(DEADLINE_GRAIN_US, max(1, timeout_us // 6_000) * 1000)  # runners count in milliseconds
         self._end_grain_us = min(RETENTION_GRAIN_US, max(1, retention_us // 24_000) * 1000)
         self._orders: dict[str, Held] = {}
         self._next, self._logged = 0, 0
@@ -165,7 +168,7 @@ class SagaShard:
     @property
     def wants_snapshot(self) -> bool:
         """Tell whether the log is much longer than what it describes."""
-        return self._logged > 8 * len(self._orders) + 4096
+        return self._logged > _LOG_ORDERS * len(self._orders) + 4096
 
     def snapshot(self) -> Iterator[bytes]:
         """Yield a new log, which replaces the old one."""

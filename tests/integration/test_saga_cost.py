@@ -52,7 +52,7 @@ def test_what_a_shard_queues_and_logs_stays_in_proportion_to_its_orders(monkeypa
                 log = len(list(shard.snapshot()))
     assert len(shard) == 300
     assert len(shard._due) <= 2 * len(shard) + 100 + 1
-    assert log <= 8 * len(shard) + 4096 + 1
+    assert log <= 3 * len(shard) + 4096 + 1
 
 
 def test_folding_sagas_costs_less_than_decoding_the_same_events():
