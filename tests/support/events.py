@@ -7,7 +7,9 @@ from typing import Any
 
 from schemas.decode import Decoder
 from schemas.event import DeadLetter, Event
+from schemas.examples import example_data
 from schemas.message import Message
+from schemas.registry import REGISTRY
 from schemas.times import parse_rfc3339
 
 PUBLISHED = "2026-03-01T12:00:00Z"
@@ -53,6 +55,8 @@ DATA: dict[str, dict[str, Any]] = {
     },
     "iot.telemetry": {"deviceId": "boiler-3", "metric": "temp", "value": 61.25, "unit": "C"},
 }
+for _added in REGISTRY:  # a type that is new has the example of its model
+    DATA.setdefault(_added.name, example_data(_added.model))
 TOPICS = {
     "order": "orders",
     "payment": "orders",
@@ -65,7 +69,7 @@ ABSENT = object()
 
 def topic_of(event_type: str) -> str:
     """Return the topic of an event type as the contract's table has it."""
-    return TOPICS[event_type.split(".")[0]]
+    return TOPICS.get(event_type.split(".")[0], "orders")
 
 
 def make_event(event_type: str = "order.updated", **changes: Any) -> dict[str, Any]:
