@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.cli import COMMANDS, build_parser, command_parser
+from tests.support.command import run_command
 from tests.support.documents import (
     MARKS,
     PAGES,
@@ -24,7 +25,6 @@ from tests.support.documents import (
     spans,
     text_of,
 )
-from tests.support.runs import run_command
 
 SHELL = {page: [fence for fence in fences(page) if fence.language == "sh"] for page in PAGES}
 RUN = [page for page, found in SHELL.items() if page != TUTORIAL and any(not fence.marks for fence in found)]
