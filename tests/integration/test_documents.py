@@ -61,6 +61,7 @@ def test_the_commands_of_a_page_run_as_written(page, copy):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("page", RUN)
 def test_a_shell_runs_the_blocks_of_a_page(page, copy):
     for fence in SHELL[page]:
@@ -70,6 +71,7 @@ def test_a_shell_runs_the_blocks_of_a_page(page, copy):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_the_first_command_of_the_readme_makes_what_it_says(tmp_path):
     folder = copy_project(tmp_path / "project")
     done = run_in_shell("make demo", folder, EVENTS="500")

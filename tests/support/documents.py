@@ -129,7 +129,7 @@ def run_in_shell(text: str, folder: Path, **more: str) -> subprocess.CompletedPr
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
-        timeout=280,
+        timeout=1500,
         check=False,
     )
 
