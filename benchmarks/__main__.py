@@ -12,13 +12,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import report
+from benchmarks import page, report
 from benchmarks.digest import Digest, differences, digests
 from benchmarks.inputs import data_set
 from benchmarks.usage import run
 from benchmarks.variants import VARIANTS, Variant, python_of
 
 BUILD = Path("build/bench")
+WARM_EVENTS = 1_000
+"""What each variant does once before it is measured, so that its modules are compiled and its files are in memory."""
 REWRITTEN = {variant.rewrites for variant in VARIANTS.values()}
 Wrote = dict[frozenset[str], dict[str, Digest]]
 
@@ -53,12 +55,14 @@ def measure_all(names: list[str], sizes: list[int], rounds: int, event_bytes: in
     for name in names:
         if python_of(VARIANTS[name], sys.executable) is None:
             told.skipped[name] = f"{VARIANTS[name].extra} is not installed: make bench-extras"
+    named = [name for name in names if name not in told.skipped]
+    warm = data_set(WARM_EVENTS, event_bytes, build)
+    for name in named:
+        measure(VARIANTS[name], warm, build)
     for events in sizes:
         source = data_set(events, event_bytes, build)
         for number in range(rounds):
-            for name in names:
-                if name in told.skipped:
-                    continue
+            for name in named:
                 figures, wrote = measure(VARIANTS[name], source, build)
                 print(f"round {number + 1}: {name}: {figures['cpu_seconds']:.1f} CPU-s", file=sys.stderr, flush=True)
                 told.add(events, name, figures)
@@ -83,6 +87,7 @@ def main() -> int:
         "--variants", nargs="+", choices=list(VARIANTS), default=usual, metavar="NAME", help="which to run"
     )
     parser.add_argument("--build", type=Path, default=BUILD, metavar="DIR", help="folder for inputs and results")
+    parser.add_argument("--put", metavar="MARK", help=page.HELP)
     args = parser.parse_args()
     try:
         told = measure_all(args.variants, args.events, args.rounds, args.event_bytes, args.build)
@@ -92,6 +97,8 @@ def main() -> int:
     report.show(told, Console())
     (args.build / "results.json").write_text(json.dumps(report.as_json(told), indent=2) + "\n")
     (args.build / "results.md").write_text(report.as_markdown(told))
+    if args.put:
+        page.put(args.put, report.as_markdown(told))
     return 1 if told.different else 0
 
 

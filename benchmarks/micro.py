@@ -12,6 +12,7 @@ from collections import defaultdict
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import page
 from benchmarks.__main__ import BUILD
 from benchmarks.inputs import data_set, message_batches
 from schemas.decode import Decoder
@@ -59,16 +60,21 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=100_000, help="size of the data set, messages")
     parser.add_argument("--event_bytes", type=int, default=500, help="average size of an event, bytes")
     parser.add_argument("--rounds", type=int, default=5, help="rounds; the quickest counts")
+    parser.add_argument("--put", metavar="MARK", help=page.HELP)
     args = parser.parse_args()
     source = data_set(args.events, args.event_bytes, BUILD)
     found = groups([message for batch in message_batches(source) for message in batch])
+    heads, rows = ("becomes", "messages", "bytes", "CPU µs"), []
     table = Table(title="decoding one message", box=None)
-    for head in ("becomes", "messages", "bytes", "CPU µs"):
-        table.add_column(head, justify="left" if head == "becomes" else "right")
+    for head in heads:
+        table.add_column(head, justify="left" if head == heads[0] else "right")
     for name, spent in measure(found, args.rounds).items():
         size = statistics.fmean(len(message.data) for message in found[name])
-        table.add_row(name, f"{len(found[name]):,}", f"{size:,.0f}", f"{spent:.1f}")
+        rows.append((name, f"{len(found[name]):,}", f"{size:,.0f}", f"{spent:.1f}"))
+        table.add_row(*rows[-1])
     Console().print(table)
+    if args.put:
+        page.put(args.put, page.as_table(heads, rows))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """`python -m benchmarks.profile [VARIANT]`: where the CPU goes, by step: py-spy's samples of one variant.
 
 A sample belongs to the innermost module of ours that it stands in, with all that this module calls: Arrow, pydantic,
-DuckDB. What no module of ours stands under is Beam's own, the clients', or the start. The stacks stay in
+DuckDB. What no module of ours stands under is Beam's own, or the clients'; imports count apart, and threads that wait
+for work in a C function, which py-spy takes for busy, do not count. The stacks stay in
 build/bench/profile.txt, one a line with its count: the form that flame graphs are drawn from.
 """
 
@@ -16,8 +17,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import page
 from benchmarks.__main__ import BUILD
 from benchmarks.inputs import data_set
+from benchmarks.usage import environment
 from benchmarks.variants import VARIANTS
 
 ROOMS = ("schemas", "transforms", "pipelines", "benchmarks")
@@ -25,13 +28,22 @@ RATE = 200
 _FRAME = re.compile(r"\((?:.*/)?((?:" + "|".join(ROOMS) + r")/[\w/]+)\.py")
 _OTHER = (("apache_beam/", "Beam itself"), ("grpc", "gRPC"), ("google/", "Google's clients"), ("duckdb", "DuckDB"))
 
+_AROUND = ("benchmarks", "pipelines/cli", "pipelines/runners")
+"""Modules of ours that everything stands under."""
+_WAITS = re.compile(
+    r"(?:Condition\.wait|Event\.wait|Thread\.run|_worker|_serve|\w+\._outgoing|.*channel_spin|\w+\.select"
+    r"|SocketIO\.readinto|process) "
+).match
+
 
 def step_of(stack: str) -> str:
     """Return what a sample belongs to: a module of ours, or else the library that it stands in."""
     frames = stack.split(";")
+    if "importlib" in stack:
+        return "imports"
     for frame in reversed(frames):
         found = _FRAME.search(frame)
-        if found and "site-packages" not in frame and not found[1].startswith(("benchmarks", "pipelines/cli")):
+        if found and "site-packages" not in frame and not found[1].startswith(_AROUND):
             return found[1]
     return next((name for mark, name in _OTHER if mark in stack), "start and the rest")
 
@@ -41,6 +53,8 @@ def shares(folded: str) -> list[tuple[str, float]]:
     counted: Counter[str] = Counter()
     for line in folded.splitlines():
         stack, _, count = line.rpartition(" ")
+        if _WAITS(stack.rpartition(";")[2]):
+            continue
         counted[step_of(stack)] += int(count)
     return [(step, count / counted.total()) for step, count in counted.most_common()]
 
@@ -55,6 +69,7 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=100_000, help="size of the data set, messages")
     parser.add_argument("--event_bytes", type=int, default=500, help="average size of an event, bytes")
     parser.add_argument("--least", type=float, default=0.005, help="smallest share that is shown")
+    parser.add_argument("--put", metavar="MARK", help=page.HELP)
     args = parser.parse_args()
     spy = shutil.which("py-spy", path=str(Path(sys.executable).parent)) or shutil.which("py-spy")
     if spy is None:
@@ -63,16 +78,19 @@ def main() -> int:
     source, folded = data_set(args.events, args.event_bytes, BUILD), BUILD / "profile.txt"
     work = [sys.executable, "-m", "benchmarks.variants", args.variant, str(source), str(BUILD / "output")]
     record = [spy, "record", "--format", "raw", "--rate", str(RATE), "--subprocesses", "--full-filenames", "--nolineno"]
-    done = subprocess.run([*record, "--output", str(folded), "--", *work], capture_output=True, text=True, check=False)
+    words = [*record, "--output", str(folded), "--", *work]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment())
     if not folded.exists():
         print(done.stderr[-2000:], file=sys.stderr)
         return 2
+    steps = [(step, f"{share:.1%}") for step, share in shares(folded.read_text()) if share >= args.least]
+    if args.put:
+        page.put(args.put, page.as_table(("step", "share of CPU"), steps))
     table = Table(title=f"{args.variant}: {args.events:,} events, share of CPU by step", box=None)
     table.add_column("step")
     table.add_column("share", justify="right")
-    for step, share in shares(folded.read_text()):
-        if share >= args.least:
-            table.add_row(step, f"{share:.1%}")
+    for step in steps:
+        table.add_row(*step)
     Console().print(table)
     return 0
 

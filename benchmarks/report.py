@@ -11,12 +11,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import aims
 from benchmarks.digest import Digest
+from benchmarks.page import as_table
 from benchmarks.variants import VARIANTS
 
 Figures = dict[str, float]
 HEADS = ("variant", "CPU-s per million", "events per CPU-s", "wall s", "peak MiB", "CPU of the pipeline's", "rows")
-BASE = "pipeline"
 
 
 @dataclass
@@ -62,7 +63,7 @@ def exponents(told: Told) -> dict[str, float]:
 def rows(told: Told, events: int) -> Iterator[tuple[str, ...]]:
     """Yield the cells of a size's table."""
     medians = told.medians(events)
-    base = medians.get(BASE, {}).get("cpu_seconds")
+    base = medians.get(aims.BASE, {}).get("cpu_seconds")
     for name, one in medians.items():
         cpu = one["cpu_seconds"]
         yield (
@@ -74,6 +75,11 @@ def rows(told: Told, events: int) -> Iterator[tuple[str, ...]]:
             f"{cpu / base:.2f}" if base else "",
             "; ".join(told.different[name]) if name in told.different else "equal",
         )
+
+
+def cpu_seconds(told: Told, events: int) -> dict[str, float]:
+    """Return the medians of CPU seconds of a size, by variant."""
+    return {name: one["cpu_seconds"] for name, one in told.medians(events).items()}
 
 
 def machine() -> str:
@@ -107,17 +113,15 @@ def show(told: Told, console: Console) -> None:
 
 def as_markdown(told: Told) -> str:
     """Return the tables as markdown."""
+    slopes = exponents(told)
     lines = [f"Machine: {machine()}.", ""]
     for events in sorted(told.figures):
         lines += [f"### {events:,} events of about {told.event_bytes} B, median of {told.rounds}", ""]
-        lines += ["| " + " | ".join(HEADS) + " |", "| --- " + "| ---: " * (len(HEADS) - 2) + "| --- |"]
-        lines += ["| " + " | ".join(cells) + " |" for cells in rows(told, events)]
-        lines.append("")
-    lines += [
-        f"- {name}: CPU grows with the input to the power of {slope:.3f}" for name, slope in exponents(told).items()
-    ]
+        told_here = slopes if events == max(told.figures) else {}
+        lines += [as_table(HEADS, rows(told, events)), aims.as_markdown(cpu_seconds(told, events), events, told_here)]
+    lines += [f"- {name}: CPU grows with the input to the power of {slope:.3f}" for name, slope in slopes.items()]
     lines += [f"- {name}: left out, {why}" for name, why in told.skipped.items()]
-    return "\n".join(lines).rstrip() + "\n"
+    return "\n".join(lines).rstrip().replace("\n\n\n", "\n\n") + "\n"
 
 
 def as_json(told: Told) -> dict[str, Any]:

@@ -21,7 +21,8 @@ from schemas.registry import EventType, Registry, nested_model
 
 _C1_CONTROL = re.compile(rb"\xc2[\x80-\x9f]").search
 _ABSENT = ""
-_CONTENT_TYPES = (None, "application/json")
+_CONTENT_TYPES = (None, "application/json", "application/json; charset=utf-8")
+"""None is absent: a null is bytes that are not explained (below)."""
 
 Kind = Literal["id", "currency", "quantity", "money", "number", "time", "text", "personal"]
 _KINDS: dict[Kind, tuple[Any, Any]] = {
@@ -171,7 +172,7 @@ class PlainReader:
 _COMPACT = (
     '{"eventId":"","eventType":"","eventTime":"","source":"","data":,"metadata":{"correlationId":""}}' + 2 * 36 * "x"
 )
-_CAUSATION, _CONTENT_TYPE = ',"causationId":""' + 36 * "x", ',"dataContentType":"application/json"'
+_CAUSATION, _CONTENT_TYPE = ',"causationId":""' + 36 * "x", ',"dataContentType":""'
 """What the optional fields add. Ids are taken to have the 36 characters of a UUID; where they do not, they are refused."""
 
 
@@ -188,7 +189,8 @@ def _compact_size(known: PlainType, envelope: PlainEnvelope, text: bytes) -> int
         size += len(_CAUSATION) - 34
     elif causation:
         size += len(_CAUSATION)
-    return size + len(_CONTENT_TYPE) if envelope.dataContentType else size
+    content_type = envelope.dataContentType
+    return size + len(_CONTENT_TYPE) + len(content_type) if content_type else size
 
 
 def _marks(envelope: PlainEnvelope, text: bytes) -> int:

@@ -12,7 +12,6 @@ from pyflink.common import Configuration, Types, WatermarkStrategy
 from pyflink.datastream import (
     FlatMapFunction,
     KeyedProcessFunction,
-    MapFunction,
     RuntimeContext,
     RuntimeExecutionMode,
     StreamExecutionEnvironment,
@@ -26,6 +25,9 @@ from schemas.decode import Decoder
 from schemas.event import Event
 from schemas.message import Message, parse_line
 
+_END = 2**63 - 2
+"""A time that comes only when the input has ended."""
+
 
 class _Decode(FlatMapFunction):
     def open(self, runtime_context: RuntimeContext) -> None:
@@ -38,39 +40,41 @@ class _Decode(FlatMapFunction):
             yield outcome
 
 
-class _First(KeyedProcessFunction):
-    def open(self, runtime_context: RuntimeContext) -> None:
-        self._seen = runtime_context.get_state(ValueStateDescriptor("seen", Types.BOOLEAN()))
+class _FirstToParquet(KeyedProcessFunction):
+    """Keeps the first event of each key and writes it.
 
-    def process_element(self, event: Event, ctx: KeyedProcessFunction.Context) -> Iterator[Event]:
-        if self._seen.value() is None:
-            self._seen.update(True)
-            yield event
+    The end of the input is seen by a timer: the worker is ended while its `close` still runs, so that what is written
+    there may be cut off; what a timer does is waited for.
+    """
 
-
-class _Write(MapFunction):
     def __init__(self, output: str) -> None:
         self._output = output
 
     def open(self, runtime_context: RuntimeContext) -> None:
+        self._seen = runtime_context.get_state(ValueStateDescriptor("seen", Types.BOOLEAN()))
         self._parts = ParquetParts(Path(self._output), f"task{runtime_context.get_index_of_this_subtask()}")
         self._waiting: list[Event] = []
+        self._timed = False
 
-    def map(self, event: Event) -> int:
-        self._waiting.append(event)
-        if len(self._waiting) >= BATCH:
-            self._parts.add_events(self._waiting)
-            self._waiting = []
-        return 1
-
-    def close(self) -> None:
-        self._parts.add_events(self._waiting)
-        self._parts.close()
-
-
-class _Nothing(FlatMapFunction):
-    def flat_map(self, value: int) -> Iterator[int]:
+    def process_element(self, event: Event, ctx: KeyedProcessFunction.Context) -> Iterator[int]:
+        if not self._timed:
+            ctx.timer_service().register_event_time_timer(_END)
+            self._timed = True
+        if self._seen.value() is None:
+            self._seen.update(True)
+            self._waiting.append(event)
+            if len(self._waiting) >= BATCH:
+                self._flush()
         yield from ()
+
+    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[int]:
+        self._flush()
+        self._parts.close()
+        yield from ()
+
+    def _flush(self) -> None:
+        self._parts.add_events(self._waiting)
+        self._waiting = []
 
 
 def run(source: Path, output: Path) -> None:
@@ -88,9 +92,7 @@ def run(source: Path, output: Path) -> None:
     (
         lines.flat_map(_Decode())
         .key_by(lambda event: event.event_id, key_type=Types.STRING())
-        .process(_First())
-        .map(_Write(str(output.absolute())), output_type=Types.INT())
-        .flat_map(_Nothing(), output_type=Types.INT())
+        .process(_FirstToParquet(str(output.absolute())), output_type=Types.INT())
         .print()
     )
     env.execute("bench")

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks import report, usage
+from benchmarks import aims, page, report, usage
 from benchmarks.digest import WRITTEN, Digest, differences, digests
 from benchmarks.inputs import data_set
 from benchmarks.profile import shares
@@ -136,6 +136,42 @@ def test_a_sample_belongs_to_the_innermost_of_our_modules():
             "main (/x/pipelines/cli.py);process (/x/transforms/decode.py);decode (/x/schemas/decode.py);f (/s/site-packages/p/a.py) 6",
             "main (/x/pipelines/cli.py);run (/s/site-packages/apache_beam/runners/r.py) 3",
             "main (/x/benchmarks/variants/local.py) 1",
+            "main (/x/pipelines/cli.py);_find_and_load (<frozen importlib._bootstrap>);<module> (/x/pipelines/batch.py) 10",
+            "_bootstrap (/usr/lib/threading.py);_worker (/usr/lib/concurrent/futures/thread.py) 99",
         ]
     )
-    assert shares(folded) == [("schemas/decode", 0.6), ("Beam itself", 0.3), ("start and the rest", 0.1)]
+    assert shares(folded) == [
+        ("imports", 0.5),
+        ("schemas/decode", 0.3),
+        ("Beam itself", 0.15),
+        ("start and the rest", 0.05),
+    ]
+
+
+def test_aims_are_told_by_ratios():
+    cpu = {"pipeline": 10.0, "loop": 9.0, "usual Beam": 150.0, "PyFlink": 25.0, "local": 26.0}
+    found = {words: (measured, met) for words, measured, met in aims.found(cpu, 1_000_000, {"pipeline": 1.2})}
+    assert [measured for measured, _ in found.values()] == [
+        "0.90 times the pipeline's",
+        "15.00 times the pipeline's",
+        "2.50 times the pipeline's",
+        "26.0",
+        "1.200",
+    ]
+    assert [met for _, met in found.values()] == ["met", "missed", "met", "missed", "missed"]
+
+
+def test_figures_are_put_between_their_marks(tmp_path):
+    path = tmp_path / "page.md"
+    path.write_text("Before.\n\n<!-- one -->\nold\n<!-- / one -->\n\nAfter.\n")
+    page.put("one", page.as_table(("a", "b"), [("x", "1")]), path)
+    assert path.read_text() == (
+        "Before.\n\n<!-- one -->\n| a | b |\n| --- | ---: |\n| x | 1 |\n<!-- / one -->\n\nAfter.\n"
+    )
+    with pytest.raises(ValueError, match="no marks named 'two'"):
+        page.put("two", "", path)
+
+
+@pytest.mark.parametrize("mark", ["rounds", "engines", "million", "sizes", "inserts", "profile", "micro"])
+def test_the_page_has_a_place_for_each_table(mark):
+    assert Path("docs/benchmarks.md").read_text().count(f"<!-- {mark} -->") == 1

@@ -7,7 +7,7 @@ import pytest
 from schemas.message import Message, NotAMessage
 from tests.support.events import message_line
 from transforms.archive import archive_avro
-from transforms.read import read_range
+from transforms.read import batches, read_range
 from transforms.sources import looks_like_messages, plan_ranges, topic_of
 
 
@@ -78,3 +78,20 @@ def test_the_archive_gives_its_messages_back(tmp_path):
     path.write_bytes(archive_avro(messages))
     [part] = plan_ranges(str(path), path.stat().st_size, "avro")
     assert list(read_range(part, 0)) == messages
+
+
+@pytest.mark.parametrize(
+    ("sizes", "most", "most_bytes", "found"),
+    [
+        pytest.param([1] * 5, 2, 100, [2, 2, 1], id="many"),
+        pytest.param([1] * 4, 2, 100, [2, 2], id="whole batches"),
+        pytest.param([10] * 200, 1000, 640, [64, 64, 64, 8], id="large"),
+        pytest.param([5000], 1000, 640, [1], id="larger than a batch"),
+        pytest.param([], 2, 100, [], id="none"),
+    ],
+)
+def test_a_batch_ends_where_it_is_full(sizes, most, most_bytes, found):
+    messages = [Message("orders", str(number), 0, {}, b"x" * size) for number, size in enumerate(sizes)]
+    made = list(batches(messages, most, most_bytes))
+    assert [len(batch) for batch in made] == found
+    assert [message for batch in made for message in batch] == messages
