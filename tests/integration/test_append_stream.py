@@ -9,8 +9,8 @@ import grpc
 import pytest
 from google.cloud.bigquery_storage_v1 import types
 
-from pipelines.local.client import write_client
 from tests.support.append_harness import SCHEMA, TABLES, Warehouse, batches, warehouse
+from tests.support.storage_write import write_client
 from transforms.sinks.append_stream import ConnectionClosed, ConnectionEnded, WriteStream
 
 PAYLOADS = [rows.rows.serialize().to_pybytes() for rows in batches("events", 12, size=2)]

@@ -3,21 +3,12 @@
 import json
 import re
 
-import google.auth
 import pytest
-from google.auth.credentials import AnonymousCredentials
 
-from pipelines.launching.catalog import TEMPLATES
-from pipelines.launching.metadata import container_spec
-from pipelines.launching.update import new_graph
-from tests.support.command import run_command
-from tests.support.dataflow_service import DataflowService, dataflow_service
-from tests.support.launcher import IMAGE, PROJECT, REGION, Storage, storage
+from tests.support.dataflow_service import dataflow_service
+from tests.support.launched import JOB, launch, stored_specs, stream
+from tests.support.launcher import IMAGE
 from tests.support.templates import PARAMETERS
-
-GIVEN = {name: value for name, value in PARAMETERS["streaming"].items() if name != "pipeline"}
-WORDS = [word for name, value in GIVEN.items() for word in (f"--{name}", value)]
-JOB = "event-pipelines-streaming"
 
 
 @pytest.fixture
@@ -28,23 +19,8 @@ def service():
 
 @pytest.fixture(scope="module")
 def store():
-    with pytest.MonkeyPatch.context() as patch, storage("specs", "temp") as running:
-        patch.setenv("STORAGE_EMULATOR_HOST", running.url)
-        patch.setattr(google.auth, "default", lambda *args, **more: (AnonymousCredentials(), PROJECT))
-        for name, template in TEMPLATES.items():
-            running.write("specs", f"{name}.json", json.dumps(container_spec(template, IMAGE)).encode())
-        running.write("specs", "broken.json", b'{"image": "x", "metadata": {"nonsense": 1}}')
+    with stored_specs() as running:
         yield running
-
-
-def launch(service: DataflowService, what: str, *words: str) -> tuple[int, str, str]:
-    return run_command(
-        "launch", what, "--project", PROJECT, "--region", REGION, "--dataflow_endpoint", service.url, *words
-    )
-
-
-def stream(service: DataflowService, *words: str, spec: str = "gs://specs/streaming.json") -> tuple[int, str, str]:
-    return launch(service, "streaming", "--spec", spec, *WORDS, *words)
 
 
 def test_a_launch_asks_for_what_the_options_say(service, store):
@@ -139,107 +115,6 @@ def test_what_the_service_refuses_is_said_in_its_words(service, store):
     assert code == 1
     assert "Caller lacks dataflow.jobs.create" in err
     assert "Traceback" not in err
-
-
-def test_a_name_that_runs_already_is_not_launched_again(service, store):
-    service.add_job(JOB)
-    code, _, err = stream(service)
-    assert (code, "--update" in err) == (2, True)
-    assert service.sent("POST", "flexTemplates:launch") == []
-
-
-def running_job(service: DataflowService, store: Storage, name: str, change=None, **parameters: str) -> None:
-    """Put a running job there whose graph is what this version makes of the parameters, changed."""
-
-    class At:
-        project, region = PROJECT, REGION
-
-    graph = new_graph(At, TEMPLATES["streaming"], {**GIVEN, **parameters})
-    if change is not None:
-        change(graph)
-    store.write("temp", f"{name}.pb", graph.SerializeToString())
-    options = {"options": {"pipelineUrl": f"gs://temp/{name}.pb"}}
-    service.add_job(JOB, environment={"sdkPipelineOptions": options})
-
-
-def test_an_update_of_the_same_graph_is_launched(service, store):
-    running_job(service, store, "same")
-    code, out, err = stream(service, "--update")
-    assert (code, err) == (0, "")
-    assert "can take over" in out
-    assert service.sent("POST", "flexTemplates:launch")[0]["launchParameter"]["update"] is True
-
-
-def test_an_update_that_adds_a_topic_keeps_all_steps(service, store):
-    running_job(service, store, "fewer")
-    code, _, err = stream(service, "--update", "--customers", "customers-sub")
-    assert (code, err) == (0, "")
-
-
-def rename(graph) -> None:
-    for transform in graph.components.transforms.values():
-        if transform.unique_name.startswith("DecodeMessages"):
-            transform.unique_name = transform.unique_name.replace("DecodeMessages", "Parse", 1)
-
-
-def test_an_update_that_loses_a_step_is_refused_by_name(service, store):
-    running_job(service, store, "renamed", rename)
-    code, _, err = stream(service, "--update")
-    assert code == 1
-    assert "Parse/Decode" in err
-    assert service.sent("POST", "flexTemplates:launch") == []
-
-
-ALERTS = "projects/my-project/topics/saga-alerts"
-
-
-def test_an_update_that_adds_a_sink_passes(service, store):
-    running_job(service, store, "silent")
-    code, out, err = stream(service, "--update", "--saga_alerts_topic", ALERTS)
-    assert (code, err, "can take over" in out) == (0, "", True)
-
-
-def test_an_update_that_removes_a_sink_is_refused_by_its_name(service, store):
-    running_job(service, store, "loud", saga_alerts_topic=ALERTS)
-    code, _, err = stream(service, "--update")
-    assert code == 1
-    assert "PublishSagaAlerts/Publish: the step is gone" in err
-    assert service.sent("POST", "flexTemplates:launch") == []
-
-
-def recode(graph) -> None:
-    """Give what the decoder hands out another coder, as an older version may have had."""
-    coder = graph.components.coders["other"]
-    coder.spec.urn = "beam:coder:string_utf8:v1"
-    for transform in graph.components.transforms.values():
-        if transform.unique_name.startswith("DecodeMessages/") and not transform.subtransforms:
-            for name in transform.outputs.values():
-                graph.components.pcollections[name].coder_id = "other"
-
-
-def test_an_update_that_changes_a_coder_is_refused_by_the_steps_name(service, store):
-    running_job(service, store, "recoded", recode)
-    code, _, err = stream(service, "--update")
-    assert code == 1
-    assert "DecodeMessages/" in err
-    assert "the coder of output" in err
-    assert service.sent("POST", "flexTemplates:launch") == []
-
-
-def test_a_mapping_carries_a_renamed_step_over(service, store, tmp_path):
-    running_job(service, store, "mapped", rename)
-    (tmp_path / "names.json").write_text('{"Parse": "DecodeMessages"}')
-    code, _, err = stream(service, "--update", "--transform_name_mapping", str(tmp_path / "names.json"))
-    assert (code, err) == (0, "")
-    sent = service.sent("POST", "flexTemplates:launch")[0]["launchParameter"]["transformNameMappings"]
-    assert sent == {name: name.replace("Parse", "DecodeMessages") for name in sent}
-    assert any(name.startswith("Parse/Decode") for name in sent)
-
-
-def test_a_change_of_the_windows_is_refused(service, store):
-    running_job(service, store, "windows", window_seconds="120")
-    code, _, err = stream(service, "--update")
-    assert (code, "CountEvents" in err) == (1, True)
 
 
 def test_jobs_are_listed_drained_and_cancelled(service):

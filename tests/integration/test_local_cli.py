@@ -46,6 +46,10 @@ MISTAKES = {
     ),
     "missing key file": (lambda t, s: ["--input", s, "--pii_key_file", t / "key"], "--pii_key_file"),
     "unknown format": (lambda t, s: ["--input", s, "--format", "xml"], "--format"),
+    "output in a bucket": (
+        lambda t, s: ["--input", s, "--output", "gs://bucket/out"],
+        "--output gs://bucket/out: is no folder of this machine; `launch replay` runs in the cloud",
+    ),
     "fault script that is none": (lambda t, s: ["--input", s, "--faults", s], "--faults"),
 }
 

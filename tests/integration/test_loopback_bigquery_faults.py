@@ -12,10 +12,10 @@ from google.api_core import exceptions
 from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import types
 
-from pipelines.local.client import bigquery_client, write_client
+from pipelines.local.client import bigquery_client
 from pipelines.local.fault_script import FaultScript
 from pipelines.local.server import LoopbackBigQuery
-from tests.support.storage_write import answers, append, commit, pending, request
+from tests.support.storage_write import answers, append, commit, pending, request, write_client
 
 SCHEMA = pa.schema([("id", pa.int64()), ("name", pa.string())])
 TABLE = "projects/local/datasets/d/tables/t"

@@ -19,10 +19,10 @@ from google.cloud.bigquery_storage_v1 import types
 
 from pipelines.local.address import FILE_NAME, WarehouseLocked, read_address
 from pipelines.local.apart import LoopbackApart
-from pipelines.local.client import bigquery_client, connect, write_client
+from pipelines.local.client import bigquery_client, connect
 from pipelines.local.fault_script import FaultScript
 from pipelines.local.server import LoopbackBigQuery
-from tests.support.storage_write import append, commit, pending, request
+from tests.support.storage_write import append, commit, pending, request, write_client
 
 ROOT = Path(__file__).parents[2]
 FIELD = bigquery.SchemaField

@@ -1,8 +1,7 @@
-"""The loopback's Storage Write API through Google's own client: streams, offsets, commits, refusals."""
+"""The loopback's Storage Write API through Google's own client: streams, offsets, commits."""
 
 import datetime
 import decimal
-import itertools
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,31 +11,14 @@ import pyarrow as pa
 import pytest
 from google.api_core import exceptions
 from google.cloud import bigquery
-from google.cloud.bigquery_storage_v1 import BigQueryWriteClient, types, writer
+from google.cloud.bigquery_storage_v1 import types, writer
 from google.protobuf import descriptor_pb2
 
-from pipelines.local.client import bigquery_client, write_client
+from pipelines.local.client import bigquery_client
 from pipelines.local.server import LoopbackBigQuery
-from tests.support.storage_write import answers, append, commit, pending, request
+from tests.support.storage_write import answers, append, commit, pending, request, write_client
+from tests.support.write_tables import NUMBERS, SCHEMA, Table, rows
 
-COLUMNS = [
-    bigquery.SchemaField("id", "INT64", "REQUIRED"),
-    bigquery.SchemaField("data", "JSON"),
-    bigquery.SchemaField("amount", "NUMERIC"),
-    bigquery.SchemaField("at", "TIMESTAMP"),
-    bigquery.SchemaField("notes", "STRING", "REPEATED"),
-    bigquery.SchemaField("items", "RECORD", "REPEATED", fields=[bigquery.SchemaField("sku", "STRING", "REQUIRED")]),
-]
-SCHEMA = pa.schema(
-    [
-        ("id", pa.int64()),
-        ("data", pa.string()),
-        ("amount", pa.decimal128(38, 9)),
-        ("at", pa.timestamp("us", "UTC")),
-        ("notes", pa.list_(pa.string())),
-        ("items", pa.list_(pa.struct([("sku", pa.string())]))),
-    ]
-)
 AT = datetime.datetime(2026, 6, 15, 12, tzinfo=datetime.UTC)
 ROW = {
     "id": 1,
@@ -46,22 +28,6 @@ ROW = {
     "notes": ["n"],
     "items": [{"sku": "s"}],
 }
-
-
-NUMBERS = itertools.count()
-
-
-class Table:
-    """A fresh table and the clients around it."""
-
-    def __init__(self, server: LoopbackBigQuery, rest: bigquery.Client, write: BigQueryWriteClient, name: str) -> None:
-        self.server, self.rest, self.write, self.id = server, rest, write, name
-        self.path = f"projects/local/datasets/event_store/tables/{name}"
-        self.default = f"{self.path}/streams/_default"
-        rest.create_table(bigquery.Table(f"local.event_store.{name}", COLUMNS))
-
-    def ids(self) -> list[int]:
-        return [row.id for row in self.rest.query_and_wait(f"SELECT id FROM event_store.{self.id} ORDER BY id")]
 
 
 @pytest.fixture(scope="module")
@@ -76,10 +42,6 @@ def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 @pytest.fixture
 def table(clients: Any) -> Table:
     return Table(*clients, name=f"t{next(NUMBERS)}")
-
-
-def rows(*ids: int) -> list[dict[str, Any]]:
-    return [{"id": number} for number in ids]
 
 
 def test_a_default_append_is_visible_once_answered(table: Table) -> None:
@@ -170,98 +132,6 @@ def test_a_finalized_stream_takes_no_more(table: Table) -> None:
         append(table.write, name, rows(1), SCHEMA)
 
 
-@pytest.mark.parametrize(
-    ("name", "code"),
-    [
-        ("projects/local/datasets/event_store/tables/absent/streams/_default", "TABLE_NOT_FOUND"),
-        ("{table}/streams/absent", "STREAM_NOT_FOUND"),
-    ],
-    ids=["table", "stream"],
-)
-def test_what_does_not_exist_is_not_found(table: Table, name: str, code: str) -> None:
-    with pytest.raises(exceptions.NotFound) as raised:
-        append(table.write, name.format(table=table.path), rows(1), SCHEMA)
-    [detail] = raised.value.details
-    storage = types.StorageError.deserialize(detail.value)
-    assert storage.code.name == code
-
-
-REFUSED: dict[str, tuple[dict[str, Any], str]] = {
-    "null in a required column": ({"id": None}, "Field id: Field is required but has NULL value"),
-    "not a number": ({"id": 2, "data": '{"a": NaN}'}, "Field data: Invalid JSON"),
-    "trailing comma": ({"id": 2, "data": "[1, ]"}, "Field data: Invalid JSON"),
-    "no JSON": ({"id": 2, "data": "{"}, "Field data: Invalid JSON"),
-    "time after 9999": ({"id": 2, "at": 253_402_300_800_000_000}, "Field at: TIMESTAMP out of range"),
-    "time before 1": ({"id": 2, "at": -62_135_596_800_000_001}, "Field at: TIMESTAMP out of range"),
-    "null in an array": ({"id": 2, "notes": [None]}, "Field notes: Field is required but has NULL value"),
-    "null in a nested required column": (
-        {"id": 2, "items": [{"sku": "s"}, {"sku": None}]},
-        "Field items.sku: Field is required but has NULL value",
-    ),
-}
-
-
-@pytest.mark.parametrize(("bad", "message"), REFUSED.values(), ids=REFUSED)
-@pytest.mark.parametrize("many", [3, 1000])
-def test_a_row_error_names_the_row_and_nothing_is_written(
-    table: Table, bad: dict[str, Any], message: str, many: int
-) -> None:
-    sent = [{"id": number} for number in range(many)]
-    sent[1] = bad
-    first, second = answers(
-        table.write, [request(table.default, sent, SCHEMA), request(table.default, rows(7), SCHEMA)]
-    )
-    assert first.error.code == 3
-    assert [(error.index, error.code.name, error.message) for error in first.row_errors] == [
-        (1, "FIELDS_ERROR", message)
-    ]
-    assert not second.error.code
-    assert table.ids() == [7]
-
-
-def test_a_numeric_beyond_its_range_is_a_row_error(table: Table) -> None:
-    made = request(table.default, rows(1), SCHEMA)
-    schema = pa.schema([("id", pa.int64()), ("amount", pa.decimal128(38, 9))])
-    beyond = (10**38).to_bytes(16, "little", signed=True)  # Arrow itself does not look
-    amounts = pa.Array.from_buffers(pa.decimal128(38, 9), 1, [None, pa.py_buffer(beyond)])
-    batch = pa.RecordBatch.from_arrays([pa.array([1]), amounts], schema=schema)
-    made.arrow_rows.writer_schema.serialized_schema = schema.serialize().to_pybytes()
-    made.arrow_rows.rows.serialized_record_batch = batch.serialize().to_pybytes()
-    [answer] = answers(table.write, [made])
-    assert answer.error.code == 3
-    assert table.ids() == []
-
-
-MISFITS = {
-    "extra column": (pa.schema([("id", pa.int64()), ("more", pa.string())]), "SCHEMA_MISMATCH_EXTRA_FIELDS"),
-    "other type": (pa.schema([("id", pa.string())]), None),
-    "naive time": (pa.schema([("id", pa.int64()), ("at", pa.timestamp("us"))]), None),
-    "required column missing": (pa.schema([("data", pa.string())]), None),
-}
-
-
-@pytest.mark.parametrize(("schema", "code"), MISFITS.values(), ids=MISFITS)
-def test_a_schema_that_does_not_fit_is_refused(table: Table, schema: pa.Schema, code: str | None) -> None:
-    answer = append(table.write, table.default, [{}], schema)
-    assert answer.error.code == 3
-    details = [types.StorageError.deserialize(detail.value).code.name for detail in answer.error.details]
-    assert details == ([code] if code else [])
-    assert table.ids() == []
-
-
-def test_a_request_over_ten_megabytes_is_refused(table: Table) -> None:
-    answer = append(table.write, table.default, [{"id": 1, "data": '"' + "x" * 10_500_000 + '"'}], SCHEMA)
-    assert answer.error.code == 3
-    assert table.ids() == []
-
-
-def test_what_is_no_arrow_is_refused(table: Table) -> None:
-    broken = request(table.default, rows(1), SCHEMA)
-    broken.arrow_rows.rows.serialized_record_batch = b"not arrow"
-    [answer] = answers(table.write, [broken])
-    assert answer.error.code == 3
-
-
 def test_proto_rows_are_taken(table: Table) -> None:
     descriptor = descriptor_pb2.DescriptorProto(name="Row")
     descriptor.field.add(name="id", number=1, type=3, label=1)
@@ -285,12 +155,6 @@ def test_small_appends_at_once_all_land(table: Table) -> None:
     for thread in threads:
         thread.join(20)
     assert table.ids() == list(range(800))
-
-
-def test_a_view_takes_no_rows(table: Table) -> None:
-    table.rest.query_and_wait(f"CREATE VIEW event_store.v{table.id} AS SELECT id FROM event_store.{table.id}")
-    with pytest.raises(exceptions.InvalidArgument, match="is a view"):
-        append(table.write, table.default.replace(f"/{table.id}/", f"/v{table.id}/"), rows(1), SCHEMA)
 
 
 def test_a_column_added_meanwhile_can_be_written(table: Table) -> None:

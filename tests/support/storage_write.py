@@ -3,10 +3,13 @@
 from collections.abc import Iterable
 from typing import Any
 
+import grpc
 import pyarrow as pa
 from google.cloud.bigquery_storage_v1 import BigQueryWriteClient, types
+from google.cloud.bigquery_storage_v1.services.big_query_write.transports import BigQueryWriteGrpcTransport
 
 Rows = list[dict[str, Any]]
+_MAX_MESSAGE = 64 * 1024 * 1024
 
 
 def request(name: str, rows: Rows, schema: pa.Schema, offset: int | None = None) -> types.AppendRowsRequest:
@@ -44,3 +47,14 @@ def pending(client: BigQueryWriteClient, table: str) -> str:
 def commit(client: BigQueryWriteClient, table: str, names: list[str]) -> types.BatchCommitWriteStreamsResponse:
     """Commit streams together."""
     return client.batch_commit_write_streams(types.BatchCommitWriteStreamsRequest(parent=table, write_streams=names))
+
+
+def write_client(grpc_target: str) -> BigQueryWriteClient:
+    """Return a Storage Write client for a loopback BigQuery, on a channel of its own."""
+    options = [
+        ("grpc.max_send_message_length", _MAX_MESSAGE),
+        ("grpc.max_receive_message_length", _MAX_MESSAGE),
+        ("grpc.use_local_subchannel_pool", 1),
+    ]
+    channel = grpc.insecure_channel(grpc_target, options=options)
+    return BigQueryWriteClient(transport=BigQueryWriteGrpcTransport(channel=channel))

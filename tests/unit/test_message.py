@@ -2,6 +2,7 @@
 
 import base64
 import json
+from datetime import UTC, datetime
 
 import pytest
 
@@ -11,6 +12,7 @@ from schemas.message import (
     UNKNOWN_TOPIC,
     Message,
     NotAMessage,
+    format_line,
     from_record,
     parse_line,
     topic_label,
@@ -83,8 +85,50 @@ def test_a_line_that_is_no_message_says_where(text, path):
     assert (outcome.topic, outcome.data, outcome.path) == ("customers", text, path)
 
 
-def test_a_record_of_the_archive_is_a_message():
-    assert from_record(RECORD, "customers") == MESSAGE
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (line(data=None), "a field of the message is missing or of the wrong form"),
+        (b"{", "the line is not a JSON object"),
+        (line(publishTime="yesterday"), "publishTime is not an RFC 3339 time"),
+    ],
+    ids=["a field", "no object", "no time"],
+)
+def test_a_line_that_is_no_message_says_why(text, reason):
+    assert parse_line(text, "orders").reason == reason
+
+
+def test_a_message_is_one_line_of_its_five_fields():
+    text = b'"publishTime":"2026-06-15T12:00:00Z","attributes":{"k":"v"},"data":"AP8="}\n'
+    assert format_line(Message("orders", "17", AT, {"k": "v"}, b"\0\xff")) == b'{"topic":"orders","messageId":"17",' + text
+
+
+@pytest.mark.parametrize("moment", [AT, datetime(2026, 6, 15, 12, tzinfo=UTC)], ids=["microseconds", "a datetime"])
+def test_a_record_of_the_archive_is_a_message(moment):
+    assert from_record({**RECORD, "publishTime": moment}, "customers") == MESSAGE
+
+
+@pytest.mark.parametrize("moment", [EARLIEST_US, LATEST_US], ids=["the first", "the last"])
+def test_the_edges_of_time_are_within(moment):
+    assert from_record({**RECORD, "publishTime": moment}, "customers").publish_time == moment
+
+
+@pytest.mark.parametrize(
+    ("record", "path", "reason"),
+    [
+        ({**RECORD, "data": None}, "", "the record lacks a field of a message"),
+        ({**RECORD, "publishTime": LATEST_US + 1}, "publishTime", "publishTime is outside the years 1 to 9999"),
+    ],
+    ids=["a field", "a time"],
+)
+def test_a_record_that_is_no_message_says_why(record, path, reason):
+    outcome = from_record(record, "customers")
+    assert (outcome.path, outcome.reason) == (path, reason)
+
+
+def test_of_a_record_that_json_cannot_hold_the_form_is_kept():
+    outcome = from_record({**RECORD, "attributes": {"k": 1j}}, "customers")
+    assert json.loads(outcome.data)["attributes"] == {"k": "1j"}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """A user's mistake on the command line: exit 2, one line that names option and value, and what was perhaps meant."""
 
+import re
+
 import pytest
 
 from pipelines.cli import COMMANDS, build_parser, main
@@ -39,6 +41,13 @@ def test_a_value_may_look_like_an_option_behind_a_double_dash():
     parser = Parser(prog="p")
     parser.add_argument("word")
     assert parser.parse_args(["--", "--word"]).word == "--word"
+
+
+def test_the_version_is_told(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0
+    assert re.fullmatch(r"event-pipelines \d+\.\d+\.\d+\S*\n", capsys.readouterr().out)
 
 
 def test_no_command_shows_the_help(capsys):

@@ -191,6 +191,16 @@ def test_gzip_and_standard_input(verdicts, monkeypatch, capsys):
     assert capsys.readouterr().out.startswith("1: valid")
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"), [(True, "reading standard input; Ctrl-D ends it\n"), (False, "")], ids=["typed", "piped"]
+)
+def test_who_types_is_told_how_to_end(monkeypatch, capsys, typed, said):
+    source = type("Terminal", (io.BytesIO,), {"isatty": lambda self: typed})(GOOD.encode())
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=source))
+    assert run("-", "--as_of", PUBLISHED) == 0
+    assert capsys.readouterr().err == said
+
+
 def test_compressed_bytes_under_another_name_are_told(verdicts):
     assert "COMPRESSED" in verdicts(gzip.compress(GOOD.encode(), mtime=0))[1][0]
 

@@ -1,0 +1,49 @@
+"""A fresh table on a loopback BigQuery, its columns, and the clients around it."""
+
+import itertools
+from typing import Any
+
+import pyarrow as pa
+from google.cloud import bigquery
+from google.cloud.bigquery_storage_v1 import BigQueryWriteClient
+
+from pipelines.local.server import LoopbackBigQuery
+
+COLUMNS = [
+    bigquery.SchemaField("id", "INT64", "REQUIRED"),
+    bigquery.SchemaField("data", "JSON"),
+    bigquery.SchemaField("amount", "NUMERIC"),
+    bigquery.SchemaField("at", "TIMESTAMP"),
+    bigquery.SchemaField("notes", "STRING", "REPEATED"),
+    bigquery.SchemaField("items", "RECORD", "REPEATED", fields=[bigquery.SchemaField("sku", "STRING", "REQUIRED")]),
+]
+SCHEMA = pa.schema(
+    [
+        ("id", pa.int64()),
+        ("data", pa.string()),
+        ("amount", pa.decimal128(38, 9)),
+        ("at", pa.timestamp("us", "UTC")),
+        ("notes", pa.list_(pa.string())),
+        ("items", pa.list_(pa.struct([("sku", pa.string())]))),
+    ]
+)
+
+
+NUMBERS = itertools.count()
+
+
+class Table:
+    """A fresh table and the clients around it."""
+
+    def __init__(self, server: LoopbackBigQuery, rest: bigquery.Client, write: BigQueryWriteClient, name: str) -> None:
+        self.server, self.rest, self.write, self.id = server, rest, write, name
+        self.path = f"projects/local/datasets/event_store/tables/{name}"
+        self.default = f"{self.path}/streams/_default"
+        rest.create_table(bigquery.Table(f"local.event_store.{name}", COLUMNS))
+
+    def ids(self) -> list[int]:
+        return [row.id for row in self.rest.query_and_wait(f"SELECT id FROM event_store.{self.id} ORDER BY id")]
+
+
+def rows(*ids: int) -> list[dict[str, Any]]:
+    return [{"id": number} for number in ids]
