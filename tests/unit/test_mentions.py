@@ -10,7 +10,7 @@ import pytest
 
 from schemas.mentions import Mentions
 
-NAMES = Mentions("C-1.a")
+NAME = "C-1.a"
 PLAIN = b'{"customerId":"C-1.a","email":"a@b.example"}'
 
 
@@ -35,23 +35,23 @@ PLAIN = b'{"customerId":"C-1.a","email":"a@b.example"}'
     ],
 )
 def test_a_name_is_found_in_every_dress(data):
-    assert NAMES.in_bytes(data)
+    assert Mentions(NAME).in_bytes(data)
     assert not Mentions("C-2").in_bytes(data)
 
 
 @pytest.mark.parametrize("other", ["C-1.ab", "C-1.a-2", "XC-1.a", "X-C-1.a", "C-1.a@b", "c-1.a", "C-1xa", "C-1"])
 def test_another_id_is_not_this_one(other):
-    assert not NAMES.in_bytes(json.dumps({"customerId": other}).encode())
+    assert not Mentions(NAME).in_bytes(json.dumps({"customerId": other}).encode())
 
 
 def test_attributes_are_looked_through_too():
-    assert NAMES.in_message(b"", {"customer": "C-1.a"})
-    assert NAMES.in_message(b"", {"C-1.a": ""})
-    assert not NAMES.in_message(b"", {"customer": "C-1.ab"})
+    assert Mentions(NAME).in_message(b"", {"customer": "C-1.a"})
+    assert Mentions(NAME).in_message(b"", {"C-1.a": ""})
+    assert not Mentions(NAME).in_message(b"", {"customer": "C-1.ab"})
 
 
 @pytest.mark.parametrize(
     "data", [b"", b"x", b"x\x9c", b"\x1f\x8b", b"BZh9", b"BZh91AY&SYxx", b"\\u00", b"\0" * 9, b"A" * 17]
 )
 def test_odd_bytes_are_no_error(data):
-    assert not NAMES.in_bytes(data)
+    assert not Mentions(NAME).in_bytes(data)

@@ -43,6 +43,13 @@ def rule(*steps: dict, **more) -> Rule:
             '{"data":{"a":"3.50"}}',
             id="replace",
         ),
+        pytest.param(
+            {"cast": {"path": "data.items[1].quantity", "to": "integer"}},
+            '{"data":{"items":[{"quantity":"1"}]}}',
+            '{"data":{"items":[{"quantity":"1"}]}}',
+            id="an index behind the end",
+        ),
+        pytest.param({"cast": {"path": "data.a", "to": "string"}}, '{"data":{"a":true}}', '{"data":{"a":"true"}}', id="true as a text"),
         pytest.param({"replace": {"pattern": ",\\s*}", "with": "}"}}, '{"a":1,}', '{"a":1}', id="the whole text"),
         pytest.param(
             {"json_patch": [{"op": "move", "from": "/a", "path": "/b"}, {"op": "test", "path": "/b", "value": 1}]},
@@ -166,6 +173,35 @@ def test_a_replacement_of_the_whole_text_needs_a_text():
 )
 def test_a_step_without_its_place_changes_nothing(step, before):
     assert repair(rule(step), before.encode()).decode() == before
+
+
+@pytest.mark.parametrize(
+    ("step", "payload", "reason"),
+    [
+        ({"cast": {"path": "a", "to": "integer"}}, '{"a":"x"}', "a cast to integer of what is no number"),
+        ({"cast": {"path": "a", "to": "number"}}, '{"a":"1e41"}', "a cast to number of what is no number in reach"),
+        ({"cast": {"path": "a", "to": "integer"}}, '{"a":1.5}', "a cast to integer of what has a fraction"),
+        ({"cast": {"path": "a", "to": "boolean"}}, '{"a":"yes"}', "a cast to boolean of what is neither true nor false"),
+        ({"cast": {"path": "a", "to": "string"}}, '{"a":null}', "a cast to string of what is no single value"),
+        ({"drop": {"path": "a"}}, "{", "the payload is not JSON"),
+        ({"json_patch": [{"op": "remove", "path": "/b"}]}, "{}", "the JSON Patch does not apply"),
+    ],
+)
+def test_what_cannot_be_repaired_says_why(step, payload, reason):
+    with pytest.raises(NotRepaired) as refused:
+        repair(rule(step), payload.encode())
+    assert str(refused.value) == reason
+
+
+def test_a_number_of_41_digits_is_in_reach():
+    assert repair(rule({"cast": {"path": "a", "to": "number"}}), b'{"a":"1e40"}') == b'{"a":1E+40}'
+
+
+def test_a_mask_keeps_shape_keys_and_punctuation():
+    payload = b'{"name":"Ada 7, \xc3\x84.","n":[1.50,-12],"yes":true,"nothing":null}'
+    shown = '{"name": "xxx 0, x.", "n": ["0.00", "-00"], "yes": true, "nothing": null}'
+    assert mask(payload, keep=len(shown)) == shown
+    assert mask(payload, keep=len(shown) - 1) == shown[:-2] + "…"
 
 
 def test_what_is_no_json_is_masked_whole():

@@ -21,6 +21,23 @@ def test_a_fact_takes_25_to_60_bytes() -> None:
     assert len(encode_facts(HAPPY)) == 41 + 38 + 31 + 25
 
 
+@pytest.mark.parametrize(
+    ("quantity", "written"),
+    [(0, b"\x00"), (127, b"\x7f"), (128, b"\x80\x01"), (300, b"\xac\x02"), (2**40 + 5, b"\x85\x80\x80\x80\x80\x20")],
+)
+def test_a_quantity_is_a_varint(quantity: int, written: bytes) -> None:
+    reserved = HAPPY[1]._replace(quantity=quantity)
+    encoded = encode_facts([reserved])
+    assert encoded.endswith(b"res-1" + written)
+    assert decode_facts(encoded) == [reserved]
+
+
+@pytest.mark.parametrize("cut", [1, 10, 30], ids=["the quantity", "an id", "a correlation id"])
+def test_what_is_cut_off_is_refused(cut: int) -> None:
+    with pytest.raises(ValueError, match=r"^truncated saga facts$"):
+        decode_facts(encode_facts([HAPPY[1]])[:-cut])
+
+
 def test_appending_known_facts_changes_nothing() -> None:
     stored = append_facts(b"", HAPPY[:3])
     assert append_facts(stored, [*HAPPY[:3], *HAPPY[:1]]) == stored
