@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := build/demo
 EVENTS ?= 100000
+MUTANTS ?= schemas.*7
 
 .PHONY: demo test unit mutants lint reference coverage bench bench-extras stream-demo lock clean
 
@@ -22,6 +23,10 @@ test: $(VENV)/.ready lint ## style, types and all tests but the slow ones
 
 unit: $(VENV)/.ready ## what is run at every save; Hypothesis, which no unit test uses, stays away
 	$(BIN)/python -m pytest -p no:hypothesispytest tests/unit
+
+mutants: $(VENV)/.ready ## changes the code in small ways and sees whether a test fails; docs/mutation.md (MUTANTS="schemas.times.*")
+	$(BIN)/mutmut run --max-children 1 $(foreach one,$(MUTANTS),'$(one)')
+	$(BIN)/mutmut results | grep -v "not checked"
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

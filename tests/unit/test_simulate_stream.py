@@ -47,7 +47,7 @@ def test_all_event_types_are_on_their_topics():
 
 @pytest.mark.parametrize("size", [420, 500, 900])
 def test_events_have_the_size_asked_for(size):
-    found = [len(m.data) for m in messages(SimulationConfig(events=8000, event_bytes=size)) if m.outcome == "valid"]
+    found = [len(m.data) for m in messages(SimulationConfig(events=3000, event_bytes=size)) if m.outcome == "valid"]
     assert sum(found) / len(found) == pytest.approx(size, rel=0.06)
 
 
