@@ -21,7 +21,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
 
 from pipelines import advice, streaming
-from pipelines.errors import RunFailed, UserError
+from pipelines.errors import RunFailed
 from pipelines.job import make_job, run_id_of, whoami
 from pipelines.options import add_job_arguments, add_saga_retention, now_us, read_key, run_name
 from pipelines.prism import Prism, need_prism, prism_flags
@@ -31,18 +31,18 @@ from pipelines.report import write_report
 from pipelines.runners import counters, run_to_end
 from pipelines.sinks import tables_of
 from pipelines.stream_config import add_stream_arguments, stream_config
+from pipelines.subscriptions import add_subscription_arguments, feeds_of
 from pipelines.summary import read_summary, resources
 from pipelines.target import Target, add_target_arguments
 from schemas.times import SECOND_US, to_rfc3339
 from transforms.archive import HOUR_US
 from transforms.metrics import TOPIC_LABELS
-from transforms.pubsub import Feed, PullPubSub, outstanding
+from transforms.pubsub import PullPubSub, outstanding
 from transforms.pubsub_native import ReadPubSub
 from transforms.read_store import Store
 from transforms.saga_history import SagaHistory
 
 HELP = "Run the main job over live Pub/Sub subscriptions; PUBSUB_EMULATOR_HOST is respected."
-OPTION_OF = {"orders": "orders", "customers": "customers", "inventory": "inventory", "iot-events": "iot_events"}
 RUNNERS = ("PrismRunner", "DirectRunner")
 ACK_SECONDS = 15.0
 SWITCH_SECONDS = 0.0005
@@ -56,12 +56,7 @@ DIRECT_WARNING = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `stream`."""
-    group = parser.add_argument_group("subscriptions (any of them, one a topic)")
-    for topic, option in OPTION_OF.items():
-        group.add_argument(f"--{option}", metavar="SUB", help=f"{topic}: a name, or projects/P/subscriptions/S")
-    group.add_argument(
-        "--pubsub_project", metavar="P", help="project of subscriptions given by name (--project, else local-dev)"
-    )
+    add_subscription_arguments(parser)
     add_target_arguments(parser)
     add_stream_arguments(parser)
     add_job_arguments(parser)
@@ -135,18 +130,6 @@ def run(args: argparse.Namespace) -> int:
             options = {name: value for name, value in vars(args).items() if name not in ("run", "pii_key_file")}
             write_report(endpoints.bigquery, target, summary, options, target.directory / "report.html")
     return 0
-
-
-def feeds_of(args: argparse.Namespace) -> list[Feed]:
-    """Return the subscriptions that are named; UserError where there is none."""
-    project = args.pubsub_project or args.project or "local-dev"
-    feeds = []
-    for topic, option in OPTION_OF.items():
-        if name := getattr(args, option):
-            feeds.append(Feed(topic, name if "/" in name else f"projects/{project}/subscriptions/{name}"))
-    if not feeds:
-        raise UserError("--orders, --customers, --inventory, --iot_events: at least one subscription is needed")
-    return feeds
 
 
 @contextmanager

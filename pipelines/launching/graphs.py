@@ -9,7 +9,6 @@ from collections.abc import Callable
 import apache_beam as beam
 
 from pipelines import streaming
-from pipelines.commands.stream import feeds_of
 from pipelines.config import JobConfig
 from pipelines.job import make_job, run_id_of
 from pipelines.launching.redrive_graph import build_redrive
@@ -17,6 +16,7 @@ from pipelines.launching.replay_graph import build_replay
 from pipelines.launching.secret import read_secret
 from pipelines.options import now_us
 from pipelines.stream_config import stream_config
+from pipelines.subscriptions import feeds_of
 from pipelines.target import Target
 from transforms.pubsub_native import ReadPubSub
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import run_command
-from tests.support.refused import EXAMPLE, redrive, refused_store
+from tests.support.refused_store import EXAMPLE, redrive, refused_store
 from tests.support.runs import SHARED, query
 from tests.support.stores import ALL_TIME, doubles
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from tests.support.dataflow_service import dataflow_service
-from tests.support.launched import JOB, launch, stored_specs, stream
+from tests.support.launch_command import JOB, launch, stored_specs, stream
 from tests.support.launcher import IMAGE
 from tests.support.templates import PARAMETERS
 

@@ -6,7 +6,7 @@ import pytest
 from pipelines.launching.catalog import TEMPLATES
 from pipelines.launching.update import new_graph
 from tests.support.dataflow_service import DataflowService, dataflow_service
-from tests.support.launched import GIVEN, JOB, stored_specs, stream
+from tests.support.launch_command import GIVEN, JOB, stored_specs, stream
 from tests.support.launcher import PROJECT, REGION, Storage
 
 

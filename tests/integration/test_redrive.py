@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import run_command
-from tests.support.refused import EXAMPLE, RULES, redrive, refused_store
+from tests.support.refused_store import EXAMPLE, RULES, redrive, refused_store
 from tests.support.runs import query
 from tests.support.stores import ALL_TIME, doubles, knowledge
 

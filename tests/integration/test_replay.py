@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.target import Target
 from tests.support.command import run_command
-from tests.support.replays import NEW, finished_run, ledger, replay, untouched
+from tests.support.replay_runs import NEW, finished_run, ledger, replay, untouched
 from tests.support.runs import query
 from tests.support.stores import ALL_TIME, doubles, knowledge, lose
 

@@ -16,7 +16,7 @@ from pipelines.target import Target
 from schemas.times import parse_rfc3339
 from tests.support.command import run_command
 from tests.support.events import message_line
-from tests.support.replays import NEW, finished_run, ledger, replay, untouched
+from tests.support.replay_runs import NEW, finished_run, ledger, replay, untouched
 from tests.support.runs import query, write_messages
 from tests.support.stores import ALL_TIME, doubles, killed_after, knowledge, lose
 

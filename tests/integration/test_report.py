@@ -12,7 +12,7 @@ from pipelines.provisioning.provision import provision
 from pipelines.report import write_report
 from pipelines.target import Endpoints, Target
 from tests.support.browser import Page, chromium_page
-from tests.support.reported import EMPTY, HOSTILE, SECRET, SUMMARY, rows
+from tests.support.report_rows import EMPTY, HOSTILE, SECRET, SUMMARY, rows
 from tests.support.tools import require
 
 DRAWN = "document.documentElement.dataset.charts === 'drawn'"

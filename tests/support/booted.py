@@ -8,13 +8,13 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines import streaming
-from pipelines.commands.stream import feeds_of
 from pipelines.launching.catalog import TEMPLATES
 from pipelines.launching.graphs import BUILDERS, job_config
 from pipelines.launching.metadata import template_parser
 from pipelines.prism import Prism
 from pipelines.provisioning.provision import provision
 from pipelines.stream_config import stream_config
+from pipelines.subscriptions import feeds_of
 from pipelines.target import Target
 from tests.support.boot import boot_flags
 from tests.support.command import run_command

@@ -1,10 +1,13 @@
 """RFC 3339 in, UTC microseconds inside, RFC 3339 out."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from schemas.times import (
     TimeFormatError,
     TimeRangeError,
+    from_datetime,
     parse_rfc3339,
     to_rfc3339,
 )
@@ -108,3 +111,8 @@ def test_any_other_form_is_refused(text):
 def test_an_instant_outside_the_calendar_is_out_of_range(text):
     with pytest.raises(TimeRangeError):
         parse_rfc3339(text)
+
+
+def test_a_datetime_is_whole_microseconds():
+    moment = from_datetime(datetime(2026, 6, 15, 11, 58, 0, 1, UTC))
+    assert (type(moment), to_rfc3339(moment)) == (int, "2026-06-15T11:58:00.000001Z")

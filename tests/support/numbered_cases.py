@@ -1,7 +1,7 @@
 """A pytest plugin for `make mutants`: every case of a test can be called by its name.
 
 mutmut calls each test by the name that pytest gave it, and pytest finds none whose case is written with backslashes,
-brackets or colons, as hostile texts are. So a case is called by its number. Used with `-p tests.support.named` alone; it
+brackets or colons, as hostile texts are. So a case is called by its number. Used with `-p tests.support.numbered_cases` alone; it
 sets what pytest keeps to itself.
 """
 
