@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import run_command
-from tests.support.refused_store import EXAMPLE, RULES, redrive, refused_store
+from tests.support.refused_store import EXAMPLE, RULES, redrive, refused_store, states
 from tests.support.runs import query
 from tests.support.stores import ALL_TIME, doubles, knowledge
 
@@ -20,11 +20,6 @@ def refused(tmp_path_factory) -> Path:
 @pytest.fixture
 def store(refused, tmp_path) -> Path:
     return Path(shutil.copytree(refused / "out", tmp_path / "out"))
-
-
-def states(store: Path) -> dict[str, int]:
-    rows = query(store, "select state, count(*) from event_store.dead_letter_states group by 1")
-    return dict(rows)
 
 
 def test_repaired_messages_become_events_and_the_rest_keeps_its_history(refused, store):

@@ -10,10 +10,10 @@ from google.cloud import pubsub_v1
 
 from pipelines.replaying.engine import staged_target
 from schemas.times import parse_rfc3339, to_rfc3339
-from tests.integration.test_redrive import event, redrive, states
 from tests.support.command import run_command
 from tests.support.events import message_line
 from tests.support.live import running_bus
+from tests.support.refused_store import event, redrive, states
 from tests.support.runs import query, write_messages
 from tests.support.stores import ALL_TIME, doubles
 

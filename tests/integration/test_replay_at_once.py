@@ -8,7 +8,8 @@ import pytest
 
 from pipelines import progress
 from pipelines.target import Target
-from tests.support.runs import query, run_command
+from tests.support.command import run_command
+from tests.support.runs import query
 from tests.support.stores import ALL_TIME, ROOT, doubles, knowledge
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.support.command import run_command
 from tests.support.events import message_line
-from tests.support.runs import write_messages
+from tests.support.runs import query, write_messages
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "templates" / "redrive" / "rules.example.yaml"
 RULES = """
@@ -59,3 +59,8 @@ def redrive(store: Path, *words: str | Path) -> str:
     code, out, err = run_command("redrive", "--output", store, *words)
     assert code == 0, err
     return out
+
+
+def states(store: Path) -> dict[str, int]:
+    rows = query(store, "select state, count(*) from event_store.dead_letter_states group by 1")
+    return dict(rows)
