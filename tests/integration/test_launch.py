@@ -27,7 +27,8 @@ def test_a_launch_asks_for_what_the_options_say(service, store):
     more = ["--subnetwork", "regions/europe-west1/subnetworks/pipelines", "--max_workers", "7", "--label", "team=data",
             "--min_workers", "2", "--num_workers", "3", "--worker_zone", "europe-west1-b", "--experiment", "one=1",
             "--service_account_email", "worker@my-project.iam.gserviceaccount.com", "--temp_location", "gs://temp/t",
-            "--kms_key_name", "projects/p/locations/l/keyRings/r/cryptoKeys/k"]  # fmt: skip
+            "--kms_key_name", "projects/p/locations/l/keyRings/r/cryptoKeys/k",
+            "--machine_type", "n2-standard-8", "--launcher_machine_type", "e2-medium"]  # fmt: skip
     code, out, err = stream(service, *more)
     assert (code, err) == (0, "")
     assert JOB in out
@@ -40,6 +41,7 @@ def test_a_launch_asks_for_what_the_options_say(service, store):
     assert environment["enableStreamingEngine"] is True
     assert (environment["numWorkers"], environment["maxWorkers"]) == (3, 7)
     assert environment["additionalExperiments"] == ["one=1", "min_num_workers=2"]
+    assert (environment["machineType"], environment["launcherMachineType"]) == ("n2-standard-8", "e2-medium")
     assert environment["workerZone"] == "europe-west1-b"
     assert environment["serviceAccountEmail"] == "worker@my-project.iam.gserviceaccount.com"
     assert environment["ipConfiguration"] in (2, "WORKER_IP_PRIVATE")

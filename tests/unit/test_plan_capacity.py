@@ -36,6 +36,15 @@ def test_everything_grows_with_the_rate():
     assert large.workers > small.workers == 1
 
 
+def test_larger_workers_are_fewer():
+    rows = {}
+    for vcpus in (2, 8):
+        code, out, _ = run_command("plan", "--rate", "100000", "--vcpus_per_worker", str(vcpus))
+        assert code == 0
+        [rows[vcpus]] = [int(line.split()[-1]) for line in out.splitlines() if line.startswith("workers")]
+    assert rows == {2: 13, 8: 4}
+
+
 def test_a_limit_that_binds_is_named_with_a_change():
     plan = capacity(Load(1_000_000))
     assert plan.binding
