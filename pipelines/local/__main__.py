@@ -18,6 +18,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--faults", type=Path, help="a fault script, YAML or JSON (docs/faults.md)")
     parser.add_argument("--address_file", type=Path, help="write the address here too, beside the one by the warehouse")
     parser.add_argument("--project", default="local", help="the project's name (default: %(default)s)")
+    parser.add_argument("--memory_mib", type=int, default=256, help="what DuckDB may hold, MiB (default: %(default)s)")
     parser.add_argument("--until_eof", action="store_true", help="end when standard input ends: with its parent")
     args = parser.parse_args(argv)
     keep_memory()
@@ -32,7 +33,13 @@ def main(argv: list[str] | None = None) -> int:
         signal.signal(number, lambda *_: ended.set())
     try:
         faults = FaultScript.load(args.faults) if args.faults else None
-        server = LoopbackBigQuery(args.warehouse, faults=faults, project=args.project, address_file=args.address_file)
+        server = LoopbackBigQuery(
+            args.warehouse,
+            faults=faults,
+            project=args.project,
+            address_file=args.address_file,
+            memory_mib=args.memory_mib,
+        )
     except (ValueError, WarehouseLocked) as error:
         print(error, file=sys.stderr)
         return 2

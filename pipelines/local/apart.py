@@ -15,6 +15,8 @@ from typing import Self
 from pipelines.local.address import WarehouseLocked, read_address
 
 END_SECONDS = 60.0
+MEMORY_MIB = 128
+"""What its DuckDB may hold beside a live run: enough for appends, and full within minutes, so that its memory is flat."""
 LOCKED_SECONDS = 10.0
 """How long the loopback of a run that was killed may take to let go of the file."""
 
@@ -36,7 +38,7 @@ class LoopbackApart:
 
     def _start(self, path: Path, project: str) -> list[str]:
         """Start the process; return the words that it says first: its addresses, or what is wrong."""
-        words = ["--warehouse", str(path), "--project", project, "--until_eof"]
+        words = ["--warehouse", str(path), "--project", project, "--memory_mib", str(MEMORY_MIB), "--until_eof"]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "pipelines.local", *words],
             stdin=subprocess.PIPE,

@@ -15,7 +15,7 @@ from pipelines.local.faults import Faults
 from pipelines.local.routes import rest_server
 from pipelines.local.storage_write import WriteServer, WriteService
 from pipelines.local.streams import Streams
-from pipelines.local.warehouse import Warehouse
+from pipelines.local.warehouse import MEMORY_MIB, Warehouse
 
 
 class LoopbackBigQuery:
@@ -32,12 +32,13 @@ class LoopbackBigQuery:
         faults: FaultScript | None = None,
         project: str = "local",
         address_file: Path | None = None,
+        memory_mib: int = MEMORY_MIB,
     ) -> None:
         self.path = path
         self.project = project
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._warehouse = Warehouse(path, project)
+            self._warehouse = Warehouse(path, project, memory_mib)
         except duckdb.IOException as error:
             raise WarehouseLocked(_locked(path, error)) from None
         self._streams = Streams(path.with_name(f"{path.name}.pending"))

@@ -22,15 +22,17 @@ from pipelines.local.typemap import Field, column_ddl, field_of, normal, quoted
 EMPTY_COLUMN = "__empty"  # stands in for the columns of a table that was created without a schema
 _SETTINGS = """
 set timezone = 'UTC'; set preserve_insertion_order = false;
-set python_enable_replacements = false; set memory_limit = '256MB'
+set python_enable_replacements = false
 """
+MEMORY_MIB = 256
+"""What DuckDB may hold, blocks of the file that it keeps for later included: it grows until here, and then stays."""
 _CHECKPOINT_AT = "64MB"  # small appends pile up in the log; each checkpoint rewrites the table's last row group
 
 
 class Warehouse:
     """Datasets, tables and views over a DuckDB file."""
 
-    def __init__(self, path: Path, project: str) -> None:
+    def __init__(self, path: Path, project: str, memory_mib: int = MEMORY_MIB) -> None:
         self.path = path
         self.project = project
         self.lock = threading.RLock()
@@ -38,6 +40,7 @@ class Warehouse:
         self.connection = duckdb.connect(str(path))
         self.connection.execute(_SETTINGS).fetchall()
         self.connection.execute(f"set checkpoint_threshold = '{_CHECKPOINT_AT}'").fetchall()
+        self.connection.execute(f"set memory_limit = '{memory_mib}MiB'").fetchall()
         self.catalog = Catalog(self.connection, project)
 
     def close(self) -> None:
