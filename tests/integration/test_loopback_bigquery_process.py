@@ -223,3 +223,11 @@ def test_pending_rows_do_not_fill_the_memory(tmp_path: Path) -> None:
         assert not commit(write, TABLE, [name]).stream_errors
         client = bigquery_client(address.rest)
         assert [row.n for row in client.query_and_wait("SELECT COUNT(*) AS n FROM event_store.events")] == [400_000]
+
+
+def test_what_duckdb_may_hold_is_told_and_beside_a_live_run_it_is_less(tmp_path: Path) -> None:
+    with LoopbackBigQuery(tmp_path / "a.duckdb", memory_mib=64) as server, server._warehouse.cursor() as cursor:
+        assert cursor.execute("select current_setting('memory_limit')").fetchall() == [("64.0 MiB",)]
+    with LoopbackApart(tmp_path / "b.duckdb", "local") as apart:
+        words = Path(f"/proc/{apart._process.pid}/cmdline").read_text().split("\0")
+    assert words[words.index("--memory_mib") + 1] == "128"
