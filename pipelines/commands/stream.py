@@ -53,6 +53,8 @@ DIRECT_WARNING = (
     " PrismRunner does not."
 )
 
+GO_ON = "; what was acknowledged is in the archive, and the same command goes on from there"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `stream`."""
@@ -118,7 +120,10 @@ def run(args: argparse.Namespace) -> int:
             )
         streaming.build(pipeline, source, job, live)
         print(f"run {run_id}: {len(feeds)} subscriptions; Ctrl-C or SIGTERM drains and ends", flush=True)
-        result = run_to_end(pipeline)
+        try:
+            result = run_to_end(pipeline)
+        except RunFailed as error:
+            raise RunFailed(f"{error}{GO_ON if prism_program is not None else ''}") from error
         wait_for_acks(run_id)
         counted = counters(result)
         show_counts(counted)
