@@ -3,7 +3,7 @@
 import argparse
 
 from pipelines.errors import UserError
-from transforms.pubsub import Feed
+from transforms.pubsub import TopicSubscription
 
 OPTION_OF = {"orders": "orders", "customers": "customers", "inventory": "inventory", "iot-events": "iot_events"}
 
@@ -18,13 +18,14 @@ def add_subscription_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def feeds_of(args: argparse.Namespace) -> list[Feed]:
+def subscriptions_of(args: argparse.Namespace) -> list[TopicSubscription]:
     """Return the subscriptions that are named; UserError where there is none."""
     project = args.pubsub_project or args.project or "local-dev"
-    feeds = []
+    subscriptions = []
     for topic, option in OPTION_OF.items():
         if name := getattr(args, option):
-            feeds.append(Feed(topic, name if "/" in name else f"projects/{project}/subscriptions/{name}"))
-    if not feeds:
+            path = name if "/" in name else f"projects/{project}/subscriptions/{name}"
+            subscriptions.append(TopicSubscription(topic, path))
+    if not subscriptions:
         raise UserError("--orders, --customers, --inventory, --iot_events: at least one subscription is needed")
-    return feeds
+    return subscriptions

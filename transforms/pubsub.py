@@ -32,7 +32,7 @@ WATERMARK_SLACK_US = 1_000_000
 
 
 @dataclass(frozen=True)
-class Feed:
+class TopicSubscription:
     """A topic's short name and the subscription it is read from (`projects/P/subscriptions/S`)."""
 
     topic: str
@@ -48,7 +48,7 @@ class PullPubSub(beam.PTransform[Any, beam.PCollection[MessageBatch]]):
     `max_in_flight`: while so many rows are on their way to the tables nothing more is taken.
     """
 
-    feeds: list[Feed]
+    subscriptions: list[TopicSubscription]
     lake: str
     run_id: str
     stop_file: str
@@ -60,11 +60,11 @@ class PullPubSub(beam.PTransform[Any, beam.PCollection[MessageBatch]]):
 
     def __post_init__(self) -> None:
         super().__init__()
-        if not self.feeds:
-            raise ValueError("feeds must name at least one subscription")
-        for feed in self.feeds:
-            if feed.topic not in TOPICS:
-                raise ValueError(f"feeds: topic {feed.topic!r} is not one of {', '.join(TOPICS)}")
+        if not self.subscriptions:
+            raise ValueError("subscriptions must name at least one")
+        for given in self.subscriptions:
+            if given.topic not in TOPICS:
+                raise ValueError(f"subscriptions: topic {given.topic!r} is not one of {', '.join(TOPICS)}")
         if self.batch_messages < 1:
             raise ValueError(f"batch_messages must be at least 1, got {self.batch_messages}")
         if self.max_in_flight < 1:
@@ -73,7 +73,7 @@ class PullPubSub(beam.PTransform[Any, beam.PCollection[MessageBatch]]):
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[MessageBatch]:
         return (
             pbegin
-            | "Subscriptions" >> beam.Create(self.feeds, reshuffle=False)
+            | "Subscriptions" >> beam.Create(self.subscriptions, reshuffle=False)
             | "Pull" >> beam.ParDo(_PullFn(self)).with_output_types(MessageBatch)
         )
 
@@ -112,14 +112,14 @@ class _PullFn(beam.DoFn):
     @beam.DoFn.unbounded_per_element()
     def process(
         self,
-        feed: Feed,
+        given: TopicSubscription,
         finalizer: Any = beam.DoFn.BundleFinalizerParam,
         tracker: Any = _TRACKER,
         watermark: Any = _WATERMARK,
     ) -> Iterator[TimestampedValue]:
         if not tracker.try_claim(tracker.current_restriction().start):
             return
-        source = self._source(feed)
+        source = self._source(given)
         subscription = source.subscription
         if subscription.failure is not None:
             raise RuntimeError(subscription.failure)
@@ -153,14 +153,14 @@ class _PullFn(beam.DoFn):
         for kept in self._kept:
             kept.result()
 
-    def _source(self, feed: Feed) -> _Source:
-        key = (self._spec.run_id, feed.subscription)
+    def _source(self, given: TopicSubscription) -> _Source:
+        key = (self._spec.run_id, given.subscription)
         with _SOURCES.lock:
             source = _SOURCES.of.get(key)
             if source is None:
-                archive = open_archive(self._spec.lake, feed.topic, self._spec.run_id)
-                pulled = Subscription(feed.subscription, feed.topic, 2 * self._spec.batch_messages, archive.roll)
-                writer = ThreadPoolExecutor(1, f"archive-{feed.topic}")
+                archive = open_archive(self._spec.lake, given.topic, self._spec.run_id)
+                pulled = Subscription(given.subscription, given.topic, 2 * self._spec.batch_messages, archive.roll)
+                writer = ThreadPoolExecutor(1, f"archive-{given.topic}")
                 source = _SOURCES.of[key] = _Source(pulled, archive, writer)
             return source
 

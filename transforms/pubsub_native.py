@@ -20,7 +20,7 @@ from schemas.message import Message, topic_label
 from schemas.times import from_datetime
 from transforms.archive import HOUR_US, archive_avro, hour_partition
 from transforms.flush import Gather, Gathered, Part
-from transforms.pubsub import Feed
+from transforms.pubsub import TopicSubscription
 from transforms.read import MessageBatch
 from transforms.sinks.files import FileContent, LakeFile, write_file
 from transforms.sinks.live_manifests import add_to_manifests
@@ -32,7 +32,7 @@ _decode = msgspec.msgpack.Decoder(list[Message]).decode
 class ReadPubSub(beam.PTransform[Any, beam.PCollection[MessageBatch]]):
     """Read subscriptions through Beam's source, in batches of a bundle, and archive them under `lake`."""
 
-    feeds: list[Feed]
+    subscriptions: list[TopicSubscription]
     lake: str
     run_id: str
     batch_messages: int = 1000
@@ -42,17 +42,17 @@ class ReadPubSub(beam.PTransform[Any, beam.PCollection[MessageBatch]]):
 
     def __post_init__(self) -> None:
         super().__init__()
-        if not self.feeds:
-            raise ValueError("feeds must name at least one subscription")
+        if not self.subscriptions:
+            raise ValueError("subscriptions must name at least one")
         if self.shards < 1:
             raise ValueError(f"shards must be at least 1, got {self.shards}")
 
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[MessageBatch]:
         batches = [
             pbegin
-            | f"Read {feed.topic}" >> beam.io.ReadFromPubSub(subscription=feed.subscription, with_attributes=True)
-            | f"Batch {feed.topic}" >> beam.ParDo(_BatchFn(feed.topic, self.batch_messages))
-            for feed in self.feeds
+            | f"Read {given.topic}" >> beam.io.ReadFromPubSub(subscription=given.subscription, with_attributes=True)
+            | f"Batch {given.topic}" >> beam.ParDo(_BatchFn(given.topic, self.batch_messages))
+            for given in self.subscriptions
         ]
         messages = batches | "AllTopics" >> beam.Flatten()
         _ = (

@@ -31,7 +31,7 @@ from pipelines.report import write_report
 from pipelines.runners import counters, run_to_end
 from pipelines.sinks import tables_of
 from pipelines.stream_config import add_stream_arguments, stream_config
-from pipelines.subscriptions import add_subscription_arguments, feeds_of
+from pipelines.subscriptions import add_subscription_arguments, subscriptions_of
 from pipelines.summary import read_summary, resources
 from pipelines.target import Target, add_target_arguments
 from schemas.times import SECOND_US, to_rfc3339
@@ -73,12 +73,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run until the end; return 0."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    feeds = feeds_of(args)
+    subscriptions = subscriptions_of(args)
     target = Target.from_args(args, needs_lake=True)
     advice.say(advice.of_emulator(args.project))
     key, started = read_key(args.pii_key_file), now_us()
     prism_program = need_prism(args.prism_location) if args.runner == "PrismRunner" else None
-    live = stream_config(args, [feed.topic for feed in feeds], shards=1)
+    live = stream_config(args, [given.topic for given in subscriptions], shards=1)
     run_id = run_id_of(args, started)
     with ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="event-pipelines-")))
@@ -101,14 +101,14 @@ def run(args: argparse.Namespace) -> int:
             options = PipelineOptions(["--streaming"], save_main_session=False)
             pipeline = beam.Pipeline(runner=BundleBasedDirectRunner(), options=options)
             source: beam.PTransform[Any, Any] = ReadPubSub(
-                feeds, job.lake, run_id, args.batch_messages, live.flush_seconds, live.flush_bytes
+                subscriptions, job.lake, run_id, args.batch_messages, live.flush_seconds, live.flush_bytes
             )
         else:
             prism = stack.enter_context(Prism(prism_program, (target.directory or work) / "prism.log"))
             options = PipelineOptions(prism_flags(prism.endpoint), save_main_session=False)
             pipeline = beam.Pipeline(runner="PortableRunner", options=options)
             source = PullPubSub(
-                feeds,
+                subscriptions,
                 job.lake,
                 run_id,
                 str(stop_file),
@@ -119,7 +119,7 @@ def run(args: argparse.Namespace) -> int:
                 args.max_in_flight,
             )
         streaming.build(pipeline, source, job, live)
-        print(f"run {run_id}: {len(feeds)} subscriptions; Ctrl-C or SIGTERM drains and ends", flush=True)
+        print(f"run {run_id}: {len(subscriptions)} subscriptions; Ctrl-C or SIGTERM drains and ends", flush=True)
         try:
             result = run_to_end(pipeline)
         except RunFailed as error:

@@ -16,7 +16,7 @@ from pipelines.launching.replay_graph import build_replay
 from pipelines.launching.secret import read_secret
 from pipelines.options import now_us
 from pipelines.stream_config import stream_config
-from pipelines.subscriptions import feeds_of
+from pipelines.subscriptions import subscriptions_of
 from pipelines.target import Target
 from transforms.pubsub_native import ReadPubSub
 
@@ -25,11 +25,11 @@ Build = Callable[[beam.Pipeline, argparse.Namespace, str], None]
 
 def build_streaming(pipeline: beam.Pipeline, args: argparse.Namespace, temp: str) -> None:
     """Wire the live job onto Beam's native Pub/Sub source."""
-    feeds = feeds_of(args)
+    subscriptions = subscriptions_of(args)
     job = job_config(args, temp)
-    live = stream_config(args, [feed.topic for feed in feeds])
+    live = stream_config(args, [given.topic for given in subscriptions])
     source = ReadPubSub(
-        feeds,
+        subscriptions,
         job.lake,
         job.run.run_id,
         batch_messages=args.batch_messages,
