@@ -96,7 +96,7 @@ def main() -> int:
         return 2
     report.show(told, Console())
     (args.build / "results.json").write_text(json.dumps(report.as_json(told), indent=2) + "\n")
-    (args.build / "results.md").write_text(report.as_markdown(told))
+    (args.build / "results.md").write_text(f"Machine: {report.machine()}.\n\n{report.as_markdown(told)}")
     if args.put:
         page.put(args.put, report.as_markdown(told))
     return 1 if told.different else 0

@@ -16,6 +16,8 @@ RATIOS = (
 )
 """A variant, and how many times the pipeline's CPU it is to take at least."""
 LOCAL_MOST, EXPONENT_MOST = 25.0, 1.05
+LEAST_EVENTS = 100_000
+"""Below this a run is mostly its start, and no aim is told."""
 BASE, LOCAL = "pipeline", "local"
 
 

@@ -112,16 +112,17 @@ def show(told: Told, console: Console) -> None:
 
 
 def as_markdown(told: Told) -> str:
-    """Return the tables as markdown."""
-    slopes = exponents(told)
-    lines = [f"Machine: {machine()}.", ""]
+    """Return the tables as markdown; the aims stand below the largest size, for they are meant of much data."""
+    slopes, blocks = exponents(told), []
     for events in sorted(told.figures):
-        lines += [f"### {events:,} events of about {told.event_bytes} B, median of {told.rounds}", ""]
-        told_here = slopes if events == max(told.figures) else {}
-        lines += [as_table(HEADS, rows(told, events)), aims.as_markdown(cpu_seconds(told, events), events, told_here)]
-    lines += [f"- {name}: CPU grows with the input to the power of {slope:.3f}" for name, slope in slopes.items()]
-    lines += [f"- {name}: left out, {why}" for name, why in told.skipped.items()]
-    return "\n".join(lines).rstrip().replace("\n\n\n", "\n\n") + "\n"
+        head = f"### {events:,} events of about {told.event_bytes} B, median of {told.rounds}\n\n"
+        blocks.append(head + as_table(HEADS, rows(told, events)))
+    if (largest := max(told.figures, default=0)) >= aims.LEAST_EVENTS:
+        blocks.append(aims.as_markdown(cpu_seconds(told, largest), largest, slopes))
+    others = {name: slope for name, slope in slopes.items() if name not in (aims.BASE, aims.LOCAL)}
+    notes = [f"- {name}: CPU grows with the input to the power of {slope:.3f}\n" for name, slope in others.items()]
+    blocks.append("".join([*notes, *(f"- {name}: left out, {why}\n" for name, why in told.skipped.items())]))
+    return "\n".join(block for block in blocks if block)
 
 
 def as_json(told: Told) -> dict[str, Any]:

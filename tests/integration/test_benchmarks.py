@@ -127,7 +127,14 @@ def test_medians_ratios_and_exponents():
     assert pipeline == ("pipeline", "2000.0", "500", "1.0", "1", "1.00", "equal")
     assert loop[-2:] == ("0.50", "events +1 rows")
     assert "| pipeline | 2000.0 |" in report.as_markdown(told)
+    assert "| aim |" not in report.as_markdown(told), "a small run is mostly its start"
+    assert "- loop: CPU grows with the input to the power of 0.000" in report.as_markdown(told)
     assert json.loads(json.dumps(report.as_json(told)))["exponents"]["pipeline"] == pytest.approx(1.0)
+    told.add(100_000, "pipeline", {"cpu_seconds": 200.0, "wall_seconds": 1.0, "peak_mib": 1.0})
+    told.add(100_000, "loop", {"cpu_seconds": 100.0, "wall_seconds": 1.0, "peak_mib": 1.0})
+    tables, _, aims_told = report.as_markdown(told).partition("| aim |")
+    assert tables.count("### ") == 3
+    assert "0.50 times the pipeline's | missed" in aims_told
 
 
 def test_a_sample_belongs_to_the_innermost_of_our_modules():
