@@ -8,7 +8,10 @@ import sys
 import threading
 from pathlib import Path
 
-from pipelines.memory import keep_memory
+from pipelines.local.address import WarehouseLocked
+from pipelines.local.fault_script import FaultScript
+from pipelines.local.server import LoopbackBigQuery
+from pipelines.local.warehouse import MEMORY_MIB
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -18,14 +21,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--faults", type=Path, help="a fault script, YAML or JSON (docs/faults.md)")
     parser.add_argument("--address_file", type=Path, help="write the address here too, beside the one by the warehouse")
     parser.add_argument("--project", default="local", help="the project's name (default: %(default)s)")
-    parser.add_argument("--memory_mib", type=int, default=256, help="what DuckDB may hold, MiB (default: %(default)s)")
+    parser.add_argument("--memory_mib", type=int, default=MEMORY_MIB, help="what DuckDB may hold (default: %(default)s)")
     parser.add_argument("--until_eof", action="store_true", help="end when standard input ends: with its parent")
     args = parser.parse_args(argv)
-    keep_memory()
-    from pipelines.local.address import WarehouseLocked
-    from pipelines.local.fault_script import FaultScript
-    from pipelines.local.server import LoopbackBigQuery
-
+    if args.memory_mib < 1:
+        print(f"--memory_mib {args.memory_mib}: must be at least 1", file=sys.stderr)
+        return 2
     ended = threading.Event()
     if args.until_eof:
         threading.Thread(target=_wait_for_eof, args=(ended,), daemon=True).start()

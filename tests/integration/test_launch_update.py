@@ -1,6 +1,5 @@
 """`launch` over a job that runs: an update of the same graph passes, one that would lose something is refused by name."""
 
-
 import pytest
 
 from pipelines.launching.catalog import TEMPLATES

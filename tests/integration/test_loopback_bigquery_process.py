@@ -188,8 +188,12 @@ def test_a_file_that_another_process_holds_is_a_clear_error(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [(["--faults", "absent.yaml"], "absent.yaml"), (["--warehouse", __file__], "test_loopback_bigquery_process.py")],
-    ids=["no such script", "not a warehouse"],
+    [
+        (["--faults", "absent.yaml"], "absent.yaml"),
+        (["--warehouse", __file__], "test_loopback_bigquery_process.py"),
+        (["--memory_mib", "0"], "--memory_mib 0: must be at least 1"),
+    ],
+    ids=["no such script", "not a warehouse", "no memory"],
 )
 def test_a_mistake_ends_the_process_with_2(tmp_path: Path, options: list[str], message: str) -> None:
     command = [sys.executable, "-m", "pipelines.local", "--warehouse", str(tmp_path / "w.duckdb"), *options]

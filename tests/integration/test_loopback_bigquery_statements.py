@@ -1,29 +1,18 @@
 """What changes tables on the loopback: DML, DDL, scripts, results into tables."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from google.api_core import exceptions
 from google.cloud import bigquery
 
-from pipelines.local.client import bigquery_client
-from pipelines.local.server import LoopbackBigQuery
+from tests.support.numbers_table import client_of_numbers, rows
 
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[bigquery.Client]:
-    with LoopbackBigQuery(tmp_path_factory.mktemp("loopback") / "warehouse.duckdb") as server:
-        client = bigquery_client(server.rest_url)
-        client.create_dataset("d")
-        client.query_and_wait("CREATE TABLE d.numbers (n INT64 NOT NULL, even BOOL)")
-        client.query_and_wait("INSERT INTO d.numbers SELECT n, MOD(n, 2) = 0 FROM UNNEST(GENERATE_ARRAY(1, 1000)) AS n")
+    with client_of_numbers(tmp_path_factory.mktemp("loopback")) as client:
         yield client
-        client.close()
-
-
-def rows(client: bigquery.Client, sql: str, **options: Any) -> list[tuple[Any, ...]]:
-    return [tuple(row) for row in client.query_and_wait(sql, job_config=bigquery.QueryJobConfig(**options))]
 
 
 def test_dml_says_how_many_rows_it_changed(client: bigquery.Client) -> None:

@@ -17,7 +17,7 @@ from google.protobuf import descriptor_pb2
 from pipelines.local.client import bigquery_client
 from pipelines.local.server import LoopbackBigQuery
 from tests.support.storage_write import answers, append, commit, pending, request, write_client
-from tests.support.write_tables import NUMBERS, SCHEMA, Table, rows
+from tests.support.write_tables import NUMBERS, SCHEMA, Clients, Table, rows, running_clients
 
 AT = datetime.datetime(2026, 6, 15, 12, tzinfo=datetime.UTC)
 ROW = {
@@ -31,16 +31,13 @@ ROW = {
 
 
 @pytest.fixture(scope="module")
-def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with LoopbackBigQuery(tmp_path_factory.mktemp("loopback") / "warehouse.duckdb") as server:
-        rest = bigquery_client(server.rest_url)
-        rest.create_dataset("event_store")
-        yield server, rest, write_client(server.grpc_target)
-        rest.close()
+def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
+    with running_clients(tmp_path_factory.mktemp("loopback")) as clients:
+        yield clients
 
 
 @pytest.fixture
-def table(clients: Any) -> Table:
+def table(clients: Clients) -> Table:
     return Table(*clients, name=f"t{next(NUMBERS)}")
 
 

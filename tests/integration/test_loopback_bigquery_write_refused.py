@@ -8,23 +8,18 @@ import pytest
 from google.api_core import exceptions
 from google.cloud.bigquery_storage_v1 import types
 
-from pipelines.local.client import bigquery_client
-from pipelines.local.server import LoopbackBigQuery
-from tests.support.storage_write import answers, append, request, write_client
-from tests.support.write_tables import NUMBERS, SCHEMA, Table, rows
+from tests.support.storage_write import answers, append, request
+from tests.support.write_tables import NUMBERS, SCHEMA, Clients, Table, rows, running_clients
 
 
 @pytest.fixture(scope="module")
-def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with LoopbackBigQuery(tmp_path_factory.mktemp("loopback") / "warehouse.duckdb") as server:
-        rest = bigquery_client(server.rest_url)
-        rest.create_dataset("event_store")
-        yield server, rest, write_client(server.grpc_target)
-        rest.close()
+def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
+    with running_clients(tmp_path_factory.mktemp("loopback")) as clients:
+        yield clients
 
 
 @pytest.fixture
-def table(clients: Any) -> Table:
+def table(clients: Clients) -> Table:
     return Table(*clients, name=f"t{next(NUMBERS)}")
 
 

@@ -1,13 +1,20 @@
 """A fresh table on a loopback BigQuery, its columns, and the clients around it."""
 
 import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import BigQueryWriteClient
 
+from pipelines.local.client import bigquery_client
 from pipelines.local.server import LoopbackBigQuery
+from tests.support.storage_write import write_client
+
+Clients = tuple[LoopbackBigQuery, bigquery.Client, BigQueryWriteClient]
 
 COLUMNS = [
     bigquery.SchemaField("id", "INT64", "REQUIRED"),
@@ -30,6 +37,16 @@ SCHEMA = pa.schema(
 
 
 NUMBERS = itertools.count()
+
+
+@contextmanager
+def running_clients(folder: Path) -> Iterator[Clients]:
+    """Yield a loopback with the dataset `event_store`, and clients of both its interfaces."""
+    with LoopbackBigQuery(folder / "warehouse.duckdb") as server:
+        rest = bigquery_client(server.rest_url)
+        rest.create_dataset("event_store")
+        yield server, rest, write_client(server.grpc_target)
+        rest.close()
 
 
 class Table:

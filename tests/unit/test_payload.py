@@ -11,19 +11,10 @@ import pytest
 import zstandard
 
 from schemas.outcomes import Code, Refused
-from schemas.payload import MAX_BYTES, inspect_object, is_compressed, parse_object
+from schemas.payload import MAX_BYTES, is_compressed, parse_object
+from tests.support.payloads import code_of, inspected
 
 TEXT = b'{"eventId": "x", "data": {"a": [1, 2.5, "three", null, true]}}'
-
-
-def inspected(data: bytes):
-    return inspect_object(data, lambda value: ())
-
-
-def code_of(data: bytes) -> Code:
-    with pytest.raises(Refused) as refused:
-        inspected(data)
-    return refused.value.code
 
 
 @pytest.mark.parametrize(

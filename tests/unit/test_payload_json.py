@@ -7,16 +7,7 @@ import pytest
 
 from schemas.outcomes import Code, Refused, Stage
 from schemas.payload import inspect_object, parse_object
-
-
-def inspected(data: bytes):
-    return inspect_object(data, lambda value: ())
-
-
-def code_of(data: bytes) -> Code:
-    with pytest.raises(Refused) as refused:
-        inspected(data)
-    return refused.value.code
+from tests.support.payloads import code_of, inspected
 
 
 @pytest.mark.parametrize(

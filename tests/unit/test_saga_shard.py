@@ -9,6 +9,7 @@ from tests.support.saga_events import (
     reduced,
 )
 from tests.support.saga_stream import DAY_US, RETENTION_US, Stream
+from transforms.saga_columns import OrderFacts
 from transforms.saga_shard import SagaShard
 
 
@@ -113,3 +114,17 @@ def test_what_is_forgotten_is_no_longer_in_a_rebuilt_shard():
     stream.advance(START_US + 2 * DAY_US)
     [after] = SagaShard(DEFAULT_TIMEOUT_US, DAY_US, stream.log).snapshot()
     assert len(after) < len(before) / 3
+
+
+def test_orders_of_a_minute_share_a_handful_of_timers_also_where_the_timeout_is_short():
+    created, *_ = _happy()
+    shard = SagaShard(MINUTE_US, DAY_US)
+    for number in range(600):
+        at = created.event_time_us + number * MINUTE_US // 600
+        fact = created._replace(event_time_us=at, event_id=f"{number:08x}-0000-4000-8000-000000000001")
+        shard.absorb([OrderFacts(f"o-{number}", [fact], [at])])
+    timers = 0
+    while len(shard) and (due := shard.next_due()) is not None and due < created.event_time_us + 3 * MINUTE_US:
+        timers += 1
+        assert shard.advance(due).sagas, "a timer that finds nothing"
+    assert 5 <= timers <= 8

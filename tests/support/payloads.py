@@ -1,0 +1,18 @@
+"""What the payload's own checks say of bytes."""
+
+import pytest
+
+from schemas.outcomes import Code, Refused
+from schemas.payload import inspect_object
+
+
+def inspected(data: bytes):
+    """Return what is found in an object."""
+    return inspect_object(data, lambda value: ())
+
+
+def code_of(data: bytes) -> Code:
+    """Return the code that refuses these bytes."""
+    with pytest.raises(Refused) as refused:
+        inspected(data)
+    return refused.value.code
