@@ -14,7 +14,7 @@ from pipelines.launching.metadata import template_parser
 from pipelines.prism import Prism
 from pipelines.provisioning.provision import provision
 from pipelines.stream_config import stream_config
-from pipelines.subscriptions import feeds_of
+from pipelines.subscriptions import subscriptions_of
 from pipelines.target import Target
 from tests.support.boot import boot_flags
 from tests.support.command import run_command
@@ -113,10 +113,10 @@ def check_streaming(folder: Path, script: Path) -> None:
         words += ["--output", str(out), "--stop_after_idle", "6", "--run_id", "booted"]
 
         def build(pipeline: beam.Pipeline, args: argparse.Namespace) -> None:
-            feeds, job = feeds_of(args), job_config(args, str(folder / "temp"))
+            subscriptions, job = subscriptions_of(args), job_config(args, str(folder / "temp"))
             job = job.model_copy(update={"write_endpoint": endpoints.write_endpoint})
-            source = PullPubSub(feeds, job.lake, "booted", str(folder / "stop"), stop_after_idle_seconds=6)
-            streaming.build(pipeline, source, job, stream_config(args, [feed.topic for feed in feeds]))
+            source = PullPubSub(subscriptions, job.lake, "booted", str(folder / "stop"), stop_after_idle_seconds=6)
+            streaming.build(pipeline, source, job, stream_config(args, [given.topic for given in subscriptions]))
 
         out.mkdir()
         with Target.local(out).open(create=True) as endpoints:
