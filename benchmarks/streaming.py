@@ -122,12 +122,18 @@ def soak(args: argparse.Namespace) -> dict[str, Any]:
         for quarter in range(1, 5):
             samples: dict[str, list[float]] = {}
             while time.time() < began + seconds * quarter / 4:
-                time.sleep(5)
-                if time.time() > began + seconds * quarter / 4 - 60:  # the last minute: collectors come and go
+                time.sleep(2)
+                if time.time() > began + seconds * quarter / 4 - 60:  # a minute's mean: collectors come and go
                     for name, pid in run.processes().items():
                         samples.setdefault(name, []).append(memory_mib(pid))
-            memory = {name: round(statistics.median(found), 1) for name, found in samples.items()}
-            marks.append({"minutes": args.soak * quarter / 4, "rows": run.visible(), "memory_mib": memory})
+            memory = {name: round(statistics.mean(found), 1) for name, found in samples.items()}
+            rows = run.visible()
+            marks.append({
+                "minutes": args.soak * quarter / 4, "rows": rows, "memory_mib": memory,
+                "least_mib": {name: round(min(found), 1) for name, found in samples.items()},
+                "most_mib": {name: round(max(found), 1) for name, found in samples.items()},
+                "cpu_us_a_message": per_message(costs(run), rows),
+            })  # fmt: skip
             print(json.dumps(marks[-1]), flush=True)
         publisher.kill()
         code = run.end()

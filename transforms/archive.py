@@ -6,18 +6,18 @@ from typing import Any
 
 import apache_beam as beam
 import numpy as np
+import pyarrow as pa
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
 from schemas.message import MESSAGE_AVRO, Message, topic_label
 from schemas.times import SECOND_US, to_rfc3339
 from transforms.avro_blocks import (
-    NO_PAIRS,
+    Block,
     encode_bytes,
     encode_longs,
-    encode_map,
-    encode_sizes,
-    encode_text,
+    encode_maps,
+    encode_texts,
     file_header,
     file_pieces,
     join_records,
@@ -27,7 +27,7 @@ from transforms.sinks.files import FileContent, LakeFile, write_file
 
 HOUR_US = 3600 * SECOND_US
 FLUSH_BYTES = 16 << 20
-BLOCK_BYTES = 256 << 10
+BLOCK_BYTES = 1 << 20
 _HEADER = file_header(MESSAGE_AVRO)
 
 
@@ -42,7 +42,7 @@ def archive_avro(messages: Sequence[Message]) -> bytes:
     return b"".join(file_pieces(_HEADER, archive_blocks(messages)))
 
 
-def archive_blocks(messages: Sequence[Message]) -> Iterator[tuple[int, bytes]]:
+def archive_blocks(messages: Sequence[Message]) -> Iterator[Block]:
     """Encode messages in blocks of about `BLOCK_BYTES`, for a reader holds a block at a time."""
     start = size = 0
     for end, message in enumerate(messages, 1):
@@ -52,18 +52,15 @@ def archive_blocks(messages: Sequence[Message]) -> Iterator[tuple[int, bytes]]:
             start, size = end, 0
 
 
-def _records(messages: Sequence[Message]) -> bytes:
+def _records(messages: Sequence[Message]) -> memoryview:
     """Encode messages as records: the fields of MESSAGE_AVRO, in its order."""
-    payloads = [message.data for message in messages]
-    topics = {topic: encode_text(topic) for topic in {message.topic for message in messages}}
     return join_records(
         [
-            [topics[message.topic] for message in messages],
-            encode_bytes([message.message_id.encode() for message in messages]),
-            encode_longs(np.array([message.publish_time for message in messages], np.int64)),
-            [encode_map(message.attributes) if message.attributes else NO_PAIRS for message in messages],
-            encode_sizes(payloads),
-            payloads,
+            encode_texts([message.topic for message in messages]),
+            encode_texts([message.message_id for message in messages]),
+            [encode_longs(np.array([message.publish_time for message in messages], np.int64))],
+            encode_maps([message.attributes for message in messages]),
+            encode_bytes(pa.array([message.data for message in messages], pa.binary())),
         ]
     )
 
@@ -110,7 +107,7 @@ class _ArchiveFn(beam.DoFn):
         self._root, self._run_id = root, run_id
 
     def start_bundle(self) -> None:
-        self._waiting: dict[tuple[str, int], list[tuple[int, bytes]]] = {}
+        self._waiting: dict[tuple[str, int], list[Block]] = {}
         self._bytes = 0
 
     def process(self, batch: MessageBatch) -> Iterator[LakeFile]:

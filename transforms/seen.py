@@ -91,6 +91,4 @@ def judge(ids: np.ndarray, seen: Seen) -> Verdict:
     earlier = first & known & ~conflict & (ordered["publish_time"] < entries["publish_time"])
     back = np.empty(len(ids), np.int64)
     back[order] = np.arange(len(ids))
-    return Verdict(
-        new[back], (~new & ~conflict)[back], conflict[back], earlier[back], ordered[new | earlier]
-    )
+    return Verdict(new[back], (~new & ~conflict)[back], conflict[back], earlier[back], ordered[new | earlier])

@@ -21,7 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--dedup_horizon", type=positive, default=3600, help="how long an id is remembered, seconds")
     add("--cpu_per_million", type=float, default=measured.cpu_seconds_per_million,
         help="CPU seconds a million events, as `local` prints them")  # fmt: skip
-    add("--streaming_factor", type=float, default=measured.streaming_factor, help="what streaming costs more (measured on Prism)")
+    add(
+        "--streaming_factor",
+        type=float,
+        default=measured.streaming_factor,
+        help="what streaming costs more (measured on Prism)",
+    )
     add("--message_bytes", type=float, default=measured.message_bytes, help="bytes of a message")
     add("--format", choices=("table", "json"), default="table", help="how it is printed")
 

@@ -43,7 +43,9 @@ def job_config(args: argparse.Namespace, temp: str) -> JobConfig:
     """Return the values of the main job's steps."""
     target, started = Target.from_args(args, needs_lake=True), now_us()
     run_id = run_id_of(args, started)
-    return make_job(args, target, None, run_id, started, read_secret(args.pii_key_secret), f"{temp.rstrip('/')}/{run_id}")
+    return make_job(
+        args, target, None, run_id, started, read_secret(args.pii_key_secret), f"{temp.rstrip('/')}/{run_id}"
+    )
 
 
 BUILDERS: dict[str, Build] = {"streaming": build_streaming, "replay": build_replay, "redrive": build_redrive}

@@ -21,7 +21,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--faults", type=Path, help="a fault script, YAML or JSON (docs/faults.md)")
     parser.add_argument("--address_file", type=Path, help="write the address here too, beside the one by the warehouse")
     parser.add_argument("--project", default="local", help="the project's name (default: %(default)s)")
-    parser.add_argument("--memory_mib", type=int, default=MEMORY_MIB, help="what DuckDB may hold (default: %(default)s)")
+    parser.add_argument(
+        "--memory_mib", type=int, default=MEMORY_MIB, help="what DuckDB may hold (default: %(default)s)"
+    )
     parser.add_argument("--until_eof", action="store_true", help="end when standard input ends: with its parent")
     args = parser.parse_args(argv)
     if args.memory_mib < 1:

@@ -26,7 +26,9 @@ set python_enable_replacements = false
 """
 MEMORY_MIB = 256
 """What DuckDB may hold, blocks of the file that it keeps for later included: it grows until here, and then stays."""
-_CHECKPOINT_AT = "64MB"  # small appends pile up in the log; each checkpoint rewrites the table's last row group
+_CHECKPOINTS = 4
+"""The log is written into the tables when it holds this part of the memory: until then its rows are in memory, and each
+time the last row group of a table is written anew."""
 
 
 class Warehouse:
@@ -39,7 +41,7 @@ class Warehouse:
         self._open = False
         self.connection = duckdb.connect(str(path))
         self.connection.execute(_SETTINGS).fetchall()
-        self.connection.execute(f"set checkpoint_threshold = '{_CHECKPOINT_AT}'").fetchall()
+        self.connection.execute(f"set checkpoint_threshold = '{memory_mib // _CHECKPOINTS}MiB'").fetchall()
         self.connection.execute(f"set memory_limit = '{memory_mib}MiB'").fetchall()
         self.catalog = Catalog(self.connection, project)
 

@@ -51,7 +51,9 @@ def recover(endpoints: Endpoints, target: Target, job: JobConfig, who: str) -> N
             drop_staging(endpoints, target, dead)
         with ledger.held(claim, store.client()):
             finish_segments(target.lake, run_id)
-            again = job.with_run_id(run_id).model_copy(update={"temp": f"{job.temp}/recovery", "saga_alerts_topic": None})
+            again = job.with_run_id(run_id).model_copy(
+                update={"temp": f"{job.temp}/recovery", "saga_alerts_topic": None}
+            )
             engine = Engine(endpoints, target, ledger, claim, again, sagas=False)
             choice = Choice(wanted.start, wanted.end, accept_cloudevents=job.accept_cloudevents)
             plan = plan_archive(target.lake, wanted)

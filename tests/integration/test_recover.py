@@ -109,4 +109,3 @@ def test_a_segment_of_which_not_one_block_is_whole_asks_for_nothing(target, endp
     (folder / ".open-20260615T1200-00.avro").write_bytes(b"Obj\x01\x02")
     recover(endpoints, target, job(target, endpoints, "next", tmp_path), "me")
     assert stored(endpoints, RUNS) == []
-

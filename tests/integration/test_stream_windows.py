@@ -118,7 +118,9 @@ def test_late_events_are_in_every_table_and_the_newest_pane_has_those_within_lat
     assert len(list(manifests[0].parent.glob("*.parquet"))) == len(manifests)
 
 
-@pytest.mark.parametrize("runner", ["direct"])  # Prism's TestStream takes the next event before what is due; test_stream_early.py
+@pytest.mark.parametrize(
+    "runner", ["direct"]
+)  # Prism's TestStream takes the next event before what is due; test_stream_early.py
 def test_an_open_window_is_counted_early_where_it_is_wanted(tmp_path, runner):
     stream = (
         TestStream()

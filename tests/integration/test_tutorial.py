@@ -25,7 +25,12 @@ def apply(folder: Path, *, long: bool) -> list[str]:
             (folder / name).write_text(fence.text)
         elif fence.language == "diff":
             done = subprocess.run(
-                ["git", "apply", "--verbose", "-"], cwd=folder, input=fence.text, capture_output=True, text=True, check=False
+                ["git", "apply", "--verbose", "-"],
+                cwd=folder,
+                input=fence.text,
+                capture_output=True,
+                text=True,
+                check=False,
             )
             assert done.returncode == 0, (where, done.stderr)
         elif fence.language == "sh" and "long" in fence.marks and not long:
@@ -36,7 +41,10 @@ def apply(folder: Path, *, long: bool) -> list[str]:
             printed = done.stdout
         elif fence.language == "text":
             lines = [" ".join(line.split()) for line in printed.splitlines()]
-            assert [line for line in fence.text.splitlines() if " ".join(line.split()) not in lines] == [], (where, printed)
+            assert [line for line in fence.text.splitlines() if " ".join(line.split()) not in lines] == [], (
+                where,
+                printed,
+            )
     return left_out
 
 

@@ -37,4 +37,4 @@ def test_every_whole_number_has_fastavros_bytes(values):
     schema = fastavro.parse_schema("long")
     for value in values:
         fastavro.schemaless_writer(file, schema, value)
-    assert b"".join(encode_longs(np.array(values, np.int64))) == file.getvalue()
+    assert b"".join(encode_longs(np.array(values, np.int64)).to_pylist()) == file.getvalue()

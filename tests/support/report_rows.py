@@ -150,11 +150,16 @@ def rows() -> dict[str, list[dict[str, Any]]]:
         ],
         "analytics.saga_alerts": [
             {
-                "order_id": order_id, "correlation_id": "flow", "alert": alert, "alert_time": NEW.isoformat(),
+                "order_id": order_id,
+                "correlation_id": "flow",
+                "alert": alert,
+                "alert_time": NEW.isoformat(),
                 "run_id": run_id,
             }
             for order_id, alert, run_id in (
-                ("o0", "SAGA_STUCK", RUN), ("o0", "SAGA_STUCK", OTHER), ("o1", "SAGA_STUCK", RUN),
+                ("o0", "SAGA_STUCK", RUN),
+                ("o0", "SAGA_STUCK", OTHER),
+                ("o1", "SAGA_STUCK", RUN),
                 ("o0", "SAGA_RECOVERED", RUN),
             )
         ],

@@ -25,7 +25,7 @@ def test_a_file_is_what_fastavro_writes_but_for_its_marks():
 
 
 def test_many_messages_are_cut_into_blocks_that_a_reader_can_skip():
-    data = archive_avro([Message("orders", str(number), number, {}, b"x" * 2000) for number in range(1000)])
+    data = archive_avro([Message("orders", str(number), number, {}, b"x" * 5000) for number in range(1000)])
     blocks = [block.num_records for block in fastavro.block_reader(BytesIO(data))]
     assert (sum(blocks), len(blocks) > 3) == (1000, True)
 
@@ -47,5 +47,5 @@ def test_many_messages_are_cut_into_blocks_that_a_reader_can_skip():
 def test_a_column_comes_back_as_it_went(avro, column):
     schema = {"type": "record", "name": "r", "fields": [{"name": "cell", "type": avro}]}
     cells = encode_column(column, optional=isinstance(avro, list))
-    data = b"".join(file_pieces(file_header(schema), [(len(cells), join_records([cells]))]))
+    data = b"".join(file_pieces(file_header(schema), [(len(column), join_records([cells]))]))
     assert [record["cell"] for record in read(data)] == column.to_pylist()

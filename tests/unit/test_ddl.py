@@ -38,13 +38,15 @@ def test_a_table():
         'OPTIONS (description = "Things.")',
     ]
     by_day = Table(ANALYTICS, "t", "Things.", (at,), ("at", "DAY"), ())
-    assert create_table(by_day, NAMES).splitlines()[-2:] == ["PARTITION BY DATE(at)", 'OPTIONS (description = "Things.")']
+    assert create_table(by_day, NAMES).splitlines()[-2:] == [
+        "PARTITION BY DATE(at)",
+        'OPTIONS (description = "Things.")',
+    ]
 
 
 def test_a_dataset():
     assert create_dataset(ANALYTICS, "Read side.", {"team": "data"}, NAMES) == (
-        "CREATE SCHEMA IF NOT EXISTS `p`.`marts`\n"
-        'OPTIONS (description = "Read side.", labels = [("team", "data")])'
+        'CREATE SCHEMA IF NOT EXISTS `p`.`marts`\nOPTIONS (description = "Read side.", labels = [("team", "data")])'
     )
 
 

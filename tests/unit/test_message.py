@@ -100,7 +100,9 @@ def test_a_line_that_is_no_message_says_why(text, reason):
 
 def test_a_message_is_one_line_of_its_five_fields():
     text = b'"publishTime":"2026-06-15T12:00:00Z","attributes":{"k":"v"},"data":"AP8="}\n'
-    assert format_line(Message("orders", "17", AT, {"k": "v"}, b"\0\xff")) == b'{"topic":"orders","messageId":"17",' + text
+    assert (
+        format_line(Message("orders", "17", AT, {"k": "v"}, b"\0\xff")) == b'{"topic":"orders","messageId":"17",' + text
+    )
 
 
 @pytest.mark.parametrize("moment", [AT, datetime(2026, 6, 15, 12, tzinfo=UTC)], ids=["microseconds", "a datetime"])

@@ -181,7 +181,11 @@ def test_a_step_without_its_place_changes_nothing(step, before):
         ({"cast": {"path": "a", "to": "integer"}}, '{"a":"x"}', "a cast to integer of what is no number"),
         ({"cast": {"path": "a", "to": "number"}}, '{"a":"1e41"}', "a cast to number of what is no number in reach"),
         ({"cast": {"path": "a", "to": "integer"}}, '{"a":1.5}', "a cast to integer of what has a fraction"),
-        ({"cast": {"path": "a", "to": "boolean"}}, '{"a":"yes"}', "a cast to boolean of what is neither true nor false"),
+        (
+            {"cast": {"path": "a", "to": "boolean"}},
+            '{"a":"yes"}',
+            "a cast to boolean of what is neither true nor false",
+        ),
         ({"cast": {"path": "a", "to": "string"}}, '{"a":null}', "a cast to string of what is no single value"),
         ({"drop": {"path": "a"}}, "{", "the payload is not JSON"),
         ({"json_patch": [{"op": "remove", "path": "/b"}]}, "{}", "the JSON Patch does not apply"),

@@ -23,7 +23,14 @@ def test_a_fact_takes_25_to_60_bytes() -> None:
 
 @pytest.mark.parametrize(
     ("quantity", "written"),
-    [(0, b"\x00"), (127, b"\x7f"), (128, b"\x80\x01"), (300, b"\xac\x02"), (1_234_567, b"\x87\xad\x4b"), (2**40 + 5, b"\x85\x80\x80\x80\x80\x20")],
+    [
+        (0, b"\x00"),
+        (127, b"\x7f"),
+        (128, b"\x80\x01"),
+        (300, b"\xac\x02"),
+        (1_234_567, b"\x87\xad\x4b"),
+        (2**40 + 5, b"\x85\x80\x80\x80\x80\x20"),
+    ],
 )
 def test_a_quantity_is_a_varint(quantity: int, written: bytes) -> None:
     reserved = HAPPY[1]._replace(quantity=quantity)

@@ -6,12 +6,15 @@ that no other file has. The manifest of its window is written last (transforms/s
 
 import hashlib
 import uuid
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 MIME = "application/octet-stream"
+
+Piece = bytes | memoryview
 
 
 class LakeFile(NamedTuple):
@@ -32,7 +35,7 @@ class FileContent(NamedTuple):
     partition: str
     extension: str
     rows: int
-    data: bytes | list[bytes]
+    data: bytes | Sequence[Piece]
 
 
 class IncompleteFile(OSError):
@@ -50,7 +53,7 @@ def write_file(root: str, content: FileContent, run_id: str) -> LakeFile:
     return LakeFile(content.feed, content.partition, name, content.rows, size, digest.hexdigest())
 
 
-def write_whole(folder: str, name: str, data: bytes | list[bytes]) -> int:
+def write_whole(folder: str, name: str, data: bytes | Sequence[Piece]) -> int:
     """Write a file so that `name` is either absent or whole, and return its size; raise IncompleteFile where the
     store holds less.
     """
@@ -67,5 +70,5 @@ def write_whole(folder: str, name: str, data: bytes | list[bytes]) -> int:
     return size
 
 
-def _pieces(data: bytes | list[bytes]) -> list[bytes]:
+def _pieces(data: bytes | Sequence[Piece]) -> Sequence[Piece]:
     return [data] if isinstance(data, bytes) else data

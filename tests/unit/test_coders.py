@@ -1,0 +1,59 @@
+"""The coders of batches: the size of an element is told, not found out by encoding it."""
+
+import pickle
+
+import pyarrow as pa
+import pytest
+from apache_beam.coders import registry
+from apache_beam.typehints import typehints
+from apache_beam.typehints.native_type_compatibility import convert_to_beam_type
+
+from schemas.event import DeadLetter
+from schemas.message import Message, NotAMessage
+from schemas.saga import Saga
+from transforms.coders import SizedCoder, size_of
+from transforms.decode import DEAD  # noqa: F401  (its module says the size of a dead letter)
+from transforms.events import EventBatch
+from transforms.metrics import Measure
+from transforms.read import MessageBatch
+from transforms.rows import TableRows
+from transforms.sagas import ALERTED  # noqa: F401  (its module says the size of a saga)
+
+ROWS = pa.record_batch({"cell": pa.array(["x" * 1000] * 100)})
+MESSAGE = Message("orders", "m", 1, {}, b"x" * 5000)
+
+
+def coder_of(kind):
+    return registry.get_coder(convert_to_beam_type(kind))
+
+
+@pytest.mark.parametrize("kind", [EventBatch, TableRows, Message, NotAMessage, Measure, Saga, DeadLetter])
+def test_a_type_with_a_size_has_the_coder(kind):
+    assert isinstance(coder_of(kind), SizedCoder)
+
+
+@pytest.mark.parametrize("kind", [object, dict, typehints.Any, Message | str])
+def test_other_types_keep_beams_coder(kind):
+    assert not isinstance(coder_of(kind), SizedCoder)
+
+
+@pytest.mark.parametrize(
+    ("element", "least", "most"),
+    [
+        (EventBatch("orders", ROWS), 100_000, 101_000),
+        (TableRows("orders", ROWS), 100_000, 101_000),
+        (MESSAGE, 5_000, 5_200),
+        (NotAMessage("orders", b"x" * 700, "", ""), 700, 900),
+        (Measure(0, "orders", lags=b"x" * 400), 400, 500),
+    ],
+)
+def test_the_size_is_about_what_it_takes(element, least, most):
+    assert least <= size_of(element) <= most
+
+
+def test_a_batch_of_messages_is_sized_and_comes_back_without_being_pickled_for_it(monkeypatch):
+    batch = [MESSAGE, NotAMessage("orders", b"{", "", "no object")]
+    impl = coder_of(MessageBatch).get_impl()
+    assert impl.decode(impl.encode(batch)) == batch
+    monkeypatch.setattr(pickle, "dumps", None)
+    assert 5_000 < impl.get_estimated_size_and_observables(batch)[0] < 5_500
