@@ -77,6 +77,12 @@ def test_an_order_without_a_total_adds_no_amount():
     assert accepted(make_message(with_data("order.created", totalAmount=ABSENT))).amount is None
 
 
+@pytest.mark.parametrize("written", ["0e1", "0E+2", "0e30", "0"])
+def test_an_amount_of_nought_has_no_exponent_that_numeric_could_not_hold(written):
+    event = accepted(make_message(spelled(with_data("payment.processed", amount="M"), '"M"', written)))
+    assert str(event.amount) == "0"
+
+
 def test_data_is_kept_letter_by_letter():
     data = '{ "value" : 6.10e1,\n"deviceId":"a", "metric":"b", "caf\\u00e9": 1 }'
     event = accepted(
