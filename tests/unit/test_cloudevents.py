@@ -93,7 +93,8 @@ def test_another_content_type_is_refused():
     assert refused(message(structured(datacontenttype="text/plain")), ACCEPTING).code == "CONTENT_TYPE"
 
 
-def test_a_cloudevent_is_refused_where_it_is_not_accepted():
+def test_a_cloudevent_is_taken_where_a_decoder_is_told_to_and_refused_elsewhere():
+    assert accepted(message(structured()), Decoder(accept_cloudevents=True)).event_id == EVENT_ID
     assert refused(message(structured())).path == "eventId"
     assert refused(message(DATA["order.updated"], given=attributes())).path == "eventId"
 

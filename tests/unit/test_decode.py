@@ -193,5 +193,24 @@ def test_both_ways_of_reading_give_the_same_event(event_type, monkeypatch):
     ]
 
 
+@pytest.mark.parametrize(
+    ("data", "times"),
+    [
+        (text_of(make_event()), 0),
+        (text_of(with_data("order.updated", status="5 £")), 0),
+        (text_of(make_event(extra=1)), 1),
+        (BOM + text_of(make_event()), 1),
+        (BOM + text_of(make_event(extra=1)), 1),
+        (BOM + text_of(make_event(source="x")), 1),
+    ],
+    ids=["plain", "letters", "unknown", "BOM", "BOM and unknown", "BOM and refused"],
+)
+def test_a_message_is_looked_through_once_and_only_where_something_is_odd(data, times, monkeypatch):
+    looked, inspect = [], schemas.decode.inspect_object
+    monkeypatch.setattr(schemas.decode, "inspect_object", lambda *given: looked.append(data) or inspect(*given))
+    decode(make_message(data))
+    assert looked == [data] * times
+
+
 def test_decode_is_the_decoder_of_the_contracts_registry():
     assert decode(make_message(make_event())) == Decoder().decode(make_message(make_event()))

@@ -104,6 +104,16 @@ def test_any_other_form_is_refused(text):
         parse_rfc3339(text)
 
 
+@pytest.mark.parametrize("ending", ["00,000001Z", "00:000001Z", "00.000001X", "60.000001Z", "99.000001Z", "0\u0661.000001Z",
+                                    "00.00000\u0661Z", "00.00000\u00b2Z", "00.-00001Z", "00.00000.Z", " 0.000001Z"])  # fmt: skip
+def test_a_minute_that_was_met_excuses_no_other_form(ending):
+    minute = "2026-06-15T11:58:"
+    start = parse_rfc3339(f"{minute}00Z")[0]
+    assert parse_rfc3339(f"{minute}59.000001Z") == (start + 59_000_001, False)
+    with pytest.raises(TimeFormatError):
+        parse_rfc3339(minute + ending)
+
+
 @pytest.mark.parametrize(
     "text",
     ["0000-01-01T00:00:00Z", "0000-02-29T00:00:00Z", "0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01"],
