@@ -225,3 +225,10 @@ def test_a_list_with_rules_of_its_own_or_of_objects_without_a_shape_has_none():
 
     assert [shape_of(model) for model in (Odd, Some, Odds)] == [None] * 3
     assert shape_of(Parts) is not None
+
+
+def test_a_shape_takes_the_fields_of_its_model_alone():
+    read = msgspec.json.Decoder(shape_of(Telemetry)).decode
+    assert read(b'{"deviceId":"a","metric":"b","value":1}').deviceId == "a"
+    with pytest.raises(msgspec.ValidationError, match="unknown field"):
+        read(b'{"deviceId":"a","metric":"b","value":1,"more":1}')
