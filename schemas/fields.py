@@ -6,7 +6,8 @@ Values come from a JSON parser that keeps a number's text: an `int`, or a `Decim
 import re
 from decimal import Decimal
 from math import isinf
-from typing import Annotated, Any, TypeVar
+from types import NoneType
+from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 from pydantic.fields import FieldInfo
@@ -132,3 +133,10 @@ class Payload(BaseModel):
     """The `data` of one event type, or an object within it. Unknown fields pass here and are noted by decode."""
 
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuse `T | None`: it would take null, and the word that says a text is personal would be lost in it."""
+        for name, field in cls.model_fields.items():
+            if NoneType in get_args(field.annotation):
+                raise TypeError(f"{cls.__name__}.{name}: null is no value (contract 2); write `{name}: T = optional()`")

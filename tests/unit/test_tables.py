@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from schemas.columns import Column, columns_of, snake_case
-from schemas.fields import Id, ListOf, Number, Payload, Text, optional
+from schemas.fields import Id, ListOf, Number, Payload, PersonalText, Text, optional
 from schemas.orders import OrderCompleted, OrderCreated, OrderUpdated
 from schemas.registry import REGISTRY
 from schemas.tables import COMMON, DATASET_OF, TABLES, all_tables, typed_table
@@ -217,13 +217,13 @@ def test_a_column_that_one_model_does_not_require_is_as_any_other_optional_colum
     assert columns["two"] == Column("two", "FLOAT64", "two of the event")
 
 
-def test_a_field_written_as_text_or_none_is_a_column_of_text():
-    class Note(Payload):
-        """A note whose author wrote the union by hand."""
+def test_a_field_that_would_take_null_is_refused_for_it_would_lose_that_it_is_personal():
+    with pytest.raises(TypeError, match=r"Note\.author: null is no value .* write `author: T = optional\(\)`"):
 
-        text: str | None = None
+        class Note(Payload):
+            """A note whose author wrote the union by hand."""
 
-    assert columns_of([Note]) == (Column("text", "STRING", "text of the event"),)
+            author: PersonalText | None = None
 
 
 def test_text_fields_stay_text():
