@@ -3,6 +3,7 @@
 import hashlib
 import json
 
+import msgspec
 import pytest
 
 import schemas.decode
@@ -175,6 +176,7 @@ def test_the_name_of_a_dead_letter_follows_from_what_failed_and_how_often():
     ]
     others += [Message("orders", "m-2", PUBLISHED_US, {}, b"{")]
     assert len({first.dead_letter_id, *(refused(message).dead_letter_id for message in others)}) == 5
+    assert msgspec.structs.replace(first, code=Code.JSON_DEPTH).dead_letter_id != first.dead_letter_id
 
 
 SECRET = "4111-hunter2-secret"
