@@ -26,7 +26,7 @@ def test_a_columns_type(column, kind):
 
 def test_a_table():
     at = time("at", 'when, "exactly"')
-    table = Table(ANALYTICS, "t", "Things.", (text("id", "who"), at, ITEM), ("at", "MONTH"), ("id",))
+    table = Table(ANALYTICS, "t", "Things.", (text("id", "who"), at, ITEM), ("at", "MONTH"), ("id", "at"))
     assert create_table(table, NAMES).splitlines() == [
         "CREATE TABLE IF NOT EXISTS `p`.`marts`.t (",
         '  id STRING NOT NULL OPTIONS (description = "who"),',
@@ -34,10 +34,10 @@ def test_a_table():
         "  items ARRAY<STRUCT<sku STRING NOT NULL, n INT64>>",
         ")",
         "PARTITION BY TIMESTAMP_TRUNC(at, MONTH)",
-        "CLUSTER BY id",
+        "CLUSTER BY id, at",
         'OPTIONS (description = "Things.")',
     ]
-    by_day = Table(ANALYTICS, "t", "Things.", (at,), ("at", "DAY"), ())
+    by_day = Table(ANALYTICS, "t", "Things.", (at,), ("at", "DAY"))
     assert create_table(by_day, NAMES).splitlines()[-2:] == [
         "PARTITION BY DATE(at)",
         'OPTIONS (description = "Things.")',
@@ -45,8 +45,8 @@ def test_a_table():
 
 
 def test_a_dataset():
-    assert create_dataset(ANALYTICS, "Read side.", {"team": "data"}, NAMES) == (
-        'CREATE SCHEMA IF NOT EXISTS `p`.`marts`\nOPTIONS (description = "Read side.", labels = [("team", "data")])'
+    assert create_dataset(ANALYTICS, "Read side.", {"team": "data", "stage": "test"}, NAMES) == (
+        'CREATE SCHEMA IF NOT EXISTS `p`.`marts`\nOPTIONS (description = "Read side.", labels = [("team", "data"), ("stage", "test")])'
     )
 
 

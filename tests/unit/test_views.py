@@ -26,6 +26,14 @@ def test_a_file_is_header_and_query():
     assert view.reads == [("analytics", "t")]
 
 
+def test_terraform_fills_in_project_datasets_and_windows():
+    text = "-- Shows.\n-- key: a\n-- as_of: by then\nFROM ${event_store}.t, ${analytics}.u, ${window_seconds} WHERE ${as_of}"
+    view = parse_view("analytics", "v", text)
+    body = "FROM `${project}`.`${event_store}`.t, `${project}`.`${analytics}`.u, ${window_seconds} WHERE "
+    assert view.terraform(as_of=False) == f"{body}TRUE\n"
+    assert view.terraform(as_of=True) == f"{body}event_time <= as_of\n"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
