@@ -107,6 +107,11 @@ def test_partials_are_split_by_day_and_lose_nothing():
     assert from_ipc(to_ipc(table)) == table
 
 
+def test_what_is_shuffled_is_small():
+    table = counts([(BASE, "order.created", 1, Decimal("19.99"))] * 10_000)
+    assert len(to_ipc(table)) < table.nbytes / 10
+
+
 def test_measures_of_one_window_and_topic_become_one():
     measures = [
         Measure(BASE, "orders", received=3, dead_letters=1),
