@@ -20,7 +20,8 @@ class TableRows:
     rows: pa.RecordBatch
 
 
-sized(TableRows, lambda batch: batch.rows.nbytes)
+for _kind in (EventBatch, TableRows):
+    sized(_kind, lambda batch: batch.rows.nbytes)
 
 
 @dataclass(frozen=True)
