@@ -81,13 +81,20 @@ def test_the_content_type_may_be_absent_or_an_attribute(given):
     assert accepted(message(DATA["order.updated"], given=given), ACCEPTING).event_id == EVENT_ID
 
 
+def test_its_own_content_type_stands_before_that_of_the_transport():
+    assert accepted(message(DATA["order.updated"], given=attributes() | {"content-type": "text/plain"}), ACCEPTING)
+    given = attributes(datacontenttype="text/plain") | {"content-type": "application/json"}
+    assert refused(message(DATA["order.updated"], given=given), ACCEPTING).code == "CONTENT_TYPE"
+
+
 def test_another_content_type_is_refused():
     given = {**attributes(datacontenttype=ABSENT), "content-type": "text/plain"}
     assert refused(message(DATA["order.updated"], given=given), ACCEPTING).code == "CONTENT_TYPE"
     assert refused(message(structured(datacontenttype="text/plain")), ACCEPTING).code == "CONTENT_TYPE"
 
 
-def test_a_cloudevent_is_refused_where_it_is_not_accepted():
+def test_a_cloudevent_is_taken_where_a_decoder_is_told_to_and_refused_elsewhere():
+    assert accepted(message(structured()), Decoder(accept_cloudevents=True)).event_id == EVENT_ID
     assert refused(message(structured())).path == "eventId"
     assert refused(message(DATA["order.updated"], given=attributes())).path == "eventId"
 

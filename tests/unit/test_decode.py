@@ -77,6 +77,12 @@ def test_an_order_without_a_total_adds_no_amount():
     assert accepted(make_message(with_data("order.created", totalAmount=ABSENT))).amount is None
 
 
+@pytest.mark.parametrize("written", ["0e1", "0E+2", "0e30", "0"])
+def test_an_amount_of_nought_has_no_exponent_that_numeric_could_not_hold(written):
+    event = accepted(make_message(spelled(with_data("payment.processed", amount="M"), '"M"', written)))
+    assert str(event.amount) == "0"
+
+
 def test_data_is_kept_letter_by_letter():
     data = '{ "value" : 6.10e1,\n"deviceId":"a", "metric":"b", "caf\\u00e9": 1 }'
     event = accepted(
@@ -185,6 +191,25 @@ def test_both_ways_of_reading_give_the_same_event(event_type, monkeypatch):
     assert [getattr(slow, name) for name in Event.__struct_fields__] == [
         getattr(fast, name) for name in Event.__struct_fields__
     ]
+
+
+@pytest.mark.parametrize(
+    ("data", "times"),
+    [
+        (text_of(make_event()), 0),
+        (text_of(with_data("order.updated", status="5 £")), 0),
+        (text_of(make_event(extra=1)), 1),
+        (BOM + text_of(make_event()), 1),
+        (BOM + text_of(make_event(extra=1)), 1),
+        (BOM + text_of(make_event(source="x")), 1),
+    ],
+    ids=["plain", "letters", "unknown", "BOM", "BOM and unknown", "BOM and refused"],
+)
+def test_a_message_is_looked_through_once_and_only_where_something_is_odd(data, times, monkeypatch):
+    looked, inspect = [], schemas.decode.inspect_object
+    monkeypatch.setattr(schemas.decode, "inspect_object", lambda *given: looked.append(data) or inspect(*given))
+    decode(make_message(data))
+    assert looked == [data] * times
 
 
 def test_decode_is_the_decoder_of_the_contracts_registry():

@@ -4,10 +4,12 @@ import base64
 import bz2
 import gzip
 import json
+import string
 import zlib
 
 import pytest
 
+import schemas.mentions
 from schemas.mentions import Mentions
 
 NAME = "C-1.a"
@@ -39,9 +41,33 @@ def test_a_name_is_found_in_every_dress(data):
     assert not Mentions("C-2").in_bytes(data)
 
 
-@pytest.mark.parametrize("other", ["C-1.ab", "C-1.a-2", "XC-1.a", "X-C-1.a", "C-1.a@b", "c-1.a", "C-1xa", "C-1"])
+@pytest.mark.parametrize("other", ["C-1.ab", "C-1.a-2", "XC-1.a", "X-C-1.a", "C-1.a@b", "c-1.a", "C-1xa", "C-1",
+                                   "xC-1.a", "x.C-1.a", "C-1.aB", "C-1.a.B"])  # fmt: skip
 def test_another_id_is_not_this_one(other):
     assert not Mentions(NAME).in_bytes(json.dumps({"customerId": other}).encode())
+
+
+def test_a_name_is_found_in_base64_that_is_torn_anywhere_behind_it():
+    text = base64.b64encode(PLAIN)
+    name_ends = 27
+    assert NAME.encode() in base64.b64decode(text[:name_ends] + b"=")
+    for end in range(name_ends, len(text) + 1):
+        assert Mentions(NAME).in_bytes(text[:end]), end
+        assert Mentions(NAME).in_bytes(text[:end] + b"=1"), end
+
+
+@pytest.mark.parametrize("filler", ["", " ", "  "], ids=len)
+def test_a_name_at_the_end_of_base64_is_found_whatever_its_last_letter(filler):
+    for letter in string.ascii_letters + string.digits:
+        name = f"C-1.{letter}"
+        assert Mentions(name).in_bytes(base64.b64encode(f"the customer {filler}{name}".encode())), name
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, zlib.compress, bz2.compress])
+def test_no_more_is_inflated_than_the_limit(compress, monkeypatch):
+    monkeypatch.setattr(schemas.mentions, "_INFLATED_BYTES", 64)
+    assert Mentions(NAME).in_bytes(compress(PLAIN + b" " * 64))
+    assert not Mentions(NAME).in_bytes(compress(b" " * 64 + PLAIN))
 
 
 def test_attributes_are_looked_through_too():

@@ -2,17 +2,30 @@
 
 import json
 from decimal import Decimal
+from typing import Annotated
 
 import msgspec
 import pytest
-from pydantic import ConfigDict, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
+import schemas.plain
+from schemas.fields import ListOf, Payload
 from schemas.iot import Telemetry
 from schemas.message import Message, parse_line
 from schemas.plain import PlainReader, shape_of
 from schemas.registry import REGISTRY, EventType, Registry
 from tests.support.decoded import both_ways, numbered
-from tests.support.events import ABSENT, DATA, PUBLISHED_US, make_event, make_message, topic_of
+from tests.support.events import (
+    ABSENT,
+    CAUSATION_ID,
+    CORRELATION_ID,
+    DATA,
+    PUBLISHED_US,
+    make_event,
+    make_message,
+    topic_of,
+    with_data,
+)
 from tests.support.golden import golden_lines
 from tests.unit.test_registry import WITH_SHIPMENTS, Shipment
 
@@ -83,12 +96,43 @@ def reads_plain(text: bytes, topic: str = "orders") -> bool:
 @pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")], ids=["compact", "spaced"])
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"dataContentType": ABSENT}, {"metadata": {"correlationId": make_event()["metadata"]["correlationId"]}}],
-    ids=["whole", "no content type", "no causation"],
+    [
+        {},
+        {"dataContentType": ABSENT},
+        {"metadata": {"correlationId": CORRELATION_ID}},
+        {"metadata": {"correlationId": CORRELATION_ID, "causationId": None}},
+    ],
+    ids=["whole", "no content type", "no causation", "null causation"],
 )
 def test_an_event_with_nothing_odd_is_plain(event_type, separators, changes):
     text = json.dumps(make_event(event_type, **changes), separators=separators, ensure_ascii=False)
     assert reads_plain(text.encode(), topic_of(event_type))
+
+
+@pytest.mark.parametrize("content_type", [ABSENT, None, "application/json", "application/json; charset=utf-8"])
+@pytest.mark.parametrize("causation", [{}, {"causationId": None}, {"causationId": CAUSATION_ID}], ids=repr)
+@pytest.mark.parametrize("event_type", ["order.updated", "iot.telemetry"])
+def test_a_message_without_white_space_is_told_by_its_size_alone(event_type, causation, content_type, monkeypatch):
+    monkeypatch.setattr(schemas.plain, "_marks", lambda envelope, text: -1)
+    metadata = {"correlationId": CORRELATION_ID, **causation}
+    event = make_event(event_type, metadata=metadata, dataContentType=content_type)
+    compact, spaced = (json.dumps(event, separators=signs).encode() for signs in ((",", ":"), (", ", ": ")))
+    assert reads_plain(compact, topic_of(event_type)) is (content_type is not None)
+    assert not reads_plain(spaced, topic_of(event_type))
+
+
+def test_letters_beyond_ascii_are_plain_and_the_size_has_a_limit(monkeypatch):
+    text = json.dumps(with_data("order.updated", status="5 £"), ensure_ascii=False).encode()
+    monkeypatch.setattr(schemas.plain, "MAX_BYTES", len(text))
+    assert reads_plain(text)
+    monkeypatch.setattr(schemas.plain, "MAX_BYTES", len(text) - 1)
+    assert not reads_plain(text)
+
+
+def test_attributes_are_looked_at_where_cloudevents_are_accepted():
+    bare, attributed = make_message(make_event()), make_message(make_event(), attributes={"origin": "till"})
+    assert PlainReader(REGISTRY).read([bare, attributed])[1] == []
+    assert PlainReader(REGISTRY, accept_cloudevents=True).read([bare, attributed])[1] == [attributed]
 
 
 TEXT = json.dumps(make_event("customer.updated"), separators=(",", ":"))
@@ -164,3 +208,27 @@ def test_a_model_that_validates_by_itself_has_no_shape():
     assert shape_of(Telemetry) is not None
     assert shape_of(Checked) is None
     assert shape_of(Lax) is None
+
+
+def test_a_list_with_rules_of_its_own_or_of_objects_without_a_shape_has_none():
+    class Odd(Payload):
+        remark: str | None = None
+
+    class Some(Payload):
+        parts: Annotated[list[Telemetry], Field(fail_fast=True, min_length=1)]
+
+    class Odds(Payload):
+        parts: ListOf[Odd]
+
+    class Parts(Payload):
+        parts: ListOf[Telemetry]
+
+    assert [shape_of(model) for model in (Odd, Some, Odds)] == [None] * 3
+    assert shape_of(Parts) is not None
+
+
+def test_a_shape_takes_the_fields_of_its_model_alone():
+    read = msgspec.json.Decoder(shape_of(Telemetry)).decode
+    assert read(b'{"deviceId":"a","metric":"b","value":1}').deviceId == "a"
+    with pytest.raises(msgspec.ValidationError, match="unknown field"):
+        read(b'{"deviceId":"a","metric":"b","value":1,"more":1}')

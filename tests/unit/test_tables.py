@@ -217,6 +217,29 @@ def test_tables_are_made_anew_for_any_registry():
     assert typed_table("payment_events") == TABLES["payment_events"]
 
 
+def test_one_column_says_in_three_schemas_whether_it_may_be_null():
+    free, due = Column("note", "STRING", "a remark"), Column("note", "STRING", "a remark", required=True)
+    said = {"name": "note", "type": "STRING", "description": "a remark"}
+    assert [one.bigquery_field() for one in (free, due)] == [{**said, "mode": "NULLABLE"}, {**said, "mode": "REQUIRED"}]
+    assert free.avro_field() == {"name": "note", "type": ["null", "string"], "default": None}
+    assert due.avro_field() == {"name": "note", "type": "string"}
+    assert [one.arrow_field().nullable for one in (free, due)] == [True, False]
+
+
+def test_a_column_that_one_model_does_not_require_is_as_any_other_optional_column():
+    columns = {column.name: column for column in columns_of([Narrow, Wide])}
+    assert columns["two"] == Column("two", "FLOAT64", "two of the event")
+
+
+def test_a_field_written_as_text_or_none_is_a_column_of_text():
+    class Note(Payload):
+        """A note whose author wrote the union by hand."""
+
+        text: str | None = None
+
+    assert columns_of([Note]) == (Column("text", "STRING", "text of the event"),)
+
+
 def test_text_fields_stay_text():
     class Note(Payload):
         """A note."""

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+import schemas.times
 from schemas.times import (
     TimeFormatError,
     TimeRangeError,
@@ -29,6 +30,8 @@ from schemas.times import (
         ("2000-02-29T00:00:00Z", "2000-02-29T00:00:00Z"),
         ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
         ("9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999Z"),
+        ("0001-01-01T01:00:00+01:00", "0001-01-01T00:00:00Z"),
+        ("9999-12-31T22:59:59.999999-01:00", "9999-12-31T23:59:59.999999Z"),
         ("1969-12-31T23:59:59.5Z", "1969-12-31T23:59:59.500000Z"),
     ],
 )
@@ -50,7 +53,8 @@ def test_an_instant_is_read_in_any_zone(text, utc):
 )
 def test_digits_behind_the_microsecond_are_cut_and_said(fraction, micros, cut):
     start = parse_rfc3339("2026-06-15T11:58:00Z")[0]
-    assert parse_rfc3339(f"2026-06-15T11:58:00.{fraction}Z") == (start + micros, cut)
+    for zone in ("11:58:00.{}Z", "11:58:00.{}z", "13:58:00.{}+02:00"):
+        assert parse_rfc3339("2026-06-15T" + zone.format(fraction)) == (start + micros, cut)
 
 
 @pytest.mark.parametrize(
@@ -102,6 +106,35 @@ def test_digits_behind_the_microsecond_are_cut_and_said(fraction, micros, cut):
 def test_any_other_form_is_refused(text):
     with pytest.raises(TimeFormatError):
         parse_rfc3339(text)
+
+
+@pytest.mark.parametrize("ending", ["00,000001Z", "00:000001Z", "00.000001X", "60.000001Z", "99.000001Z", "0\u0661.000001Z",
+                                    "00.00000\u0661Z", "00.00000\u00b2Z", "00.-00001Z", "00.00000.Z", " 0.000001Z"])  # fmt: skip
+def test_a_minute_that_was_met_excuses_no_other_form(ending):
+    minute = "2026-06-15T11:58:"
+    start = parse_rfc3339(f"{minute}00Z")[0]
+    assert parse_rfc3339(f"{minute}59.000001Z") == (start + 59_000_001, False)
+    with pytest.raises(TimeFormatError):
+        parse_rfc3339(minute + ending)
+
+
+def test_a_time_in_a_minute_that_was_met_is_read_by_its_digits_alone(monkeypatch):
+    monkeypatch.setattr(schemas.times, "_minutes", {})
+    start = parse_rfc3339("2026-06-15T11:58:00Z")[0]
+    monkeypatch.setattr(schemas.times, "_RFC3339", lambda text: None)
+    assert parse_rfc3339("2026-06-15T11:58:59.123456Z") == (start + 59_123_456, False)
+    with pytest.raises(TimeFormatError):
+        parse_rfc3339("2026-06-15T11:59:00.000001Z")
+
+
+def test_only_so_many_minutes_are_kept(monkeypatch):
+    monkeypatch.setattr(schemas.times, "_minutes", kept := {})
+    monkeypatch.setattr(schemas.times, "_MOST_MINUTES", 3)
+    most = 0
+    for minute in range(10):
+        parse_rfc3339(f"2026-06-15T11:0{minute}:00Z")
+        most = max(most, len(kept))
+    assert most == 3
 
 
 @pytest.mark.parametrize(
