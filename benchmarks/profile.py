@@ -2,8 +2,8 @@
 
 A sample belongs to the innermost module of ours that it stands in, with all that this module calls: Arrow, pydantic,
 DuckDB. What no module of ours stands under is Beam's own, or the clients'; imports count apart, and threads that wait
-for work in a C function, which py-spy takes for busy, do not count. The stacks stay in
-build/bench/profile.txt, one a line with its count: the form that flame graphs are drawn from.
+for work in a C function, which py-spy takes for busy, do not count. The stacks stay in build/bench/profile.txt, one a
+line with its count. `--flame FILE` draws a flame graph instead, for a browser.
 """
 
 import argparse
@@ -28,7 +28,7 @@ RATE = 200
 _FRAME = re.compile(r"\((?:.*/)?((?:" + "|".join(ROOMS) + r")/[\w/]+)\.py")
 _OTHER = (("apache_beam/", "Beam itself"), ("grpc", "gRPC"), ("google/", "Google's clients"), ("duckdb", "DuckDB"))
 
-_AROUND = ("benchmarks", "pipelines/cli", "pipelines/runners")
+_AROUND = ("benchmarks", "pipelines/cli", "pipelines/commands/", "pipelines/runners")
 """Modules of ours that everything stands under."""
 _WAITS = re.compile(
     r"(?:Condition\.wait|Event\.wait|Thread\.run|_worker|_serve|\w+\._outgoing|.*channel_spin|\w+\.select"
@@ -69,20 +69,26 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=100_000, help="size of the data set, messages")
     parser.add_argument("--event_bytes", type=int, default=500, help="average size of an event, bytes")
     parser.add_argument("--least", type=float, default=0.005, help="smallest share that is shown")
+    parser.add_argument("--flame", type=Path, metavar="FILE", help="write py-spy's flame graph (SVG), and no table")
     parser.add_argument("--put", metavar="MARK", help=page.HELP)
     args = parser.parse_args()
     spy = shutil.which("py-spy", path=str(Path(sys.executable).parent)) or shutil.which("py-spy")
     if spy is None:
         print("py-spy is not installed: pip install py-spy", file=sys.stderr)
         return 2
-    source, folded = data_set(args.events, args.event_bytes, BUILD), BUILD / "profile.txt"
+    source, folded = data_set(args.events, args.event_bytes, BUILD), args.flame or BUILD / "profile.txt"
+    folded.unlink(missing_ok=True)
     work = [sys.executable, "-m", "benchmarks.variants", args.variant, str(source), str(BUILD / "output")]
-    record = [spy, "record", "--format", "raw", "--rate", str(RATE), "--subprocesses", "--full-filenames", "--nolineno"]
+    shape = ["flamegraph"] if args.flame else ["raw", "--full-filenames"]
+    record = [spy, "record", "--rate", str(RATE), "--subprocesses", "--nolineno", "--format", *shape]
     words = [*record, "--output", str(folded), "--", *work]
     done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment())
     if not folded.exists():
         print(done.stderr[-2000:], file=sys.stderr)
         return 2
+    if args.flame:
+        print(f"{folded}: open it in a browser")
+        return 0
     steps = [(step, f"{share:.1%}") for step, share in shares(folded.read_text()) if share >= args.least]
     if args.put:
         page.put(args.put, page.as_table(("step", "share of CPU"), steps))

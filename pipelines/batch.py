@@ -8,6 +8,7 @@ from pipelines.config import JobConfig
 from pipelines.sinks import append_rows
 from schemas.registry import REGISTRY, Registry
 from transforms.archive import ArchiveMessages
+from transforms.coders import use_sized_coders
 from transforms.counts import CountEvents
 from transforms.dead_letters import DeadLetterRows
 from transforms.decode import DecodeMessages
@@ -27,6 +28,7 @@ def build(
     pipeline: beam.Pipeline, source: beam.PTransform[Any, Any], job: JobConfig, registry: Registry = REGISTRY
 ) -> None:
     """Wire the main job onto a source of message batches."""
+    use_sized_coders()
     run, window = job.run, job.window_seconds
 
     messages = pipeline | "ReadMessages" >> source

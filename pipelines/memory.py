@@ -13,12 +13,15 @@ run's CPU. They are set apart once, and the collector looks less often at what i
 import ctypes
 import gc
 import os
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 
 _ARENA_MAX, _MMAP_THRESHOLD, _TRIM_THRESHOLD = -8, -3, -1  # malloc.h
 _OPTIONS = ((_ARENA_MAX, 1), (_MMAP_THRESHOLD, 128 << 20), (_TRIM_THRESHOLD, 256 << 20))
 _ENVIRONMENT = {"ARROW_DEFAULT_MEMORY_POOL": "system", "OPENBLAS_NUM_THREADS": "1"}
+RELEASE_SECONDS = 20.0
 NEW_OBJECTS = 20_000
 """How many objects more than before make the collector look; Python's own figure is 700."""
 
@@ -36,6 +39,26 @@ def release_memory() -> None:
     """Hand what is kept back to the kernel: before another allocator needs much."""
     with suppress(OSError, AttributeError):  # not glibc
         ctypes.CDLL(None).malloc_trim(0)
+
+
+@contextmanager
+def memory_released(seconds: float = RELEASE_SECONDS) -> Iterator[None]:
+    """Hand back again and again what is kept, for a process that lives for weeks: the most that it ever needed at one
+    moment, a burst after a pause, is not what it holds from then on.
+    """
+    ended = threading.Event()
+
+    def release() -> None:
+        while not ended.wait(seconds):
+            release_memory()
+
+    thread = threading.Thread(target=release, name="release-memory", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 @cache

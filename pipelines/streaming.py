@@ -8,6 +8,7 @@ from pipelines.config import JobConfig
 from pipelines.sinks import append_rows_live
 from pipelines.stream_config import StreamConfig
 from schemas.registry import REGISTRY, Registry
+from transforms.coders import use_sized_coders
 from transforms.counts_stream import CountEventsStream
 from transforms.dead_letters import DeadLetterRows
 from transforms.decode import DecodeMessages
@@ -31,6 +32,7 @@ def build(
     registry: Registry = REGISTRY,
 ) -> None:
     """Wire the main job onto a source of live message batches, which keeps the archive itself."""
+    use_sized_coders()
     run, window, lateness = job.run, job.window_seconds, job.lateness_seconds
 
     messages = pipeline | "ReadMessages" >> source

@@ -6,18 +6,30 @@ not know its coder pickles the element to answer, which for a batch is megabytes
 
 import pickle
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Self
 
 from apache_beam.coders import PickleCoder, coder_impl, registry
 from apache_beam.coders.typecoders import CoderRegistry
 from apache_beam.typehints.typehints import UnionConstraint
 
-_SIZES: dict[type, Callable[[Any], int]] = {}
+from schemas.event import DeadLetter
+from schemas.message import Message, NotAMessage
+from schemas.saga import Saga
+from transforms.events import EventBatch
+from transforms.metrics import Measure
+from transforms.rows import TableRows
 
-
-def sized(kind: type, size: Callable[[Any], int]) -> None:
-    """Say what an element of a type takes, in bytes, about; alone, in a list, or in a union with other such types."""
-    _SIZES[kind] = size
+_SIZES: dict[type, Callable[[Any], int]] = {
+    EventBatch: lambda batch: batch.rows.nbytes,
+    TableRows: lambda batch: batch.rows.nbytes,
+    Message: lambda message: 120 + len(message.data),
+    NotAMessage: lambda line: 120 + len(line.data),
+    DeadLetter: lambda letter: 256 + len(letter.data),
+    Measure: lambda measure: 64 + len(measure.lags or b""),
+    Saga: lambda saga: 256,
+}
+"""About what an element takes, in bytes: alone, in a list, or in a union with others of these."""
 
 
 def size_of(element: Any) -> int:
@@ -30,7 +42,7 @@ def _dumps(element: Any) -> bytes:
 
 
 class SizedCoder(PickleCoder):
-    """Pickles, as Beam would, types that `sized` knows."""
+    """Pickles, as Beam would, types whose size is known. A worker that unpickles it has the sizes too."""
 
     def _create_impl(self) -> coder_impl.CoderImpl:
         return coder_impl.CallbackCoderImpl(_dumps, pickle.loads, size_of)
@@ -44,4 +56,7 @@ class SizedCoder(PickleCoder):
         raise ValueError(f"no size is known of {hint}")
 
 
-registry.register_fallback_coder(SizedCoder)
+@cache
+def use_sized_coders() -> None:
+    """Let graphs that are built from now on ask `SizedCoder` before Beam's coder of last resort."""
+    registry.register_fallback_coder(SizedCoder)

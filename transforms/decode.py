@@ -14,7 +14,6 @@ from schemas.event import DeadLetter, Event, not_a_message
 from schemas.message import Message, NotAMessage
 from schemas.privacy import Pseudonymizer
 from schemas.registry import REGISTRY, Registry
-from transforms.coders import sized
 from transforms.collector import collector_paused
 from transforms.events import EventBatch, EventColumns, Pseudonym
 from transforms.metrics import MeasuredBatch, measure_batch
@@ -23,7 +22,6 @@ from transforms.read import MessageBatch
 
 DEAD = "dead"
 MEASURED = "measured"
-sized(DeadLetter, lambda letter: 256 + len(letter.data))
 Dead: TypeAlias = TaggedOutput[Literal["dead"], list[DeadLetter]]
 Measured: TypeAlias = TaggedOutput[Literal["measured"], MeasuredBatch]
 

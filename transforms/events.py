@@ -19,7 +19,6 @@ from schemas.event import Event
 from schemas.fields import Payload
 from schemas.registry import REGISTRY, Registry, nested_model
 from schemas.tables import COMMON, EVENTS, Table, typed_table
-from transforms.coders import sized
 
 Pseudonym = Callable[[str], str | None]
 """Turns personal text into its keyed hash, or into None where the run has no key."""
@@ -38,9 +37,6 @@ class EventBatch:
 
     table: str
     rows: pa.RecordBatch
-
-
-sized(EventBatch, lambda batch: batch.rows.nbytes)
 
 
 def typed_columns(table: Table) -> tuple[Column, ...]:

@@ -21,7 +21,6 @@ from schemas.message import TOPICS, UNKNOWN_TOPIC, Message, NotAMessage, topic_l
 from schemas.outcomes import Code
 from schemas.saga_transitions import AlertName
 from schemas.times import SECOND_US
-from transforms.coders import sized
 
 NAMESPACE = "pipeline"
 OUTCOMES = ("received", "valid", "duplicate", "dead_letter", "late", "refused")
@@ -51,7 +50,6 @@ class Measure(NamedTuple):
 
 
 MeasuredBatch = list[Measure]
-sized(Measure, lambda one: 64 + len(one.lags or b""))
 
 
 def counter(name: str) -> BeamCounter:

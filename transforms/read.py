@@ -13,7 +13,6 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from schemas.message import MESSAGE_AVRO, Message, NotAMessage, from_record, parse_line
-from transforms.coders import sized
 from transforms.progress import PROGRESS
 from transforms.sources import FileRange
 
@@ -22,8 +21,6 @@ BATCH_BYTES = 16 << 20
 """A batch ends where it has so many messages or bytes. What each step does once a batch is a tenth of a run's CPU in batches
 of 1,024, and memory is bounded by the bytes: a message may have a mebibyte."""
 _PIECE = 64
-_ENVELOPE_BYTES = 120
-"""About what a message is besides its data."""
 CHUNK_BYTES = 1 << 20
 MAX_LINE_BYTES = 64 << 20
 """A line over this is cut there and is no message: a file without line ends must not fill the memory."""
@@ -40,9 +37,6 @@ _ARCHIVE_SCHEMA = fastavro.parse_schema(
 )
 
 MessageBatch = list[Message | NotAMessage]
-
-for _kind in (Message, NotAMessage):
-    sized(_kind, lambda message: len(message.data) + _ENVELOPE_BYTES)
 
 
 @dataclass
@@ -81,7 +75,7 @@ class _ReadFn(beam.DoFn):
 def _size(batch: MessageBatch) -> int:
     """Estimate the bytes that a batch takes in its file, by every sixteenth message."""
     some = batch[::16]
-    return sum(len(message.data) * 4 // 3 + _ENVELOPE_BYTES for message in some) * len(batch) // len(some)
+    return sum(len(message.data) * 4 // 3 + 120 for message in some) * len(batch) // len(some)
 
 
 def batches(

@@ -8,7 +8,6 @@ import pyarrow as pa
 
 from schemas.registry import REGISTRY, Registry
 from schemas.tables import EVENTS, Table, typed_table
-from transforms.coders import sized
 from transforms.events import TYPED_PREFIX, EventBatch
 
 
@@ -18,9 +17,6 @@ class TableRows:
 
     table: str
     rows: pa.RecordBatch
-
-
-sized(TableRows, lambda batch: batch.rows.nbytes)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from apache_beam.typehints.decorators import no_annotations
 from apache_beam.utils.windowed_value import WindowedValue
 
 from schemas.saga import DEFAULT_TIMEOUT_US, END_OF_INPUT_US, Saga, reduce_saga
-from transforms.coders import sized
 from transforms.collector import collector_paused
 from transforms.counts import from_ipc, to_ipc
 from transforms.events import EventBatch
@@ -31,7 +30,6 @@ GATHERED_FACTS = 65_536
 SAGAS_A_BATCH = 8_192
 ALERTED = "alerted"
 CLOCK = "clock"
-sized(Saga, lambda saga: 256)
 Alerted: TypeAlias = TaggedOutput[Literal["alerted"], list[Saga]]
 Clock: TypeAlias = TaggedOutput[Literal["clock"], int]
 

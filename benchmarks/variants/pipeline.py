@@ -8,6 +8,7 @@ import apache_beam as beam
 from benchmarks.parquet import RUN_ID, ParquetParts
 from pipelines.inputs import plan_inputs
 from pipelines.runners import make_pipeline
+from transforms.coders import use_sized_coders
 from transforms.decode import DecodeMessages
 from transforms.deduplicate import Deduplicate
 from transforms.read import ReadMessages
@@ -30,6 +31,7 @@ class _WriteParquetFn(beam.DoFn):
 
 def build(pipeline: beam.Pipeline, source: Path, output: Path) -> None:
     """Wire the steps."""
+    use_sized_coders()
     decoded = (
         pipeline | "Read" >> ReadMessages(plan_inputs([str(source)], "messages"), 0) | "Decode" >> DecodeMessages(0, 60)
     )

@@ -23,6 +23,7 @@ from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
 from pipelines import advice, streaming
 from pipelines.errors import RunFailed
 from pipelines.job import make_job, run_id_of, whoami
+from pipelines.memory import memory_released
 from pipelines.options import add_job_arguments, add_saga_retention, now_us, read_key, run_name
 from pipelines.prism import Prism, need_prism, prism_flags
 from pipelines.provisioning.provision import provision
@@ -94,6 +95,7 @@ def run(args: argparse.Namespace) -> int:
                 "interrupted": stop_file.exists,
             }
         )
+        stack.enter_context(memory_released())
         if prism_program is not None:
             stack.enter_context(drain_on_signals(stop_file))
         if prism_program is None:

@@ -15,8 +15,8 @@ from typing import Self
 from pipelines.local.address import WarehouseLocked, read_address
 
 END_SECONDS = 60.0
-MEMORY_MIB = 128
-"""What its DuckDB may hold beside a live run: enough for appends, and full within minutes, so that its memory is flat."""
+MEMORY_MIB = 64
+"""What its DuckDB may hold beside a live run while no query runs: enough for appends, and soon full, so that it is flat."""
 LOCKED_SECONDS = 10.0
 """How long the loopback of a run that was killed may take to let go of the file."""
 

@@ -36,12 +36,13 @@ def run_query(warehouse: Warehouse, job: dict[str, Any], *, dry_run: bool) -> tu
             statistics["schema"] = {"fields": _explained(cursor, statements[0], values)}
         return None, statistics
     if len(statements) == 1 and isinstance(statements[0], exp.Query):
-        with warehouse.cursor() as cursor:
+        with warehouse.query_memory(), warehouse.cursor() as cursor:
             result = Result.of(cursor, duck_sql(statements[0]), bound(statements[0], values))
         if "destinationTable" in job:
             _store(warehouse, job, result)
         return result, statistics
-    result = Script(warehouse, values).run(statements)
+    with warehouse.query_memory():
+        result = Script(warehouse, values).run(statements)
     if result.affected is not None:
         statistics["numDmlAffectedRows"] = str(result.affected)
     return result, statistics

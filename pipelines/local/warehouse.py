@@ -26,6 +26,8 @@ set python_enable_replacements = false
 """
 MEMORY_MIB = 256
 """What DuckDB may hold, blocks of the file that it keeps for later included: it grows until here, and then stays."""
+QUERY_MIB = 1024
+"""What it may hold while a query runs: a view over millions of events needs more than appends ever do."""
 _CHECKPOINTS = 4
 """The log is written into the tables when it holds this part of the memory: until then its rows are in memory, and each
 time the last row group of a table is written anew."""
@@ -42,7 +44,8 @@ class Warehouse:
         self.connection = duckdb.connect(str(path))
         self.connection.execute(_SETTINGS).fetchall()
         self.connection.execute(f"set checkpoint_threshold = '{memory_mib // _CHECKPOINTS}MiB'").fetchall()
-        self.connection.execute(f"set memory_limit = '{memory_mib}MiB'").fetchall()
+        self._memory_mib, self._queries, self._queries_lock = memory_mib, 0, threading.Lock()
+        self._limit_memory(memory_mib)
         self.catalog = Catalog(self.connection, project)
 
     def close(self) -> None:
@@ -53,6 +56,25 @@ class Warehouse:
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """Return a connection of its own for reading; the caller closes it."""
         return self.connection.cursor()
+
+    @contextmanager
+    def query_memory(self) -> Iterator[None]:
+        """Let DuckDB hold what queries need, until the last of them has ended."""
+        with self._queries_lock:
+            self._queries += 1
+            if self._queries == 1:
+                self._limit_memory(max(QUERY_MIB, self._memory_mib))
+        try:
+            yield
+        finally:
+            with self._queries_lock:
+                self._queries -= 1
+                if not self._queries:
+                    self._limit_memory(self._memory_mib)
+
+    def _limit_memory(self, mib: int) -> None:
+        with self.cursor() as cursor, suppress(duckdb.OutOfMemoryException):  # what is in use now; the next query tries
+            cursor.execute(f"set memory_limit = '{mib}MiB'").fetchall()
 
     @contextmanager
     def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:

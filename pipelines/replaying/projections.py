@@ -5,6 +5,7 @@ import apache_beam as beam
 from pipelines.config import JobConfig
 from pipelines.sinks import append_rows
 from schemas.registry import REGISTRY, Registry
+from transforms.coders import use_sized_coders
 from transforms.counts import CountEvents
 from transforms.decode import DecodeMessages
 from transforms.deduplicate import Deduplicate
@@ -20,6 +21,7 @@ def build(
     pipeline: beam.Pipeline, store: Store, of_hours: str, of_orders: str, job: JobConfig, registry: Registry = REGISTRY
 ) -> None:
     """Wire counts, features and feeds of whole hours, and sagas of whole orders, onto two queries of the store."""
+    use_sized_coders()
     run, window = job.run, job.window_seconds
 
     def events(name: str, query: str) -> beam.PCollection:

@@ -1,6 +1,6 @@
 """Counts, features and measures: the same whatever the order and the split, equal to what plain Python gives."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import apache_beam as beam
@@ -8,9 +8,20 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.metrics.cells import DistributionData
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.testing.util import assert_that, equal_to
 
 from schemas.columns import NUMERIC
-from transforms.counts import event_count_rows, from_ipc, merge_counts, split_by_day, to_ipc
+from transforms.counts import (
+    CountEvents,
+    count_rows,
+    event_count_rows,
+    from_ipc,
+    merge_counts,
+    split_by_day,
+    to_ipc,
+    window_starts,
+)
+from transforms.events import EventBatch
 from transforms.measure import merge, percentiles
 from transforms.metrics import Measure, _distribute, late_mask, sketch_of, window_of
 
@@ -24,6 +35,56 @@ def counts(rows: list[tuple[int, str, int, Decimal | None]]) -> pa.Table:
         [pa.array(columns[0], pa.int64()), pa.array(columns[1]), pa.array(columns[2]), pa.array(columns[3], NUMERIC)],
         names=["window_start", "event_type", "events", "amount"],
     )
+
+
+def wide(*events: tuple[int, str, str | None]) -> pa.RecordBatch:
+    """What counting reads of a batch of (event time, event type, amount)."""
+    times, kinds, amounts = zip(*events, strict=True)
+    decimals = [None if amount is None else Decimal(amount) for amount in amounts]
+    return pa.RecordBatch.from_arrays(
+        [pa.array(times, pa.timestamp("us", "UTC")), pa.array(kinds), pa.array(decimals, NUMERIC)],
+        names=["event_time", "event_type", "amount"],
+    )
+
+
+def test_an_instant_belongs_to_the_window_that_starts_at_it_or_before():
+    times = pa.array([BASE - 1, BASE, BASE + MINUTE - 1, BASE + MINUTE], pa.timestamp("us", "UTC"))
+    assert window_starts(times, 60).to_pylist() == [BASE - MINUTE, BASE, BASE, BASE + MINUTE]
+
+
+def test_a_batch_is_counted_by_window_and_event_type():
+    rows = wide((BASE, "a", "0.1"), (BASE + MINUTE - 1, "a", "0.2"), (BASE + MINUTE, "a", None), (BASE, "b", None))
+    counted = count_rows(rows, 60).sort_by([("window_start", "ascending"), ("event_type", "ascending")])
+    assert [tuple(row.values()) for row in counted.to_pylist()] == [
+        (BASE, "a", 2, Decimal("0.300000000")),
+        (BASE, "b", 1, None),
+        (BASE + MINUTE, "a", 1, None),
+    ]
+
+
+def test_a_bounded_run_has_one_row_a_window_and_event_type_from_all_its_batches():
+    day = BASE - BASE % 86_400_000_000
+    batches = [wide((day, "a", "1"), (day - 1, "a", "5")), wide((day + 1, "a", "2"), (day - 1, "b", None))]
+    with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        made = (
+            pipeline
+            | beam.Create([EventBatch("order_events", rows) for rows in batches], reshuffle=False)
+            | CountEvents("run-1", 60)
+            | beam.FlatMap(lambda one: [(one.table, *row.values()) for row in one.rows.to_pylist()])
+        )
+        midnight = datetime.fromtimestamp(day // 1_000_000, UTC)
+        minute = timedelta(minutes=1)
+        expected = [
+            ("event_counts", midnight - minute, midnight, "a", 1, Decimal(5), 0, "run-1"),
+            ("event_counts", midnight - minute, midnight, "b", 1, None, 0, "run-1"),
+            ("event_counts", midnight, midnight + minute, "a", 2, Decimal(3), 0, "run-1"),
+        ]
+        assert_that(made, equal_to(expected))
+
+
+def test_rows_of_counts_say_their_pane_and_their_run():
+    [row] = event_count_rows(counts([(BASE, "a", 2, None)]), 60, 3, "run-1").to_pylist()
+    assert (row["pane"], row["run_id"]) == (3, "run-1")
 
 
 def test_partial_counts_add_up_and_an_amount_nobody_had_stays_null():
@@ -44,6 +105,11 @@ def test_partials_are_split_by_day_and_lose_nothing():
     assert sorted(parts) == [BASE // day, BASE // day + 1]
     assert sum(sum(part["events"].to_pylist()) for part in parts.values()) == 6
     assert from_ipc(to_ipc(table)) == table
+
+
+def test_what_is_shuffled_is_small():
+    table = counts([(BASE, "order.created", 1, Decimal("19.99"))] * 10_000)
+    assert len(to_ipc(table)) < table.nbytes / 10
 
 
 def test_measures_of_one_window_and_topic_become_one():

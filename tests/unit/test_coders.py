@@ -1,6 +1,8 @@
 """The coders of batches: the size of an element is told, not found out by encoding it."""
 
 import pickle
+import subprocess
+import sys
 
 import pyarrow as pa
 import pytest
@@ -11,19 +13,18 @@ from apache_beam.typehints.native_type_compatibility import convert_to_beam_type
 from schemas.event import DeadLetter
 from schemas.message import Message, NotAMessage
 from schemas.saga import Saga
-from transforms.coders import SizedCoder, size_of
-from transforms.decode import DEAD  # noqa: F401  (its module says the size of a dead letter)
+from transforms.coders import SizedCoder, size_of, use_sized_coders
 from transforms.events import EventBatch
 from transforms.metrics import Measure
 from transforms.read import MessageBatch
 from transforms.rows import TableRows
-from transforms.sagas import ALERTED  # noqa: F401  (its module says the size of a saga)
 
 ROWS = pa.record_batch({"cell": pa.array(["x" * 1000] * 100)})
 MESSAGE = Message("orders", "m", 1, {}, b"x" * 5000)
 
 
 def coder_of(kind):
+    use_sized_coders()
     return registry.get_coder(convert_to_beam_type(kind))
 
 
@@ -57,3 +58,10 @@ def test_a_batch_of_messages_is_sized_and_comes_back_without_being_pickled_for_i
     assert impl.decode(impl.encode(batch)) == batch
     monkeypatch.setattr(pickle, "dumps", None)
     assert 5_000 < impl.get_estimated_size_and_observables(batch)[0] < 5_500
+
+
+def test_a_worker_that_gets_the_coder_knows_the_sizes():
+    program = "import pickle, sys; coder, element = pickle.load(sys.stdin.buffer); print(coder.estimate_size(element))"
+    sent = pickle.dumps((SizedCoder(), MESSAGE))
+    told = subprocess.run([sys.executable, "-c", program], input=sent, capture_output=True, check=True)
+    assert int(told.stdout) >= 5_000

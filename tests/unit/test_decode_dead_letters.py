@@ -3,6 +3,7 @@
 import hashlib
 import json
 
+import msgspec
 import pytest
 
 import schemas.decode
@@ -154,7 +155,10 @@ def test_of_a_message_over_the_limit_the_first_64_kib_are_kept():
 
 @pytest.mark.parametrize(
     ("attribute", "attempt"),
-    [(None, 1), ("1", 2), ("41", 42), ("", 1), ("x", 1), ("-1", 1), ("1.5", 1), ("²", 1), ("9" * 30, 1)],
+    [
+        *[(None, 1), ("1", 2), ("41", 42), ("", 1), ("x", 1), ("-1", 1), ("1.5", 1), ("²", 1)],
+        *[("9" * 8, 10**8), ("9" * 9, 1), ("9" * 30, 1)],
+    ],
 )
 def test_a_redrive_counts_its_attempts(attribute, attempt):
     attributes = {} if attribute is None else {ATTEMPT_ATTRIBUTE: attribute}
@@ -172,6 +176,7 @@ def test_the_name_of_a_dead_letter_follows_from_what_failed_and_how_often():
     ]
     others += [Message("orders", "m-2", PUBLISHED_US, {}, b"{")]
     assert len({first.dead_letter_id, *(refused(message).dead_letter_id for message in others)}) == 5
+    assert msgspec.structs.replace(first, code=Code.JSON_DEPTH).dead_letter_id != first.dead_letter_id
 
 
 SECRET = "4111-hunter2-secret"

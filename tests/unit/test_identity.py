@@ -6,10 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tests.support.identity_rows import repeats
-from transforms.identity import id_words, shard_of
+from tests.support.identity_rows import repeats, rows
+from transforms.identity import find_repeats, id_words, identities, shard_of
 
 A, B = "00000000-0000-4000-8000-00000000000a", "ffffffff-0000-4000-8000-00000000000b"
+ENDS_AS_A = B[:19] + A[19:]
 
 
 @pytest.mark.parametrize(
@@ -25,10 +26,22 @@ A, B = "00000000-0000-4000-8000-00000000000a", "ffffffff-0000-4000-8000-00000000
         pytest.param(
             [(A, 1, "m", 7), (A, 2, "m", 8), (A, 3, "m", 7)], {(1, True), (2, False)}, id="each against the first"
         ),
+        pytest.param([(A, 1, "m", 7), (ENDS_AS_A, 2, "m", 7)], set(), id="half an id is no id"),
+        pytest.param(
+            [(A, 1, "m", 7), (B, 1, "m", 8), (A, 2, "m", 7), (B, 2, "m", 8)],
+            {(2, False), (3, False)},
+            id="each of two ids against its own first",
+        ),
     ],
 )
 def test_the_first_stands(events, expected):
     assert repeats(events) == expected
+
+
+def test_a_repeat_says_which_row_of_which_input_it_is():
+    ids = np.concatenate([identities(rows([(A, 2, "m", 7), (B, 2, "m", 7)]), 100), identities(rows([(A, 1, "m", 7)]))])
+    found = find_repeats(ids, np.array([4, 4, 9], np.uint32))
+    assert (found.source.tolist(), found.row.tolist()) == ([4], [100])
 
 
 def test_words_of_a_slice_are_those_of_its_rows():

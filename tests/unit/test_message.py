@@ -164,6 +164,7 @@ def test_a_record_that_is_no_message_is_kept_whole(record):
 def test_what_is_no_message_is_a_dead_letter_of_the_source():
     letter = not_a_message(NotAMessage("orders", b"{", "", "the line is not a JSON object"))
     assert (letter.stage, letter.code, letter.data, letter.size) == ("source", "NOT_A_MESSAGE", b"{", 1)
+    assert (letter.path, letter.error_message) == ("", "the line is not a JSON object")
     assert (letter.message_id, letter.publish_time, letter.attributes, letter.attempt) == (None, None, {}, 1)
 
 

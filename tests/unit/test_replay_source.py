@@ -3,6 +3,7 @@
 import itertools
 import json
 from datetime import UTC, datetime
+from operator import itemgetter
 
 import pytest
 
@@ -11,10 +12,11 @@ from pipelines.replaying.mending import plan_redrive
 from pipelines.replaying.store import QUERIES, store_queries
 from pipelines.target import Target
 from schemas.decode import Decoder
-from schemas.entity_state import newest_states, order_states
+from schemas.entity_state import newest_states, order_states, saga_fact
 from schemas.event import Event
 from schemas.lineage import as_tree
 from schemas.message import Message, NotAMessage, parse_line
+from schemas.saga_facts import SagaFact
 from schemas.times import SECOND_US, from_datetime, to_datetime
 from tests.support.golden import golden_cases
 from transforms.choose import Choice
@@ -93,10 +95,17 @@ def test_queries_of_the_store_cover_a_range_once(hours):
     )
 
 
-def test_a_tree_has_every_event_once_under_its_cause():
-    causes = {"a": None, "b": "a", "c": "gone", "d": "b", "e": "a", "x": "y", "y": "x", "z": "z"}
-    tree = list(as_tree(list(causes), lambda name: name, lambda name: causes[name]))
-    assert tree == [(0, "a"), (1, "b"), (2, "d"), (1, "e"), (0, "c"), (0, "z"), (0, "x"), (1, "y")]
+@pytest.mark.parametrize(
+    ("causes", "tree"),
+    [
+        pytest.param({"a": None, "b": "a", "c": "gone", "d": "b", "e": "a"}, "a 1b 2d 1e c", id="two roots"),
+        pytest.param({"x": "y", "y": "x", "w": "x", "z": "z"}, "z x 1y 1w", id="one among circles"),
+        pytest.param({"x": "y", "y": "x"}, "x 1y", id="nothing but a circle"),
+    ],
+)
+def test_a_tree_has_every_event_once_under_its_cause(causes, tree):
+    found = as_tree(list(causes.items()), itemgetter(0), itemgetter(1))
+    assert " ".join(f"{depth or ''}{name}" for depth, (name, _) in found) == tree
 
 
 def test_a_chain_of_ten_thousand_causes_is_a_tree():
@@ -117,6 +126,22 @@ def test_states_after_each_event():
     told = [{"event_type": "customer.updated", "country": "DE"}, {"event_type": "order.created", "status": "NEW"},
             {"event_type": "customer.updated", "country": None, "status": "VIP"}]  # fmt: skip
     assert list(newest_states(told, ("country", "status"), "customer.")) == ["country=DE", "", "country=DE status=VIP"]
+    assert list(newest_states(told, ("status",))) == ["", "status=NEW", "status=VIP"]
+
+
+def test_an_alert_of_the_very_first_event_is_told():
+    row = {"correlation_id": "c", "event_time": to_datetime(AT), "event_id": "1", "event_type": "inventory.released"}
+    assert list(order_states("o", [{**row, "sku": "s", "quantity": 1}])) == ["RELEASED ILLEGAL_TRANSITION"]
+
+
+def test_the_fact_of_a_row_holds_all_that_the_row_says_of_it():
+    row = {
+        "event_time": to_datetime(AT), "event_id": "1", "event_type": "inventory.reserved", "correlation_id": "c",
+        "status": "NEW", "payment_id": "p", "reservation_id": "r", "sku": "s", "quantity": 2,
+    }  # fmt: skip
+    assert saga_fact(row) == SagaFact(AT, "1", "inventory.reserved", None, "c", "p", "r", "s", 2)
+    nulls = dict.fromkeys(("status", "payment_id", "reservation_id", "sku", "quantity"))
+    assert saga_fact({**row, **nulls}) == SagaFact(AT, "1", "inventory.reserved", None, "c")
 
 
 def letter(name: str, message: Message | None = None, **more) -> Letter:

@@ -8,9 +8,9 @@ import pytest
 
 from schemas.saga import END_OF_INPUT_US, order_facts, reduce_saga
 from schemas.saga_facts import SagaFact, fact_from
-from schemas.saga_transitions import Input, Row, State, expand
+from schemas.saga_transitions import AlertName, Input, Move, Row, State, expand
 from schemas.times import parse_rfc3339
-from tests.support.saga_examples import MINUTE_US, at, event_id, expected, fact, golden_fact, seen
+from tests.support.saga_examples import MINUTE_US, at, event_id, expected, fact, golden_fact, seen, spell
 
 GOLDENS = sorted((Path(__file__).resolve().parents[1] / "data" / "sagas").glob("*.json"))
 CORPUS = Path(__file__).resolve().parents[2].parent / "shared" / "corpus" / "messages.json"
@@ -80,6 +80,32 @@ def test_the_timeout_is_the_callers() -> None:
     assert alerts == [("SAGA_STUCK", "SAGA_RECOVERED"), ()]
 
 
+def test_a_timeout_may_be_as_short_as_a_microsecond() -> None:
+    facts = [fact(at("11:00:00"), 1, "order.created")]
+    assert reduce_saga("o", facts, now_us=None, timeout_us=1).deadline == at("11:00:00") + 1
+
+
+def test_stock_that_is_reserved_twice_under_one_name_is_held_together() -> None:
+    facts = [_stock(number, "reserved", quantity=quantity) for number, quantity in ((1, 2), (2, 3))]
+    saga = reduce_saga("o", [*facts, fact(at("11:00:03"), 3, "payment.failed", payment_id="pay-1")], now_us=None)
+    assert [spell(step) for step in saga.compensations] == ["release SKU-1 x5 res-1", "cancel"]
+
+
+@pytest.mark.parametrize(
+    ("others", "state"),
+    [pytest.param([], "RELEASED", id="nothing is left"), pytest.param(["SKU-2"], "RESERVED", id="something is left")],
+)
+def test_a_release_of_more_than_is_held_is_illegal_and_releases_what_is_there(others: list[str], state: str) -> None:
+    held = [_stock(number, "reserved", sku) for number, sku in enumerate(["SKU-1", *others], start=1)]
+    saga = reduce_saga("o", [*held, _stock(3, "released", quantity=9)], now_us=None)
+    assert (saga.state, saga.alerts) == (state, ("ILLEGAL_TRANSITION",))
+
+
+def _stock(number: int, what: str, sku: str = "SKU-1", quantity: int = 1) -> SagaFact:
+    stock = {"sku": sku, "quantity": quantity, "reservation_id": "res-1"}
+    return fact(at(f"11:00:0{number}"), number, f"inventory.{what}", **stock)
+
+
 def test_unequal_facts_under_one_event_id_count_once_whatever_comes_first() -> None:
     plain = fact(at("11:00:00"), 1, "order.updated", status="SHIPPED")
     cancel = fact(at("11:00:00"), 1, "order.updated", status="CANCELLED")
@@ -89,7 +115,7 @@ def test_unequal_facts_under_one_event_id_count_once_whatever_comes_first() -> N
 @pytest.mark.parametrize(
     ("facts", "timeout_us", "message"),
     [
-        pytest.param([], MINUTE_US, "at least one fact", id="no facts"),
+        pytest.param([], MINUTE_US, r"^a saga has at least one fact$", id="no facts"),
         pytest.param([fact(0, 1, "order.created")], 0, "timeout_us 0", id="no timeout"),
         pytest.param([SagaFact(0, event_id(1), "iot.telemetry", None, "")], MINUTE_US, "iot.telemetry", id="no saga"),
     ],
@@ -126,3 +152,11 @@ def test_a_fact_keeps_no_free_text_of_a_status() -> None:
 def test_a_table_that_is_no_function_is_refused(rows: tuple[Row, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         expand(rows)
+
+
+def test_a_table_gives_every_cell_its_rule_and_a_rule_without_a_target_keeps_the_state() -> None:
+    opens = Row((State.START,), tuple(Input), State.CREATED)
+    others = tuple(state for state in State if state is not State.START)
+    stays = Row(others, tuple(Input), None, step=False, alert=AlertName.ILLEGAL_TRANSITION)
+    stay = {state: dict.fromkeys(Input, Move(state, False, AlertName.ILLEGAL_TRANSITION)) for state in others}
+    assert expand((opens, stays)) == {State.START: dict.fromkeys(Input, Move(State.CREATED, True, None)), **stay}

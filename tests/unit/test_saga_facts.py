@@ -39,10 +39,29 @@ def test_a_quantity_is_a_varint(quantity: int, written: bytes) -> None:
     assert decode_facts(encoded) == [reserved]
 
 
-@pytest.mark.parametrize("cut", [1, 10, 30], ids=["the quantity", "an id", "a correlation id"])
-def test_what_is_cut_off_is_refused(cut: int) -> None:
+def test_a_correlation_id_that_is_absent_comes_back_absent() -> None:
+    without = HAPPY[0]._replace(correlation_id="")
+    assert decode_facts(encode_facts([without, HAPPY[1]])) == [without, HAPPY[1]]
+
+
+def test_a_cancellation_comes_back_as_one() -> None:
+    cancelled = fact(at("11:00:00"), 1, "order.updated", status="CANCELLED")
+    assert [known.status for known in decode_facts(encode_facts([HAPPY[0], cancelled]))] == [None, "CANCELLED"]
+
+
+@pytest.mark.parametrize(
+    ("whole", "cut"),
+    [
+        pytest.param(HAPPY[1], 1, id="the quantity"),
+        pytest.param(HAPPY[1], 10, id="an id"),
+        pytest.param(HAPPY[1], 30, id="the event id"),
+        pytest.param(HAPPY[0], 1, id="a correlation id at the end"),
+        pytest.param(HAPPY[2], 1, id="an id at the end"),
+    ],
+)
+def test_what_is_cut_off_is_refused(whole: SagaFact, cut: int) -> None:
     with pytest.raises(ValueError, match=r"^truncated saga facts$"):
-        decode_facts(encode_facts([HAPPY[1]])[:-cut])
+        decode_facts(encode_facts([whole])[:-cut])
 
 
 def test_appending_known_facts_changes_nothing() -> None:
@@ -60,7 +79,9 @@ def test_appending_keeps_unequal_facts_of_one_event_id() -> None:
     ("bad", "message"),
     [
         pytest.param(HAPPY[0]._replace(event_id="not-a-uuid"), "hexadecimal", id="event id"),
-        pytest.param(HAPPY[0]._replace(correlation_id="00"), "no UUID", id="correlation id"),
+        pytest.param(
+            HAPPY[0]._replace(correlation_id="00"), r"^an event or correlation id is no UUID$", id="correlation id"
+        ),
         pytest.param(HAPPY[0]._replace(event_type="iot.telemetry"), "no saga fact", id="event type"),
         pytest.param(HAPPY[0]._replace(status="SHIPPED"), "no saga fact", id="status"),
         pytest.param(HAPPY[1]._replace(quantity=-1), "negative", id="quantity"),

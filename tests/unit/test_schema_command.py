@@ -39,6 +39,7 @@ def test_the_example_is_a_valid_event_of_every_known_field(name, capsys):
     assert isinstance(outcome, Event)
     assert outcome.notes == ()
     assert set(event["data"]) == event_type.fields
+    assert event["dataContentType"] == "application/json"
 
 
 @pytest.mark.parametrize("name", EVENT_TYPES)

@@ -26,6 +26,21 @@ def test_the_first_stands_and_the_rest_of_a_batch_repeats_it():
     assert not verdict.conflict.any()
 
 
+def test_other_content_within_a_batch_is_a_conflict():
+    verdict = judge(ids_of((1, 5, 10), (1, 6, 20)), Seen())
+    assert verdict.new.tolist() == [True, False]
+    assert verdict.conflict.tolist() == [False, True]
+
+
+def test_ids_that_share_a_half_are_two():
+    ids = ids_of((1, 5, 10), (1, 5, 20))
+    ids["high"] = [3, 4]
+    assert judge(ids, Seen()).new.all()
+    seen = Seen()
+    remember(seen, ids[:1])
+    assert judge(ids[1:], seen).new.all()
+
+
 def test_other_content_under_a_known_id_is_a_conflict():
     seen = Seen()
     remember(seen, ids_of((1, 5, 10)))
@@ -44,11 +59,30 @@ def test_a_repeat_that_was_published_earlier_is_kept_as_a_row():
     assert not judge(ids_of((1, 5, 12)), seen).earlier.any()
 
 
+def test_a_message_that_is_delivered_again_is_no_earlier_one():
+    seen = Seen()
+    remember(seen, ids_of((1, 5, 20)))
+    verdict = judge(ids_of((1, 5, 20)), seen)
+    assert verdict.duplicate.all()
+    assert not verdict.earlier.any()
+    assert not len(verdict.added)
+
+
+def test_many_small_batches_are_few_runs():
+    seen = Seen()
+    for name in range(1, 1001):
+        remember(seen, ids_of((name, 5, name)))
+    assert len(seen) == 1000
+    assert len(seen._runs[0]) <= 10
+
+
 def test_a_dropped_bucket_is_forgotten():
     seen = Seen()
     seen.add(3, judge(ids_of((1, 5, 10)), seen).added)
     seen.drop(3)
     assert judge(ids_of((1, 5, 11)), seen).new.all()
+    assert len(seen) == 0
+    seen.drop(3)  # nothing came in it since
     assert len(seen) == 0
 
 

@@ -12,6 +12,7 @@ from schemas.columns import Column, columns_of, snake_case
 from schemas.fields import Id, ListOf, Number, Payload, PersonalText, Text, optional
 from schemas.orders import OrderCompleted, OrderCreated, OrderUpdated
 from schemas.registry import REGISTRY
+from schemas.table import count, text, time
 from schemas.tables import COMMON, DATASET_OF, TABLES, all_tables, typed_table
 
 TYPED = {
@@ -43,6 +44,12 @@ REQUIRED = {
 
 def own_fields(name: str) -> list[dict]:
     return TABLES[name].bigquery_fields()[len(COMMON) :]
+
+
+def test_texts_times_and_counts_are_always_there_unless_told():
+    assert text("a", "who", policy_tag="payload") == Column("a", "STRING", "who", required=True, policy_tag="payload")
+    assert time("a", "when", required=False) == Column("a", "TIMESTAMP", "when")
+    assert count("a", "how many") == Column("a", "INT64", "how many", required=True)
 
 
 def test_the_tables_of_the_two_datasets():
@@ -97,6 +104,13 @@ def test_items_are_structs_and_absence_is_told_apart_from_emptiness():
         ("sku", "STRING", "REQUIRED"),
         ("quantity", "INTEGER", "REQUIRED"),
         ("unit_price", "NUMERIC", "NULLABLE"),
+    ]
+
+
+def test_lags_are_numbers_that_may_be_unknown():
+    lags = [column for column in TABLES["pipeline_metrics"].columns if column.name.startswith("lag_")]
+    assert [(column.name, column.type, column.required) for column in lags] == [
+        (f"lag_{name}_ms", "FLOAT64", False) for name in ("p50", "p95", "p99", "max")
     ]
 
 

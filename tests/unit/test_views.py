@@ -26,6 +26,37 @@ def test_a_file_is_header_and_query():
     assert view.reads == [("analytics", "t")]
 
 
+PLACES = (
+    "-- Shows.\n-- key: a\n-- as_of: by then\nFROM ${event_store}.t, ${analytics}.u, ${window_seconds} WHERE ${as_of}"
+)
+
+
+def test_datasets_and_windows_bear_the_names_of_the_run():
+    names = Names("p-1", "es", "an", 10)
+    assert parse_view("analytics", "v", PLACES).query(names) == "FROM `p-1`.`es`.t, `p-1`.`an`.u, 10 WHERE TRUE"
+    assert (names.dataset("event_store"), names.dataset("analytics")) == ("es", "an")
+
+
+def test_terraform_fills_in_project_datasets_and_windows():
+    view = parse_view("analytics", "v", PLACES)
+    body = "FROM `${project}`.`${event_store}`.t, `${project}`.`${analytics}`.u, ${window_seconds} WHERE "
+    assert view.terraform(as_of=False) == f"{body}TRUE\n"
+    assert view.terraform(as_of=True) == f"{body}event_time <= as_of\n"
+
+
+def test_descriptions_queries_and_keys_may_be_longer():
+    view = parse_view("event_store", "v", "-- What it shows,\n-- and why.\n-- key: a, b\nSELECT a, b\nFROM t")
+    assert (view.dataset, view.description, view.key) == ("event_store", "What it shows, and why.", ("a", "b"))
+    assert view.query(Names("p")) == "SELECT a, b\nFROM t"
+
+
+def test_a_view_without_a_time_has_no_function():
+    view = parse_view("analytics", "v", "-- Shows.\n-- key: a\nSELECT a FROM t")
+    assert view.function is None
+    with pytest.raises(ValueError, match=r"^view v has no table function$"):
+        view.as_of_query(Names("p"))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -49,6 +80,7 @@ def test_an_unknown_placeholder_is_an_error():
 def test_windows_are_at_least_a_second():
     with pytest.raises(ValueError, match="window_seconds 0"):
         Names("p", window_seconds=0)
+    assert Names("p", window_seconds=1).window_seconds == 1
 
 
 def test_every_view_follows_what_it_reads():

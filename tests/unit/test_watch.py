@@ -1,6 +1,7 @@
 """What a live pipeline reports of a topic: every window once, silence too, alerts at their start and their end."""
 
 import numpy as np
+import pytest
 
 from transforms.metrics import Measure, sketch_of
 from transforms.watch import AlertRules, Watch
@@ -21,11 +22,24 @@ def close(watch: Watch, number: int):
     return watch.close(number * MINUTE, 60, RULES)
 
 
+@pytest.mark.parametrize(("name", "value"), [("lag_ms", 0), ("dead_letters", -1), ("throughput_share", float("nan"))])
+def test_a_rule_that_is_not_positive_is_refused(name, value):
+    with pytest.raises(ValueError, match=rf"^{name} must be positive, got {value}$"):
+        AlertRules(**{name: value})
+
+
+def test_the_rules_are_the_contracts_unless_told_otherwise():
+    assert vars(AlertRules()) == {
+        "lag_ms": 30_000, "throughput_share": 0.8, "dead_letters": 100, "baseline_windows": 60, "baseline_least": 10
+    }  # fmt: skip
+
+
 def test_a_silent_topic_has_a_row_with_0_each_window():
     watch = Watch("orders")
     watch.start(5 * MINUTE)
     closed = close(watch, 8)
     assert [(one.measure.window_start // MINUTE, one.measure.received) for one in closed] == [(5, 0), (6, 0), (7, 0)]
+    assert {one.measure.topic for one in closed} == {"orders"}
 
 
 def test_parts_of_a_window_add_up_to_one_row():
@@ -51,6 +65,18 @@ def test_the_baseline_is_silent_until_enough_windows_are_known_and_then_the_medi
     assert [one.baseline for one in close(watch, 4)] == [None, None, None, 2.0]
 
 
+def test_the_baseline_knows_the_last_windows_only():
+    watch = Watch("orders")
+    watch.add([window(number, 60 * (number + 1)) for number in range(7)])
+    assert [one.baseline for one in close(watch, 7)][5:] == [3.0, 4.0]
+
+
+def test_throughput_at_its_share_of_the_baseline_is_no_alert():
+    watch = Watch("orders")
+    watch.add([window(number, received) for number, received in enumerate((600, 600, 600, 480))])
+    assert close(watch, 4)[3].began == ()
+
+
 def test_throughput_alert_begins_once_and_ends_once():
     watch = Watch("orders")
     received = (600, 600, 600, 100, 100, 600)
@@ -73,3 +99,9 @@ def test_lag_and_dead_letters_alert_beyond_their_limits_only():
     closed = close(watch, 3)
     assert [one.began for one in closed] == [(), ("DEAD_LETTERS", "LAG"), ()]
     assert [one.ended for one in closed] == [(), (), ("DEAD_LETTERS", "LAG")]
+
+
+def test_a_lag_that_few_events_have_is_no_alert():
+    watch = Watch("orders")
+    watch.add([window(0, lags=sketch_of(np.array([1.0] * 96 + [60_000.0] * 4)).serialize())])
+    assert close(watch, 1)[0].began == ()
