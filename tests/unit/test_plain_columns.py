@@ -9,7 +9,7 @@ import pytest
 from pydantic import ConfigDict, Field, field_validator
 
 import schemas.plain
-from schemas.fields import ListOf, Payload
+from schemas.fields import ListOf, Payload, optional
 from schemas.iot import Telemetry
 from schemas.message import Message, parse_line
 from schemas.plain import PlainReader, shape_of
@@ -186,7 +186,7 @@ def test_a_new_event_type_is_read_by_column_too():
 
 def test_a_model_with_rules_of_its_own_is_left_to_the_decoder():
     class Odd(Shipment):
-        remark: str | None = None
+        remark: Annotated[str, Field(max_length=9)] = optional()
 
     assert shape_of(Shipment) is not None
     assert shape_of(Odd) is None
@@ -212,7 +212,7 @@ def test_a_model_that_validates_by_itself_has_no_shape():
 
 def test_a_list_with_rules_of_its_own_or_of_objects_without_a_shape_has_none():
     class Odd(Payload):
-        remark: str | None = None
+        remark: Annotated[str, Field(max_length=9)] = optional()
 
     class Some(Payload):
         parts: Annotated[list[Telemetry], Field(fail_fast=True, min_length=1)]
