@@ -10,7 +10,7 @@ import schemas.decode
 from schemas.decode import decode
 from schemas.event import ATTEMPT_ATTRIBUTE, DeadLetter
 from schemas.message import Message
-from schemas.outcomes import CODES_OF, Code, Stage
+from schemas.outcomes import CODES_OF, Code, Refused, Stage
 from schemas.payload import MAX_BYTES
 from schemas.registry import REGISTRY
 from tests.support.events import (
@@ -233,3 +233,7 @@ def test_an_exception_that_nobody_expected_is_a_dead_letter_that_quotes_nothing(
     letter = refused(make_message(make_event()))
     assert (letter.stage, letter.code, letter.event_id) == ("internal", "INTERNAL", EVENT_ID)
     assert (letter.path, letter.error_message) == ("", "an exception nobody expected")
+
+
+def test_a_refusal_reads_as_its_words():
+    assert str(Refused(Stage.DATA, Code.FIELD_TYPE, "data.sku", "a text is needed", 7)) == "a text is needed"

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from schemas.content import content_word
 from tests.support.identity_rows import repeats, rows
 from transforms.identity import find_repeats, id_words, identities, shard_of
 
@@ -56,3 +57,8 @@ def test_equal_ids_share_a_shard_and_shards_are_even():
     counts = np.bincount(shard_of(ids, 32).astype(int), minlength=32)
     assert counts.min() > 100
     assert (shard_of(ids, 32) == shard_of(ids.copy(), 32)).all()
+
+
+def test_contents_stay_what_running_jobs_remember():
+    assert content_word(1 << 63 | 1, 2, 3, (4, 5), (6, 7, 0)) == 0xA46C50082F1228EA
+    assert content_word(0, 0, 0, (0, 0), (0, 0, 1)) == 0x9E3779B9E17D05AC
