@@ -11,7 +11,7 @@ from apache_beam.typehints.native_type_compatibility import convert_to_beam_type
 from schemas.event import DeadLetter
 from schemas.message import Message, NotAMessage
 from schemas.saga import Saga
-from transforms.coders import SizedCoder, size_of
+from transforms.coders import SizedCoder, size_of, sized
 from transforms.decode import DEAD  # noqa: F401  (its module says the size of a dead letter)
 from transforms.events import EventBatch
 from transforms.metrics import Measure
@@ -30,6 +30,16 @@ def coder_of(kind):
 @pytest.mark.parametrize("kind", [EventBatch, TableRows, Message, NotAMessage, Measure, Saga, DeadLetter])
 def test_a_type_with_a_size_has_the_coder(kind):
     assert isinstance(coder_of(kind), SizedCoder)
+
+
+def test_a_type_has_a_size_and_the_coder_from_when_it_is_said():
+    class Weighed:
+        grams = 7
+
+    assert not isinstance(coder_of(Weighed), SizedCoder)
+    sized(Weighed, lambda one: one.grams)
+    assert size_of(Weighed()) == 7
+    assert isinstance(coder_of(Weighed), SizedCoder)
 
 
 @pytest.mark.parametrize("kind", [object, dict, typehints.Any, Message | str])
