@@ -1,10 +1,11 @@
 """The coders of batches: the size of an element is told, not found out by encoding it."""
 
 import pickle
+import re
 
 import pyarrow as pa
 import pytest
-from apache_beam.coders import registry
+from apache_beam.coders import PickleCoder, registry
 from apache_beam.typehints import typehints
 from apache_beam.typehints.native_type_compatibility import convert_to_beam_type
 
@@ -30,6 +31,18 @@ def coder_of(kind):
 @pytest.mark.parametrize("kind", [EventBatch, TableRows, Message, NotAMessage, Measure, Saga, DeadLetter])
 def test_a_type_with_a_size_has_the_coder(kind):
     assert isinstance(coder_of(kind), SizedCoder)
+
+
+def test_a_union_has_the_coder_if_each_of_its_types_has_a_size():
+    known, half = (convert_to_beam_type(kind) for kind in (Message | NotAMessage, Message | str))
+    assert isinstance(SizedCoder.from_type_hint(known, registry), SizedCoder)
+    for hint in (half, str):
+        with pytest.raises(ValueError, match=f"^no size is known of {re.escape(str(hint))}$"):
+            SizedCoder.from_type_hint(hint, registry)
+
+
+def test_an_element_is_pickled_as_beam_would():
+    assert SizedCoder().encode(MESSAGE) == PickleCoder().encode(MESSAGE)
 
 
 def test_a_type_has_a_size_and_the_coder_from_when_it_is_said():
