@@ -8,7 +8,7 @@ import pytest
 
 from schemas.message import MESSAGE_AVRO, Message
 from transforms.archive import archive_avro, archive_record
-from transforms.avro_blocks import encode_column, file_header, file_pieces, join_records
+from transforms.avro_blocks import encode_column, encode_maps, file_header, file_pieces, join_records
 
 
 def read(data):
@@ -36,16 +36,47 @@ def test_many_messages_are_cut_into_blocks_that_a_reader_can_skip():
         ("string", pa.array(["", "é", "a" * 9000])),
         (["null", "string"], pa.array(["a", None, ""])),
         (["null", "string"], pa.array([None], pa.string())),
+        ("string", pa.array(["a" * 8191])),
+        ("string", pa.array(["a" * 8192])),
         ("double", pa.array([0.0, -1.5, 1e300])),
         ("long", pa.array([0, -1, 63, 64, -64, -65, 2**63 - 1, -(2**63)])),
         ("long", pa.array([1, 2, 3])[1:]),
         ("string", pa.array(["a", "b", "c"])[1:]),
         ("long", pa.array([], pa.int64())),
     ],
-    ids=["texts", "some absent", "all absent", "floats", "whole numbers", "slice", "slice of texts", "none"],
+    ids=[
+        "texts",
+        "some absent",
+        "all absent",
+        "a text of the last known size",
+        "a text of the first size beyond",
+        "floats",
+        "whole numbers",
+        "slice",
+        "slice of texts",
+        "none",
+    ],
 )
 def test_a_column_comes_back_as_it_went(avro, column):
     schema = {"type": "record", "name": "r", "fields": [{"name": "cell", "type": avro}]}
     cells = encode_column(column, optional=isinstance(avro, list))
     data = b"".join(file_pieces(file_header(schema), [(len(column), join_records([cells]))]))
     assert [record["cell"] for record in read(data)] == column.to_pylist()
+
+
+@pytest.mark.parametrize(
+    "maps",
+    [
+        [{}, {}],
+        [{"k": "v"}, {}, {"é": "", "": "ü" * 100}],
+        [{}, {"k": "v"}, {}],
+        [{str(number): "x" for number in range(100)}],
+    ],
+    ids=["none", "some empty", "empty ones around", "more pairs than a byte counts"],
+)
+def test_maps_come_back_as_they_went_with_the_empty_ones_among_them(maps):
+    fields = [{"name": "map", "type": {"type": "map", "values": "string"}}, {"name": "next", "type": "string"}]
+    header = file_header({"type": "record", "name": "r", "fields": fields})
+    cells = [encode_maps(maps), encode_column(pa.array(["after"] * len(maps)), optional=False)]
+    data = b"".join(file_pieces(header, [(len(maps), join_records(cells))]))
+    assert read(data) == [{"map": one, "next": "after"} for one in maps]

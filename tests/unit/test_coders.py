@@ -1,12 +1,13 @@
 """The coders of batches: the size of an element is told, not found out by encoding it."""
 
 import pickle
+import re
 import subprocess
 import sys
 
 import pyarrow as pa
 import pytest
-from apache_beam.coders import registry
+from apache_beam.coders import PickleCoder, registry
 from apache_beam.typehints import typehints
 from apache_beam.typehints.native_type_compatibility import convert_to_beam_type
 
@@ -31,6 +32,18 @@ def coder_of(kind):
 @pytest.mark.parametrize("kind", [EventBatch, TableRows, Message, NotAMessage, Measure, Saga, DeadLetter])
 def test_a_type_with_a_size_has_the_coder(kind):
     assert isinstance(coder_of(kind), SizedCoder)
+
+
+def test_a_union_has_the_coder_if_each_of_its_types_has_a_size():
+    known, half = (convert_to_beam_type(kind) for kind in (Message | NotAMessage, Message | str))
+    assert isinstance(SizedCoder.from_type_hint(known, registry), SizedCoder)
+    for hint in (half, str):
+        with pytest.raises(ValueError, match=f"^no size is known of {re.escape(str(hint))}$"):
+            SizedCoder.from_type_hint(hint, registry)
+
+
+def test_an_element_is_pickled_as_beam_would():
+    assert SizedCoder().encode(MESSAGE) == PickleCoder().encode(MESSAGE)
 
 
 @pytest.mark.parametrize("kind", [object, dict, typehints.Any, Message | str])
