@@ -1,10 +1,14 @@
-"""What a long-lived process keeps of freed memory."""
+"""What a process of its own keeps of freed memory, and knows of the types that reach it."""
 
+import pickle
 import platform
 import subprocess
 import sys
 
 import pytest
+
+from schemas.message import Message
+from transforms.coders import SizedCoder
 
 PROGRAM = """
 import sys, time
@@ -30,3 +34,10 @@ with memory_released(float(sys.argv[1])):
 def test_freed_memory_is_handed_back_when_its_time_comes(seconds, released):
     done = subprocess.run([sys.executable, "-c", PROGRAM, seconds], capture_output=True, text=True, check=True)
     assert (int(done.stdout) > 80) == released
+
+
+def test_a_worker_that_gets_the_coder_knows_the_sizes():
+    program = "import pickle, sys; coder, element = pickle.load(sys.stdin.buffer); print(coder.estimate_size(element))"
+    sent = pickle.dumps((SizedCoder(), Message("orders", "m", 1, {}, b"x" * 5000)))
+    told = subprocess.run([sys.executable, "-c", program], input=sent, capture_output=True, check=True)
+    assert int(told.stdout) >= 5_000
