@@ -7,6 +7,7 @@ two cores would be taken from what is measured.
 import base64
 import heapq
 import json
+import math
 import pickle
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from google.cloud import pubsub_v1
 from schemas.message import TOPICS
 
 TICK_SECONDS = 0.03
+STRETCH_SECONDS = 120
 BATCH = 500
 BATCH_BYTES = 4 << 20
 _Message = pubsub_v1.types.PubsubMessage.pb()
@@ -37,25 +39,34 @@ class Outgoing(NamedTuple):
     message: Any
 
 
-def simulate(folder: Path, events: int, rate: float, start: float) -> None:
+def simulate(folder: Path, events: int, rate: float, start: float, seed: int = 1) -> None:
     """Write simulated messages of all topics whose event times begin at `start`: no dirt, nothing twice."""
     moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(start))
-    words = ["--events", str(events), "--rate", str(rate), "--start", moment, "--overwrite"]
+    words = ["--events", str(events), "--rate", str(rate), "--start", moment, "--seed", str(seed), "--overwrite"]
     command = [sys.executable, "-m", "pipelines", "simulate", "--output", str(folder), *words]
     clean = ["--dirty", "0", "--duplicates", "0", "--late", "0"]
     subprocess.run([*command, *clean], check=True, stdout=subprocess.DEVNULL)
 
 
+def simulate_stretches(folder: Path, seconds: float, rate: float, start: float) -> None:
+    """Write one folder a stretch, each with orders of its own that begin and end in it: soon as many close as open."""
+    for number in range(math.ceil(seconds / STRETCH_SECONDS)):
+        begin = start + number * STRETCH_SECONDS
+        simulate(folder / f"{number:04d}", int(rate * STRETCH_SECONDS), rate, begin, seed=number + 1)
+
+
 def outgoing(folder: Path) -> Iterator[Outgoing]:
-    """Read a simulated folder in the order of publishing."""
-    yield from heapq.merge(*(_of_topic(folder, topic) for topic in TOPICS), key=lambda one: one.moment)
+    """Read a simulated folder, or its stretches one after the other, in the order of publishing."""
+    for part in sorted(path for path in folder.iterdir() if path.is_dir()) or [folder]:
+        yield from heapq.merge(*(_of_topic(part, topic) for topic in TOPICS), key=lambda one: one.moment)
 
 
 def _of_topic(folder: Path, topic: str) -> Iterator[Outgoing]:
+    order = b"ORD-%s-" % folder.name.encode()  # seeds number their orders alike
     with (folder / f"{topic}.jsonl").open("rb") as lines:
         for line in lines:
             one = json.loads(line)
-            data = base64.b64decode(one["data"])
+            data = base64.b64decode(one["data"]).replace(b"ORD-", order)
             at = data.index(b'"eventId"') + 9
             event_id = data[data.index(b'"', at) + 1 :][:36].decode()
             yield Outgoing(one["publishTime"], topic, event_id, _Message(data=data, attributes=one["attributes"]))

@@ -18,12 +18,14 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.live_publish import simulate
+from benchmarks.live_publish import simulate, simulate_stretches
 from benchmarks.live_run import EVENTS, LiveRun, cpu_seconds, live_run, memory_mib
 
 BUILD = Path("build/bench-streaming")
 LOOK_SECONDS = 0.15
 WAIT_SECONDS = 120.0
+SIMULATE_SECONDS = 0.00012
+"""What a message may take to be simulated."""
 
 
 def watch_visible(run: LiveRun, since: float, expected: int, until: float) -> dict[str, float]:
@@ -117,7 +119,9 @@ def soak(args: argparse.Namespace) -> dict[str, Any]:
         *args.options,
     ) as run:
         run.start()
-        simulate(folder, int(args.rate * (seconds + 30)), args.rate, time.time())
+        first = time.time() + SIMULATE_SECONDS * args.rate * seconds  # events are published as they happen, and not late
+        simulate_stretches(folder, seconds + 30, args.rate, first)
+        time.sleep(max(0.0, first - time.time()))
         publisher, began = run.publish(folder, args.rate), time.time()
         for quarter in range(1, 5):
             samples: dict[str, list[float]] = {}

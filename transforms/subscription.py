@@ -19,7 +19,7 @@ from schemas.times import SECOND_US
 
 PULL_MESSAGES = 1000
 PULL_SECONDS = 5.0
-PULL_PAUSE_SECONDS = 0.1
+PULL_PAUSE_SECONDS = 0.05
 """Between two pulls when few messages come: the bus answers at once, with whatever it has, and a call costs as much as
 fifty messages. Batches form in 250 ms anyway."""
 FEW_MESSAGES = 100

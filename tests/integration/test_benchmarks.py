@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks import aims, page, report, usage
+from benchmarks import aims, live_publish, page, report, usage
 from benchmarks.digest import WRITTEN, Digest, differences, digests
 from benchmarks.inputs import data_set
 from benchmarks.profile import shares
@@ -185,3 +186,13 @@ def test_figures_are_put_between_their_marks(tmp_path):
 @pytest.mark.parametrize("mark", ["engines", "million", "sizes", "inserts", "profile", "micro"])
 def test_the_page_has_a_place_for_each_table(mark):
     assert Path("docs/benchmarks.md").read_text().count(f"<!-- {mark} -->") == 1
+
+
+def test_stretches_of_a_soak_have_orders_of_their_own_and_follow_each_other(tmp_path):
+    live_publish.simulate_stretches(tmp_path, 2 * live_publish.STRETCH_SECONDS, 5, 1_800_000_000.0)
+    found = list(live_publish.outgoing(tmp_path))
+    orders = {text.decode() for one in found for text in re.findall(rb"ORD-\d{4}-\d{8}", one.message.data)}
+    assert len({one.event_id for one in found}) == len(found) == 10 * live_publish.STRETCH_SECONDS
+    assert {order[4:8] for order in orders} == {"0000", "0001"}
+    assert found[0].moment[:16] == "2027-01-15T08:00"
+    assert "2027-01-15T08:03" <= found[-1].moment[:16] <= "2027-01-15T08:04"
