@@ -30,6 +30,7 @@ mutants: $(VENV)/.ready ## changes the code in small ways and sees whether a tes
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 
 reference: $(VENV)/.ready ## the pages and the files of Terraform that are made of the code

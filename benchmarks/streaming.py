@@ -18,7 +18,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.live_publish import simulate, simulate_stretches
+from benchmarks.live_publish import STRETCH_SECONDS, simulate, simulate_stretches
 from benchmarks.live_run import EVENTS, LiveRun, cpu_seconds, live_run, memory_mib
 
 BUILD = Path("build/bench-streaming")
@@ -119,7 +119,8 @@ def soak(args: argparse.Namespace) -> dict[str, Any]:
         *args.options,
     ) as run:
         run.start()
-        first = time.time() + SIMULATE_SECONDS * args.rate * seconds  # events are published as they happen, and not late
+        # events are published as they happen, and not late
+        first = time.time() + SIMULATE_SECONDS * args.rate * seconds
         simulate_stretches(folder, seconds + 30, args.rate, first)
         time.sleep(max(0.0, first - time.time()))
         publisher, began = run.publish(folder, args.rate), time.time()
@@ -127,7 +128,7 @@ def soak(args: argparse.Namespace) -> dict[str, Any]:
             samples: dict[str, list[float]] = {}
             while time.time() < began + seconds * quarter / 4:
                 time.sleep(2)
-                if time.time() > began + seconds * quarter / 4 - 60:  # a minute's mean: collectors come and go
+                if time.time() > began + seconds * quarter / 4 - STRETCH_SECONDS:  # a mean: collectors come and go
                     for name, pid in run.processes().items():
                         samples.setdefault(name, []).append(memory_mib(pid))
             memory = {name: round(statistics.mean(found), 1) for name, found in samples.items()}

@@ -23,7 +23,7 @@ from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
 from pipelines import advice, streaming
 from pipelines.errors import RunFailed
 from pipelines.job import make_job, run_id_of, whoami
-from pipelines.memory import memory_released
+from pipelines.memory import hand_back_memory
 from pipelines.options import add_job_arguments, add_saga_retention, now_us, read_key, run_name
 from pipelines.prism import Prism, need_prism, prism_flags
 from pipelines.provisioning.provision import provision
@@ -74,6 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run until the end; return 0."""
     sys.setswitchinterval(SWITCH_SECONDS)
+    hand_back_memory()
     subscriptions = subscriptions_of(args)
     target = Target.from_args(args, needs_lake=True)
     advice.say(advice.of_emulator(args.project))
@@ -95,7 +96,6 @@ def run(args: argparse.Namespace) -> int:
                 "interrupted": stop_file.exists,
             }
         )
-        stack.enter_context(memory_released())
         if prism_program is not None:
             stack.enter_context(drain_on_signals(stop_file))
         if prism_program is None:

@@ -12,6 +12,7 @@ from pipelines.local.address import WarehouseLocked
 from pipelines.local.fault_script import FaultScript
 from pipelines.local.server import LoopbackBigQuery
 from pipelines.local.warehouse import MEMORY_MIB
+from pipelines.memory import hand_back_memory
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -29,6 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.memory_mib < 1:
         print(f"--memory_mib {args.memory_mib}: must be at least 1", file=sys.stderr)
         return 2
+    hand_back_memory()
     ended = threading.Event()
     if args.until_eof:
         threading.Thread(target=_wait_for_eof, args=(ended,), daemon=True).start()

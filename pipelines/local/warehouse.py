@@ -22,7 +22,7 @@ from pipelines.local.typemap import Field, column_ddl, field_of, normal, quoted
 EMPTY_COLUMN = "__empty"  # stands in for the columns of a table that was created without a schema
 _SETTINGS = """
 set timezone = 'UTC'; set preserve_insertion_order = false;
-set python_enable_replacements = false
+set python_enable_replacements = false; set allocator_flush_threshold = "16MiB"
 """
 MEMORY_MIB = 256
 """What DuckDB may hold, blocks of the file that it keeps for later included: it grows until here, and then stays."""
@@ -43,7 +43,7 @@ class Warehouse:
         self._open = False
         self.connection = duckdb.connect(str(path))
         self.connection.execute(_SETTINGS).fetchall()
-        self.connection.execute(f"set checkpoint_threshold = '{memory_mib // _CHECKPOINTS}MiB'").fetchall()
+        self.connection.execute(f"set checkpoint_threshold = '{max(1, memory_mib // _CHECKPOINTS)}MiB'").fetchall()
         self._memory_mib, self._queries, self._queries_lock = memory_mib, 0, threading.Lock()
         self._limit_memory(memory_mib)
         self.catalog = Catalog(self.connection, project)
