@@ -60,7 +60,8 @@ class LiveRun:
 
     def query(self, sql: str) -> list[Any]:
         """Ask the pipeline's own BigQuery; SystemExit, with its last words, where the run has died."""
-        assert self._client is not None and self.process is not None
+        assert self._client is not None
+        assert self.process is not None
         if self.process.poll() is not None:
             raise SystemExit((self.output / "stream.log").read_text()[-2000:])
         return list(self._client.query_and_wait(sql, retry=None, job_retry=None))

@@ -20,7 +20,7 @@ class EndlessLooks(OffsetRestrictionTracker):
 
 
 class Looks(beam.RestrictionProvider):
-    """One restriction a subscription, counted in looks; it never splits: one process pulls it."""
+    """One restriction, counted in looks; it never splits: one process pulls."""
 
     def initial_restriction(self, element: Any) -> OffsetRange:
         return OffsetRange(0, END)

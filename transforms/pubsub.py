@@ -2,6 +2,9 @@
 
 The splittable DoFn keeps the promise "nothing lost" where the runner's shuffle is memory: it writes the archive within
 its own bundle, and acknowledges in the bundle's finalizer, when the runner has taken the bundle's results.
+
+All subscriptions are one element: a bundle takes a batch of each. A bundle costs as much as a hundred messages, and every
+step behind the source is then called once where it was called once a topic.
 """
 
 import os
@@ -43,7 +46,7 @@ class TopicSubscription:
 class PullPubSub(beam.PTransform[Any, beam.PCollection[MessageBatch]]):
     """Pull subscriptions on a portable runner; `lake` is where the archive stands.
 
-    `linger_seconds`: how long the source waits between two looks at a topic that has less than a batch.
+    `linger_seconds`: how long the source waits between two looks when no topic has more than a batch.
     `stop_file`: the source ends when this file appears. `max_messages`, `stop_after_idle_seconds`: 0 is never.
     `max_in_flight`: while so many rows are on their way to the tables nothing more is taken.
     """
@@ -73,7 +76,7 @@ class PullPubSub(beam.PTransform[Any, beam.PCollection[MessageBatch]]):
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[MessageBatch]:
         return (
             pbegin
-            | "Subscriptions" >> beam.Create(self.subscriptions, reshuffle=False)
+            | "Subscriptions" >> beam.Create([tuple(self.subscriptions)], reshuffle=False)
             | "Pull" >> beam.ParDo(_PullFn(self)).with_output_types(MessageBatch)
         )
 
@@ -86,6 +89,8 @@ class _Source:
     archive: StreamArchive
     writer: ThreadPoolExecutor
     taken: int = 0
+    reached: int = 0
+    """Up to which publish time all is handed out, microseconds; 0: not known yet."""
     ended: bool = False
 
 
@@ -112,35 +117,44 @@ class _PullFn(beam.DoFn):
     @beam.DoFn.unbounded_per_element()
     def process(
         self,
-        given: TopicSubscription,
+        subscriptions: tuple[TopicSubscription, ...],
         finalizer: Any = beam.DoFn.BundleFinalizerParam,
         tracker: Any = _TRACKER,
         watermark: Any = _WATERMARK,
     ) -> Iterator[TimestampedValue]:
         if not tracker.try_claim(tracker.current_restriction().start):
             return
-        source = self._source(given)
+        finalizer.register(_nothing)  # Prism finalizes every bundle of this step, and the SDK raises where none is set
+        sources = [source for source in map(self._source, subscriptions) if not source.ended]
+        for source in sources:
+            yield from self._look(source, finalizer)
+        _advance(watermark, min((source.reached for source in sources), default=0))
+        for source in filter(self._over, sources):
+            self._finish(source)
+        if all(source.ended for source in sources):
+            tracker.try_claim(END)
+            return
+        more = any(source.subscription.waiting() for source in sources) and not self._held_up()
+        tracker.defer_remainder(Duration(0 if more else self._spec.linger_seconds))
+
+    def _look(self, source: _Source, finalizer: Any) -> Iterator[TimestampedValue]:
+        """Take what a subscription has, a batch at most."""
         subscription = source.subscription
         if subscription.failure is not None:
             raise RuntimeError(subscription.failure)
-        held_up = self._flow.rows() >= self._spec.max_in_flight
-        received = [] if held_up else subscription.take(self._most())
-        finalizer.register(_nothing)  # Prism finalizes every bundle of this step, and the SDK raises where none is set
+        received = [] if self._held_up() else subscription.take(self._most())
         if received:
             source.taken += len(received)
             messages = [one.message for one in received]
             oldest = min(message.publish_time for message in messages)
-            _advance(watermark, oldest)
+            source.reached = max(source.reached, oldest)
             self._keep(finalizer, source, messages, [one.ack_id for one in received])
             yield TimestampedValue(messages, Timestamp(micros=oldest))
         elif subscription.idle_seconds() > IDLE_AFTER_SECONDS:
-            _advance(watermark, wall_us() - WATERMARK_SLACK_US)
-        if self._over(source):
-            self._finish(source)
-            tracker.try_claim(END)
-            return
-        more = subscription.waiting() and not held_up
-        tracker.defer_remainder(Duration(0 if more else self._spec.linger_seconds))
+            source.reached = max(source.reached, wall_us() - WATERMARK_SLACK_US)
+
+    def _held_up(self) -> bool:
+        return self._flow.rows() >= self._spec.max_in_flight
 
     def _keep(self, finalizer: Any, source: _Source, messages: list[Any], ack_ids: list[str]) -> None:
         """The promise: on disk before the bundle ends, acknowledged when the runner has taken it. Never the other way
@@ -215,8 +229,8 @@ def outstanding(run_id: str) -> int:
 
 
 def _advance(watermark: Any, time_us: int) -> None:
-    """Move the watermark forward to a time; it never goes back."""
+    """Move the watermark forward to a time; it never goes back, and stays where none is known."""
     current = watermark.current_watermark()
     wanted = Timestamp(micros=time_us)
-    if current is None or wanted > current:
+    if time_us and (current is None or wanted > current):
         watermark.set_watermark(wanted)

@@ -28,7 +28,7 @@ _OPTIONAL = ("status", "payment_id", "reservation_id", "sku", "quantity")
 class SagaHistory:
     """Where the stores are. Orders are read of which an event was published since `since_us`, each with all its facts.
 
-    The first shard that asks reads for all shards of this process: one query a start.
+    They are read for all shards of this process at once: one query a start, by `read` before the run's own rows come.
     """
 
     store: Store
@@ -36,14 +36,22 @@ class SagaHistory:
     since_us: int
     name: str = field(default_factory=partial(secrets.token_hex, 8))
 
+    def read(self, shards: int) -> None:
+        """Read the orders of all shards."""
+        with _LOCK:
+            self._read(shards)
+
     def take(self, shard: int, shards: int) -> list[KnownOrder]:
-        """Return the orders of a shard, once; where a shard asks again, after a bundle that failed, they are read again."""
+        """Return the orders of a shard, once; where it asks again, after a bundle that failed, they are read again."""
         with _LOCK:
             if (self.name, shard) not in _READ:
-                _READ.update({(self.name, number): [] for number in range(shards)})
-                for order in self.orders():
-                    _READ[self.name, shard_of(order.order_id, shards)].append(order)
+                self._read(shards)
             return _READ.pop((self.name, shard))
+
+    def _read(self, shards: int) -> None:
+        _READ.update({(self.name, number): [] for number in range(shards)})
+        for order in self.orders():
+            _READ[self.name, shard_of(order.order_id, shards)].append(order)
 
     def orders(self) -> Iterator[KnownOrder]:
         """Yield the orders."""

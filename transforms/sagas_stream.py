@@ -35,6 +35,7 @@ from transforms.sagas import ALERTED, Alerted
 from transforms.wall_clock import Clock, wall_us
 
 DEFAULT_RETENTION_US = 30 * 86_400 * 1_000_000
+SHARDS = 2
 _TOKEN_BYTES = 16
 ShardedFacts = tuple[int, bytes]
 
@@ -62,7 +63,7 @@ class TrackSagasStream(beam.PTransform[beam.PCollection[EventBatch], TrackedSaga
     history: SagaHistory | None = None
     interrupted: Callable[[], bool] | None = None
     clock: Clock = wall_us
-    shards: int = 2
+    shards: int = SHARDS
 
     def __post_init__(self) -> None:
         super().__init__()
