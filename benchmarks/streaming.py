@@ -106,12 +106,13 @@ def soak(args: argparse.Namespace) -> dict[str, Any]:
     """Publish for a long time; return the memory of every process at each quarter, and the rise from the first."""
     seconds, marks = args.soak * 60, []
     folder, output = fresh("soak")
+    # All that is remembered for a time is forgotten before the first mark: what rises after it is a leak.
     short = ["--dedup_horizon", "120", "--allowed_lateness_seconds", "60", "--disorder_seconds", "60"]
     with live_run(
         output,
         *short,
         "--saga_retention_days",
-        "0.001",
+        "0.0003",
         "--saga_timeout_minutes",
         "1",
         "--flush_seconds",

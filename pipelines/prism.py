@@ -17,7 +17,7 @@ from pipelines.errors import RunFailed, UserError
 MODULE = "github.com/apache/beam/sdks/v2/go/cmd/prism"
 START_SECONDS = 30.0
 JOB_SECONDS = 10 * 366 * 86_400
-COLLECT_AT_PERCENT = "50"
+COLLECT_AT_PERCENT = "25"
 """How much more than it needs Prism may hold, unless GOGC says another; Go's own figure is 100."""
 
 

@@ -21,9 +21,10 @@ from pipelines.local.typemap import Field, column_ddl, field_of, normal, quoted
 
 EMPTY_COLUMN = "__empty"  # stands in for the columns of a table that was created without a schema
 _SETTINGS = """
-set timezone = 'UTC'; set preserve_insertion_order = false;
-set python_enable_replacements = false; set allocator_flush_threshold = "16MiB"
+set timezone = 'UTC'; set preserve_insertion_order = false; set python_enable_replacements = false;
+set allocator_flush_threshold = '16MiB'
 """
+"""Freed blocks go back to the kernel after a task that needed 16 MiB, and not 128: twice what a live run's DuckDB may hold."""
 MEMORY_MIB = 256
 """What DuckDB may hold, blocks of the file that it keeps for later included: it grows until here, and then stays."""
 QUERY_MIB = 1024

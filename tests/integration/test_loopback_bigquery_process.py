@@ -238,10 +238,10 @@ def test_what_duckdb_may_hold_is_told_and_beside_a_live_run_it_is_less(tmp_path:
 
 
 def test_a_query_may_hold_more_than_appends_and_only_while_it_runs(tmp_path: Path) -> None:
-    with LoopbackBigQuery(tmp_path / "a.duckdb", memory_mib=48) as server, bigquery_client(server.rest_url) as client:
+    with LoopbackBigQuery(tmp_path / "a.duckdb", memory_mib=24) as server, bigquery_client(server.rest_url) as client:
         client.create_dataset("d")
-        client.query("CREATE TABLE d.numbers AS SELECT n FROM UNNEST(GENERATE_ARRAY(1, 3000000)) AS n").result()
+        client.query("CREATE TABLE d.numbers AS SELECT n FROM UNNEST(GENERATE_ARRAY(1, 1000000)) AS n").result()
         newest = "SELECT ARRAY_AGG(n ORDER BY n DESC LIMIT 1)[OFFSET(0)] AS n FROM d.numbers GROUP BY CAST(n AS STRING)"
-        assert [row.last for row in client.query(f"SELECT MAX(n) AS last FROM ({newest})").result()] == [3_000_000]
+        assert [row.last for row in client.query(f"SELECT MAX(n) AS last FROM ({newest})").result()] == [1_000_000]
         with server._warehouse.cursor() as cursor:
-            assert cursor.execute("select current_setting('memory_limit')").fetchall() == [("48.0 MiB",)]
+            assert cursor.execute("select current_setting('memory_limit')").fetchall() == [("24.0 MiB",)]

@@ -15,6 +15,6 @@ def test_a_run_outlives_the_deadline_of_a_call_to_the_job_server():
 
 def test_prism_collects_early_unless_the_user_says_when(monkeypatch):
     monkeypatch.delenv("GOGC", raising=False)
-    assert prism_environment()["GOGC"] == "50"
+    assert prism_environment()["GOGC"] == "25"
     monkeypatch.setenv("GOGC", "200")
     assert prism_environment()["GOGC"] == "200"
