@@ -35,7 +35,6 @@ from transforms.sagas import ALERTED, Alerted
 from transforms.wall_clock import Clock, wall_us
 
 DEFAULT_RETENTION_US = 30 * 86_400 * 1_000_000
-SHARDS = 2
 _TOKEN_BYTES = 16
 ShardedFacts = tuple[int, bytes]
 
@@ -63,7 +62,7 @@ class TrackSagasStream(beam.PTransform[beam.PCollection[EventBatch], TrackedSaga
     history: SagaHistory | None = None
     interrupted: Callable[[], bool] | None = None
     clock: Clock = wall_us
-    shards: int = SHARDS
+    shards: int = 2
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -79,6 +78,7 @@ class TrackSagasStream(beam.PTransform[beam.PCollection[EventBatch], TrackedSaga
             | "GatherFacts" >> beam.ParDo(_GatherFn(self.shards)).with_output_types(ShardedFacts)
         )
         if self.history is not None:
+            self.history.read(self.shards)  # before the run: rows of its own would pass for what the last had not seen
             wake = pcoll.pipeline | "EveryShard" >> beam.Create(
                 [(shard, b"") for shard in range(self.shards)], reshuffle=False
             ).with_output_types(ShardedFacts)

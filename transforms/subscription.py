@@ -21,7 +21,7 @@ PULL_MESSAGES = 1000
 PULL_SECONDS = 5.0
 PULL_PAUSE_SECONDS = 0.05
 """Between two pulls when few messages come: the bus answers at once, with whatever it has. At 1,000 messages/s the
-emulator then takes 4 to 13 % less CPU a message than with 0.02, and rows are no later: batches form in 250 ms anyway."""
+emulator then takes 5 to 13 % less CPU a message than with 0.02, and rows are no later: batches form in 250 ms anyway."""
 FEW_MESSAGES = 100
 EXTEND_AFTER_SECONDS = 4.0
 """Below half of the shortest ack deadline that a subscription can have, 10 s."""

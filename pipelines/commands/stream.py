@@ -42,7 +42,6 @@ from transforms.pubsub import PullPubSub, outstanding
 from transforms.pubsub_native import ReadPubSub
 from transforms.read_store import Store
 from transforms.saga_history import SagaHistory
-from transforms.sagas_stream import SHARDS as SAGA_SHARDS
 
 HELP = "Run the main job over live Pub/Sub subscriptions; PUBSUB_EMULATOR_HOST is respected."
 RUNNERS = ("PrismRunner", "DirectRunner")
@@ -92,7 +91,6 @@ def run(args: argparse.Namespace) -> int:
         stop_file = work / "stop"
         since = started - 2 * job.saga_retention_us - job.saga_timeout_us - HOUR_US
         history = SagaHistory(Store(target.project, endpoints.rest_url), tables_of(job), since)
-        history.read(SAGA_SHARDS)  # rows of this run would pass for what the last one had not seen
         live = live.model_copy(update={"saga_history": history, "interrupted": stop_file.exists})
         if prism_program is not None:
             stack.enter_context(drain_on_signals(stop_file))

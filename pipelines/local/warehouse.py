@@ -21,14 +21,12 @@ from pipelines.local.typemap import Field, column_ddl, field_of, normal, quoted
 
 EMPTY_COLUMN = "__empty"  # stands in for the columns of a table that was created without a schema
 _SETTINGS = """
-set timezone = 'UTC'; set preserve_insertion_order = false; set python_enable_replacements = false;
-set allocator_flush_threshold = '16MiB'
+set timezone = 'UTC'; set preserve_insertion_order = false;
+set python_enable_replacements = false
 """
-"""Freed blocks go back to the kernel after a task that needed 16 MiB, and not 128: twice what a live run's DuckDB may hold."""
 MEMORY_MIB = 256
-"""What DuckDB may hold, blocks of the file that it keeps for later included: it grows until here, and then stays."""
-QUERY_MIB = 1024
-"""What it may hold while a query runs: a view over millions of events needs more than appends ever do."""
+"""What DuckDB may hold, blocks of the file that it keeps for later included: it grows until here, and then stays. While a
+query runs it may always hold this much: a view over millions of events needs more than appends ever do."""
 _CHECKPOINTS = 4
 """The log is written into the tables when it holds this part of the memory: until then its rows are in memory, and each
 time the last row group of a table is written anew."""
@@ -64,7 +62,7 @@ class Warehouse:
         with self._queries_lock:
             self._queries += 1
             if self._queries == 1:
-                self._limit_memory(max(QUERY_MIB, self._memory_mib))
+                self._limit_memory(max(MEMORY_MIB, self._memory_mib))
         try:
             yield
         finally:

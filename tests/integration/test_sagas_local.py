@@ -60,21 +60,22 @@ def test_every_row_is_what_the_simulation_planned(simulated):
 
 def test_a_start_knows_what_stood_when_it_read_and_not_what_it_writes_itself(simulated):
     _, output = simulated
-    with LoopbackBigQuery(output / "warehouse.duckdb") as server:
-        store, tables = Store("local", server.rest_url), BigQueryTables("local", DATASET_OF)
-        history = SagaHistory(store, tables, 0)
+    with LoopbackBigQuery(output / "warehouse.duckdb") as server, bigquery_client(server.rest_url) as client:
+        history = SagaHistory(Store("local", server.rest_url), BigQueryTables("local", DATASET_OF), 0)
         history.read(2)
         stood = {one.order_id: len(one.facts) for one in history.orders()}
-        [told] = store.client().query_and_wait("SELECT order_id FROM analytics.payment_events LIMIT 1")
-        store.client().query_and_wait(
+        [told] = client.query_and_wait("SELECT order_id FROM analytics.payment_events LIMIT 1")
+        client.query_and_wait(
             f"""INSERT INTO analytics.payment_events SELECT * REPLACE ('one-more' AS event_id)
                 FROM analytics.payment_events WHERE order_id = '{told.order_id}' LIMIT 1"""
         )
-        taken = {one.order_id: len(one.facts) for shard in range(2) for one in history.take(shard, 2)}
-        assert taken == stood
-        again = {one.order_id: len(one.facts) for shard in range(2) for one in history.take(shard, 2)}
-        assert again == {**stood, told.order_id: stood[told.order_id] + 1}
-        store.client().query_and_wait("DELETE FROM analytics.payment_events WHERE event_id = 'one-more'")
+        try:
+            taken = {one.order_id: len(one.facts) for shard in range(2) for one in history.take(shard, 2)}
+            again = {one.order_id: len(one.facts) for shard in range(2) for one in history.take(shard, 2)}
+        finally:
+            client.query_and_wait("DELETE FROM analytics.payment_events WHERE event_id = 'one-more'")
+    assert taken == stood
+    assert again == {**stood, told.order_id: stood[told.order_id] + 1}
 
 
 def test_the_stores_alone_give_the_sagas_again_and_the_refunds_that_were_planned(simulated):

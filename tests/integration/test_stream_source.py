@@ -1,0 +1,107 @@
+"""The source of a live run against the emulator, call by call: what one look takes, and what it says of time."""
+
+import time
+from typing import NamedTuple
+
+import pytest
+from apache_beam.io.restriction_trackers import OffsetRange
+from apache_beam.io.watermark_estimators import ManualWatermarkEstimator
+from apache_beam.runners.sdf_utils import RestrictionTrackerView, ThreadsafeRestrictionTracker
+from apache_beam.transforms.core import _BundleFinalizerParam
+
+from schemas.message import TOPICS, Message
+from schemas.times import SECOND_US
+from tests.support.live import fresh_bus, running_emulator
+from transforms.looks import END, EndlessLooks
+from transforms.pubsub import PullPubSub, TopicSubscription, _PullFn
+from transforms.subscription import PULL_SECONDS
+
+
+class Look(NamedTuple):
+    """What came of one look: a batch a topic, the watermark after it in microseconds, and whether it comes again."""
+
+    batches: list[list[Message]]
+    watermark: int | None
+    again: bool
+
+
+class Source:
+    """The step's function in the hands of a runner that calls it once a look."""
+
+    def __init__(self, bus, folder, **options):
+        subscriptions = tuple(TopicSubscription(topic, feed[1]) for topic, feed in bus.feeds.items())
+        self._element, self._watermark = subscriptions, ManualWatermarkEstimator(None)
+        self.stop = folder / "stop"
+        self.fn = _PullFn(PullPubSub(list(subscriptions), str(folder), folder.name, str(self.stop), **options))
+
+    def look(self):
+        finalizer = _BundleFinalizerParam()
+        tracker = ThreadsafeRestrictionTracker(EndlessLooks(OffsetRange(0, END)))
+        self.fn.start_bundle()
+        given = self.fn.process(self._element, finalizer, RestrictionTrackerView(tracker), self._watermark)
+        batches = [one.value for one in given]
+        self.fn.finish_bundle()
+        finalizer.finalize_bundle()
+        current = self._watermark.current_watermark()
+        return Look(batches, None if current is None else current.micros, tracker.deferred_status() is not None)
+
+    def wait_until_all_have_pulled(self):
+        limit = time.monotonic() + 20
+        while not all(one.subscription.waiting() for one in self.fn._mine()):
+            assert time.monotonic() < limit
+            time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory):
+    with running_emulator(tmp_path_factory.mktemp("emulator")) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def bus(emulator):
+    return fresh_bus(emulator)
+
+
+def end(source):
+    """Stop the source as a drain does."""
+    source.stop.touch()
+    limit = time.monotonic() + 30
+    while source.look().again:
+        assert time.monotonic() < limit
+        time.sleep(0.1)
+
+
+def test_one_look_takes_a_batch_of_every_topic_and_the_watermark_is_that_of_the_one_behind(bus, tmp_path):
+    source = Source(bus, tmp_path, batch_messages=2)
+    first = source.look()
+    assert first == Look([], None, True), "of no topic is known how far it is"
+    bus.publish((topic, b"{}", {}) for topic in TOPICS for _ in range(2))
+    source.wait_until_all_have_pulled()
+    look = source.look()
+    assert sorted(batch[0].topic for batch in look.batches) == sorted(TOPICS)
+    assert look.watermark == min(message.publish_time for batch in look.batches for message in batch)
+    end(source)
+
+
+def test_a_silent_topic_follows_the_clock_and_holds_nothing_up(bus, tmp_path):
+    source = Source(bus, tmp_path)
+    source.look()
+    time.sleep(1.2)
+    watermark = source.look().watermark
+    assert watermark is not None
+    assert 0.9 < time.time() - watermark / SECOND_US < 2
+    end(source)
+
+
+def test_all_subscriptions_end_together_after_the_last_message(bus, tmp_path):
+    source = Source(bus, tmp_path, max_messages=3)
+    source.look()
+    bus.publish(("orders", b"{}", {}) for _ in range(5))
+    began, taken = time.monotonic(), 0
+    while (look := source.look()).again:
+        taken += sum(map(len, look.batches))
+        assert time.monotonic() < began + 30
+        time.sleep(0.05)
+    assert taken + sum(map(len, look.batches)) == 3
+    assert time.monotonic() - began < PULL_SECONDS + 2, "one waits for its pull while the others do"
