@@ -1,40 +1,21 @@
 """Saga alerts reach a real Pub/Sub (the emulator) as envelopes, once, and only when what they tell has happened."""
 
 import json
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import apache_beam as beam
-import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from google.cloud import pubsub_v1
 
-from pipelines.emulator import Emulator, missing
+from pipelines.emulator import Emulator
 from pipelines.runners import counters
 from schemas.saga_alerts import saga_alert_events
 from tests.support.command import run_command
 from tests.support.events import message_line
-from tests.support.live import skip_or_fail
 from tests.support.runs import query, write_messages
 from tests.support.saga_events import MINUTE_US, START_US, arrivals, event_batches, generated_orders, reduced
 from transforms.saga_publish import PublishSagaAlerts
 from transforms.sagas import TrackSagas
-
-
-@pytest.fixture(scope="module")
-def emulator(tmp_path_factory) -> Iterator[Emulator]:
-    if (reason := missing()) is not None:
-        skip_or_fail(reason)
-    before = os.environ.get("PUBSUB_EMULATOR_HOST")
-    emulator = Emulator(tmp_path_factory.mktemp("emulator") / "log")
-    os.environ["PUBSUB_EMULATOR_HOST"] = emulator.host
-    yield emulator
-    emulator.stop()
-    if before is None:
-        del os.environ["PUBSUB_EMULATOR_HOST"]
-    else:
-        os.environ["PUBSUB_EMULATOR_HOST"] = before
 
 
 class Bus:

@@ -16,10 +16,8 @@ from tests.support.live import (
     archived,
     bounded_run,
     finish,
-    fresh_bus,
     kill,
     need_prism_program,
-    running_emulator,
     simulated,
     start_stream,
     wait_until_running,
@@ -41,17 +39,6 @@ IDLE = ("--stop_after_idle", "4")
 @pytest.fixture(scope="module", autouse=True)
 def prism():
     return need_prism_program()
-
-
-@pytest.fixture(scope="module")
-def emulator(tmp_path_factory):
-    with running_emulator(tmp_path_factory.mktemp("emulator")) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def bus(emulator):
-    return fresh_bus(emulator)
 
 
 def events_of(messages) -> list[str]:

@@ -3,7 +3,6 @@
 import time
 from typing import NamedTuple
 
-import pytest
 from apache_beam.io.restriction_trackers import OffsetRange
 from apache_beam.io.watermark_estimators import ManualWatermarkEstimator
 from apache_beam.runners.sdf_utils import RestrictionTrackerView, ThreadsafeRestrictionTracker
@@ -11,7 +10,6 @@ from apache_beam.transforms.core import _BundleFinalizerParam
 
 from schemas.message import TOPICS, Message
 from schemas.times import SECOND_US
-from tests.support.live import fresh_bus, running_emulator
 from transforms.looks import END, EndlessLooks
 from transforms.pubsub import PullPubSub, TopicSubscription, _PullFn
 from transforms.subscription import PULL_SECONDS
@@ -50,17 +48,6 @@ class Source:
         while not all(one.subscription.waiting() for one in self.fn._mine()):
             assert time.monotonic() < limit
             time.sleep(0.05)
-
-
-@pytest.fixture(scope="module")
-def emulator(tmp_path_factory):
-    with running_emulator(tmp_path_factory.mktemp("emulator")) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def bus(emulator):
-    return fresh_bus(emulator)
 
 
 def end(source):
