@@ -1,23 +1,27 @@
 """Ids seen within a horizon, on columns: what of a batch is new, what repeats, what contradicts. Pure numpy.
 
 Ids stand in time buckets by their message's publish time, so that a horizon passes by dropping whole buckets. Within a
-bucket they are sorted runs that are merged as they double: a look-up is a few binary searches, memory 32 bytes an id.
+bucket they are sorted runs that are merged as they double: a look-up is a few binary searches, memory 36 bytes an id.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-SEEN = np.dtype([("key", "u8"), ("low", "u8"), ("content", "u8"), ("publish_time", "i8")])
-"""One id: its halves mixed into a key (the other half follows from key and low), content hash, publish time."""
+from transforms.identity import MESSAGE_ID_BYTES
+
+SEEN = np.dtype([("key", "u8"), ("low", "u8"), ("content", "u8"), ("publish_time", "i8"), ("message", "u4")])
+"""One id: its halves mixed into a key (the other half follows from key and low), content hash, publish time, and a hash
+of the message's id."""
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Verdict(NamedTuple):
     """What became of the rows of a batch: each is `new`, `duplicate` or `conflict`.
 
-    `earlier` marks duplicates that were published before the one that stands: their rows are kept too, because the
-    views take the first by publish time (contract 5). `added`: what is to be remembered.
+    `earlier` marks duplicates that may come before the one that stands: published earlier, or by another message at the
+    same time, as messages published together are. Their rows are kept too, because the views take the first by publish
+    time and message id (contract 5). `added`: what is to be remembered.
     """
 
     new: np.ndarray
@@ -73,7 +77,18 @@ def seen_ids(ids: np.ndarray) -> np.ndarray:
     seen = np.zeros(len(ids), SEEN)
     seen["key"] = ids["high"] ^ (ids["low"] * _MIX)
     seen["low"], seen["content"], seen["publish_time"] = ids["low"], ids["content"], ids["publish_time"]
+    seen["message"] = _hashes(ids["message_id"])
     return seen
+
+
+def _hashes(texts: np.ndarray) -> np.ndarray:
+    """Return 32 bits of each text of MESSAGE_ID_BYTES."""
+    words = np.ascontiguousarray(texts).view("u8").reshape(len(texts), MESSAGE_ID_BYTES // 8)
+    mixed = np.zeros(len(texts), np.uint64)
+    for column in range(words.shape[1]):
+        mixed = (mixed ^ words[:, column]) * _MIX
+        mixed ^= mixed >> np.uint64(32)
+    return mixed.astype("u4")
 
 
 def judge(ids: np.ndarray, seen: Seen) -> Verdict:
@@ -88,7 +103,8 @@ def judge(ids: np.ndarray, seen: Seen) -> Verdict:
     content = np.where(known, entries["content"], ordered["content"][group])
     conflict = ordered["content"] != content
     new = first & ~known
-    earlier = first & known & ~conflict & (ordered["publish_time"] < entries["publish_time"])
+    together = (ordered["publish_time"] == entries["publish_time"]) & (ordered["message"] != entries["message"])
+    earlier = first & known & ~conflict & ((ordered["publish_time"] < entries["publish_time"]) | together)
     back = np.empty(len(ids), np.int64)
     back[order] = np.arange(len(ids))
     return Verdict(new[back], (~new & ~conflict)[back], conflict[back], earlier[back], ordered[new | earlier])

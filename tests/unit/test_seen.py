@@ -68,6 +68,27 @@ def test_a_message_that_is_delivered_again_is_no_earlier_one():
     assert not len(verdict.added)
 
 
+def test_another_message_of_the_same_time_may_be_the_first_and_is_kept_as_a_row():
+    seen = Seen()
+    ids = ids_of((1, 5, 20), (1, 5, 20))  # the second has another message id
+    remember(seen, ids[1:])
+    verdict = judge(ids[:1], seen)
+    assert verdict.duplicate.tolist() == [True]
+    assert verdict.earlier.tolist() == [True]
+    assert len(verdict.added) == 1
+
+
+@pytest.mark.parametrize("place", range(0, 24, 3))
+def test_message_ids_that_differ_in_one_place_are_two(place):
+    ids = ids_of((1, 5, 20), (1, 5, 20))
+    ids["message_id"][0] = b"7" * 24
+    ids["message_id"][1] = b"7" * place + b"8" + b"7" * (23 - place)
+    seen = Seen()
+    remember(seen, ids[:1])
+    assert judge(ids[1:], seen).earlier.all()
+    assert not judge(ids[:1], seen).earlier.any()
+
+
 def test_many_small_batches_are_few_runs():
     seen = Seen()
     for name in range(1, 1001):
