@@ -11,6 +11,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from pipelines.errors import UserError
 from transforms.read import first_line
+from transforms.sinks.files import literal
 from transforms.sources import FileRange, looks_like_messages, plan_ranges
 
 _NOT_INPUT = re.compile(r"[._]|truth").match
@@ -33,14 +34,15 @@ def plan_inputs(inputs: Iterable[str], form: str) -> list[FileRange]:
 
 
 def _files(given: str) -> Iterator[tuple[str, int]]:
-    patterns = [given]
+    here = literal(given) if Path(given).exists() else given
+    patterns, folder = [here], False
     if Path(given).is_dir() or (given.startswith("gs://") and not given.endswith(SUFFIXES)):
-        patterns = [FileSystems.join(given, f"*{suffix}") for suffix in SUFFIXES]
-        patterns += [FileSystems.join(given, "**", "*.avro")]
+        patterns, folder = [FileSystems.join(here, f"*{suffix}") for suffix in SUFFIXES], True
+        patterns += [FileSystems.join(here, "**", "*.avro")]
     try:
         for pattern in dict.fromkeys(patterns):
             for found in FileSystems.match([pattern])[0].metadata_list:
-                if pattern == given or not _NOT_INPUT(found.path.rsplit("/", 1)[-1]):
+                if not folder or not _NOT_INPUT(found.path.rsplit("/", 1)[-1]):
                     yield found.path, found.size_in_bytes
     except BeamIOError as error:
         raise UserError(f"--input {given}: cannot be read ({type(error).__name__})") from None

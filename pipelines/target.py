@@ -108,6 +108,8 @@ class Target:
             with told(f"--project {self.project}"):
                 yield Endpoints(_cloud_client(self.project, self.location))
             return
+        if "?" in str(self.directory.resolve()):
+            raise UserError(f"--output {self.directory}: DuckDB keeps no warehouse in a path with a question mark")
         running = connect(self.directory)
         if running is not None:
             if faults is not None:

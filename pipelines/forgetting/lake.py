@@ -23,7 +23,7 @@ from pipelines.forgetting.person import Person
 from schemas.message import MESSAGE_AVRO, UNKNOWN_TOPIC, Message, from_record
 from schemas.times import from_datetime
 from transforms.archive import BLOCK_BYTES
-from transforms.sinks.files import write_whole
+from transforms.sinks.files import literal, write_whole
 from transforms.sinks.manifests import manifest_name, newest
 
 FEEDS = ("archive", "dead_letters")
@@ -56,7 +56,7 @@ class Lake:
     def files(self) -> Iterator[tuple[str, str, str]]:
         """Yield (feed, partition, name) of every file of the feeds, hidden ones too."""
         for feed in FEEDS:
-            for found in FileSystems.match([FileSystems.join(self.root, feed, "**")])[0].metadata_list:
+            for found in FileSystems.match([FileSystems.join(literal(self.root), feed, "**")])[0].metadata_list:
                 match = _FILE.search(found.path.replace("\\", "/"))
                 if match:
                     yield match["feed"], match["partition"], match["name"]

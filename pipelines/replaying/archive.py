@@ -9,6 +9,7 @@ from pipelines.replaying.periods import Range
 from schemas.message import TOPICS, UNKNOWN_TOPIC
 from schemas.times import MAX_AHEAD_US
 from transforms.archive import HOUR_US, hour_partition
+from transforms.sinks.files import literal
 from transforms.sinks.manifests import newest
 from transforms.sources import FileRange
 
@@ -49,6 +50,6 @@ def _partitions(lake: str, feed: str, first: int, last: int | None) -> list[str]
     if last is not None and last // HOUR_US - first // HOUR_US < LOOKED_AT_ONE_BY_ONE:
         return [hour_partition(hour * HOUR_US) for hour in range(first // HOUR_US, last // HOUR_US + 1)]
     low, high = hour_partition(first), hour_partition(last) if last is not None else "dt=9999-12-31/hour=23"
-    pattern = FileSystems.join(lake, feed, "dt=*", "hour=*", "_manifest-*.json")
+    pattern = FileSystems.join(literal(lake), feed, "dt=*", "hour=*", "_manifest-*.json")
     found = {"/".join(item.path.split("/")[-3:-1]) for item in FileSystems.match([pattern])[0].metadata_list}
     return sorted(partition for partition in found if low <= partition <= high)

@@ -9,6 +9,7 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from transforms.features import FEATURES, FEED
+from transforms.sinks.files import literal
 from transforms.sinks.manifests import newest_files
 
 KEY = ("window_start", "device_id", "metric")
@@ -16,7 +17,7 @@ KEY = ("window_start", "device_id", "metric")
 
 def partitions(lake: str) -> list[str]:
     """Return the hours that the feature feed of a lake has."""
-    pattern = FileSystems.join(lake, FEED, "dt=*", "hour=*", "_manifest-*.json")
+    pattern = FileSystems.join(literal(lake), FEED, "dt=*", "hour=*", "_manifest-*.json")
     return sorted({"/".join(found.path.split("/")[-3:-1]) for found in FileSystems.match([pattern])[0].metadata_list})
 
 

@@ -9,7 +9,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from transforms import features
 from transforms.feeds import FEEDS
-from transforms.sinks.files import LakeFile, write_whole
+from transforms.sinks.files import LakeFile, literal, write_whole
 from transforms.sinks.manifests import make_manifest, manifest_name, newest
 
 FOLDERS = (features.FEED, *(feed.folder for feed in FEEDS))
@@ -33,7 +33,7 @@ def publish_files(staged: str, lake: str, partitions: Iterable[str], run_id: str
 
 def publish_archive(staged: str, lake: str, run_id: str) -> None:
     """Add the staged messages to the lake's archive: a redrive's repaired messages are history too."""
-    pattern = FileSystems.join(staged, "archive", "*", "dt=*", "hour=*", "_manifest-*.json")
+    pattern = FileSystems.join(literal(staged), "archive", "*", "dt=*", "hour=*", "_manifest-*.json")
     for found in FileSystems.match([pattern])[0].metadata_list:
         feed, partition = "/".join(found.path.split("/")[-5:-3]), "/".join(found.path.split("/")[-3:-1])
         manifest = newest(staged, feed, partition)
@@ -61,5 +61,5 @@ def _mkdirs(folder: str) -> None:
 def drop_folder(folder: str) -> None:
     """Delete a folder of the lake; nothing where there is none."""
     with suppress(OSError):
-        if FileSystems.exists(folder) or FileSystems.match([FileSystems.join(folder, "**")])[0].metadata_list:
+        if FileSystems.exists(folder) or FileSystems.match([FileSystems.join(literal(folder), "**")])[0].metadata_list:
             FileSystems.delete([folder])

@@ -50,6 +50,7 @@ MISTAKES = {
         lambda t, s: ["--input", s, "--output", "gs://bucket/out"],
         "--output gs://bucket/out: is no folder of this machine; `launch replay` runs in the cloud",
     ),
+    "output with a question mark": (lambda t, s: ["--input", s, "--output", t / "why?"], "--output"),
     "fault script that is none": (lambda t, s: ["--input", s, "--faults", s], "--faults"),
 }
 
@@ -64,6 +65,19 @@ def test_a_mistake_is_named_and_nothing_is_written(tmp_path, source, mistake):
     assert "Traceback" not in err
     assert len(err.strip().splitlines()) <= 2
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["", "orders.jsonl"], ids=["folder", "file"])
+def test_folders_whose_names_are_patterns_are_read_written_and_replayed(tmp_path, source, name):
+    folder, output = tmp_path / "in [1]", tmp_path / "out[a-z]*"
+    source.parent.rename(folder)
+    code, _, err = run_command("local", "--input", folder / name, "--output", output)
+    assert code == 0, err
+    assert json.loads((output / "summary.json").read_text())["received"] == 1
+    day = ("--from", "2026-06-15T00:00:00Z", "--to", "2026-06-16T00:00:00Z")
+    code, out, err = run_command("replay", "--output", output, "--mode", "rebuild", *day)
+    assert code == 0, err
+    assert "messages 1," in out + err
 
 
 def test_an_output_that_is_not_empty_is_left_alone(tmp_path, source):

@@ -1,11 +1,13 @@
 """Files of the lake: whole or absent, never overwritten, named by their window's newest manifest."""
 
+import io
 import json
 
 import pytest
 from apache_beam.io.filesystems import FileSystems
+from apache_beam.io.localfilesystem import LocalFileSystem
 
-from transforms.sinks.files import FileContent, IncompleteFile, LakeFile, write_file, write_whole
+from transforms.sinks.files import FileContent, IncompleteFile, LakeFile, literal, names_in, write_file, write_whole
 from transforms.sinks.manifests import _write, make_manifest, newest, newest_files
 
 CONTENT = FileContent("ml/iot_features", "dt=2026-06-15/hour=12", "parquet", 3, b"abc")
@@ -23,7 +25,7 @@ def test_two_files_of_one_window_never_share_a_name(tmp_path):
 
 
 def test_a_file_that_the_store_holds_in_part_is_not_named(tmp_path, monkeypatch):
-    create = FileSystems.create
+    create = LocalFileSystem.create
 
     class Cut:
         def __init__(self, file):
@@ -38,10 +40,32 @@ def test_a_file_that_the_store_holds_in_part_is_not_named(tmp_path, monkeypatch)
         def write(self, data):
             self._file.write(data[:-1])
 
-    monkeypatch.setattr(FileSystems, "create", lambda *args: Cut(create(*args)))
+    monkeypatch.setattr(LocalFileSystem, "create", lambda *args: Cut(create(*args)))
     with pytest.raises(IncompleteFile):
         write_whole(str(tmp_path), "a.avro", b"abc")
     assert not (tmp_path / "a.avro").exists()
+
+
+def test_a_file_that_the_store_does_not_hold_is_not_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(LocalFileSystem, "create", lambda *args: io.BytesIO())
+    with pytest.raises(IncompleteFile):
+        write_whole(str(tmp_path), "a.avro", b"abc")
+
+
+@pytest.mark.parametrize("folder", ["a[1]", "a[!1]", "what?", "all*", "[", "[]"])
+def test_a_folder_whose_name_is_a_pattern_is_a_folder_like_another(tmp_path, folder):
+    root = tmp_path / folder
+    (tmp_path / "a1").mkdir()
+    (tmp_path / "a1" / "a.avro").write_bytes(b"")
+    assert write_whole(str(root), "a.avro", b"abc") == 3
+    assert names_in(str(root), "a") == ["a.avro"]
+    assert names_in(str(root), "b") == []
+    [found] = FileSystems.match([FileSystems.join(literal(str(root)), "*.avro")])[0].metadata_list
+    assert found.path == str(root / "a.avro")
+
+
+def test_a_folder_that_is_not_there_has_no_names(tmp_path):
+    assert names_in(str(tmp_path / "none"), "") == []
 
 
 def lake_file(name: str) -> LakeFile:

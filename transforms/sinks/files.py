@@ -5,11 +5,12 @@ that no other file has. The manifest of its window is written last (transforms/s
 """
 
 import hashlib
+import re
 import uuid
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystem import BeamIOError, CompressionTypes, FileSystem
 from apache_beam.io.filesystems import FileSystems
 
 MIME = "application/octet-stream"
@@ -57,17 +58,40 @@ def write_whole(folder: str, name: str, data: bytes | Sequence[Piece]) -> int:
     """Write a file so that `name` is either absent or whole, and return its size; raise IncompleteFile where the
     store holds less.
     """
-    pieces = _pieces(data)
+    pieces, store = _pieces(data), FileSystems.get_filesystem(folder)
     size = sum(map(len, pieces))
-    temporary, final = FileSystems.join(folder, f".{name}.tmp"), FileSystems.join(folder, name)
-    with FileSystems.create(temporary, MIME, CompressionTypes.UNCOMPRESSED) as file:
+    temporary, final = store.join(folder, f".{name}.tmp"), store.join(folder, name)
+    with store.create(temporary, MIME, CompressionTypes.UNCOMPRESSED) as file:
         for piece in pieces:
             file.write(piece)
-    written = FileSystems.match([temporary])[0].metadata_list
-    if len(written) != 1 or written[0].size_in_bytes != size:
+    if _size(store, temporary) != size:
         raise IncompleteFile(f"{temporary}: {size} bytes were written and the store does not hold them")
-    FileSystems.rename([temporary], [final])
+    store.rename([temporary], [final])
     return size
+
+
+def _size(store: FileSystem, path: str) -> int | None:
+    try:
+        return int(store.size(path))
+    except BeamIOError:
+        return None
+
+
+def names_in(folder: str, prefix: str) -> list[str]:
+    """Return the names of a folder's files that begin with a prefix.
+
+    Lists as Beam's own `match` does. That makes a regular expression of every path, which costs a folder of two files
+    more than all else about it, and takes a `[` of the path for a pattern.
+    """
+    store = FileSystems.get_filesystem(folder)
+    start = folder if store.has_dirs() else store.join(folder, prefix)
+    names = (found.path.replace("\\", "/").rsplit("/", 1)[-1] for found in store._list(start))
+    return [name for name in names if name.startswith(prefix)]
+
+
+def literal(path: str) -> str:
+    """Return a path as a pattern of `FileSystems.match` that stands for itself, whatever is in it."""
+    return re.sub(r"[\[*?]", r"[\g<0>]", path)
 
 
 def _pieces(data: bytes | Sequence[Piece]) -> Sequence[Piece]:

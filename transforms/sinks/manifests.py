@@ -14,9 +14,10 @@ import apache_beam as beam
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from transforms.sinks.files import LakeFile, write_whole
+from transforms.sinks.files import LakeFile, names_in, write_whole
 
-_NAME = re.compile(r"_manifest-([0-9]{6})-[^/]*\.json$")
+_NAME = re.compile(r"_manifest-[0-9]{6}-.*\.json$")
+"""Six digits: the names of generations are in the order of their numbers."""
 
 
 def manifest_name(generation: int, run_id: str) -> str:
@@ -26,18 +27,14 @@ def manifest_name(generation: int, run_id: str) -> str:
 
 def newest(root: str, feed: str, partition: str) -> dict[str, Any] | None:
     """Return the newest manifest of a window, or None."""
-    pattern = FileSystems.join(root, feed, partition, "_manifest-*.json")
-    paths = [found.path for found in FileSystems.match([pattern])[0].metadata_list]
-    if not paths:
+    folder = FileSystems.join(root, feed, partition)
+    names = [name for name in names_in(folder, "_manifest-") if _NAME.match(name)]
+    if not names:
         return None
-    with FileSystems.open(max(paths, key=_generation), compression_type=CompressionTypes.UNCOMPRESSED) as file:
+    path = FileSystems.join(folder, max(names))
+    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
         manifest: dict[str, Any] = json.loads(file.read())
     return manifest
-
-
-def _generation(path: str) -> tuple[int, str]:
-    match = _NAME.search(path)
-    return (int(match[1]) if match else -1, path)
 
 
 def make_manifest(

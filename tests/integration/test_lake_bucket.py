@@ -1,0 +1,35 @@
+"""Files of the lake in a bucket: Beam's file system of Cloud Storage, against an emulator of it."""
+
+import pytest
+
+from tests.support.launcher import storage
+from transforms.sinks.files import FileContent, names_in, write_file
+from transforms.sinks.manifests import _write, newest, newest_files
+
+FEED, HOUR = "ml/iot_features", "dt=2026-06-15/hour=12"
+
+
+@pytest.fixture
+def lake(monkeypatch):
+    with storage("b") as running:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", running.url)
+        monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
+        yield "gs://b/lake"
+
+
+def test_files_stand_and_the_newest_manifest_of_an_hour_names_them(lake):
+    folder = f"{lake}/{FEED}/{HOUR}"
+    assert names_in(folder, "") == []
+    assert newest(lake, FEED, HOUR) is None
+    for run_id in ("r1", "r2"):
+        file = write_file(lake, FileContent(FEED, HOUR, "parquet", 3, [b"ab", b"c"]), run_id)
+        assert file.bytes == 3
+        list(_write((f"{FEED}|{HOUR}", [file]), lake, run_id, False))
+    write_file(
+        lake, FileContent(FEED, f"{HOUR}9", "parquet", 1, b"a"), "r1"
+    )  # a folder whose name begins as this one's
+    assert len(names_in(folder, "")) == 4
+    assert names_in(folder, "_manifest-") == ["_manifest-000001-r1.json", "_manifest-000002-r2.json"]
+    manifest = newest(lake, FEED, HOUR)
+    assert (manifest["generation"], manifest["run_id"], manifest["rows"]) == (2, "r2", 6)
+    assert len(list(newest_files(lake, FEED, [HOUR]))) == 2
