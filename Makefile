@@ -19,7 +19,7 @@ demo: $(VENV)/.ready ## simulate 100,000 messages and run the main job over them
 	$(BIN)/python -m pipelines local --input $(DEMO)/input --output $(DEMO)/output --overwrite
 
 test: $(VENV)/.ready lint ## style, types and all tests but the slow ones
-	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow"
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 unit: $(VENV)/.ready ## what is run at every save; Hypothesis, which no unit test uses, stays away
 	$(BIN)/python -m pytest -p no:hypothesispytest tests/unit

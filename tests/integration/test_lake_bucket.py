@@ -1,6 +1,8 @@
 """Files of the lake in a bucket: Beam's file system of Cloud Storage, against an emulator of it."""
 
+import google.auth
 import pytest
+from google.auth.credentials import AnonymousCredentials
 
 from tests.support.launcher import storage
 from transforms.sinks.files import FileContent, names_in, write_file
@@ -13,7 +15,7 @@ FEED, HOUR = "ml/iot_features", "dt=2026-06-15/hour=12"
 def lake(monkeypatch):
     with storage("b") as running:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", running.url)
-        monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
+        monkeypatch.setattr(google.auth, "default", lambda *args, **more: (AnonymousCredentials(), "p"))
         yield "gs://b/lake"
 
 
