@@ -21,8 +21,8 @@ demo: $(VENV)/.ready ## simulate 100,000 messages and run the main job over them
 test: $(VENV)/.ready lint ## style, types and all tests but the slow ones
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow"
 
-unit: $(VENV)/.ready ## what is run at every save; Hypothesis, which no unit test uses, stays away
-	$(BIN)/python -m pytest -p no:hypothesispytest tests/unit
+unit: $(VENV)/.ready ## what is run at every save, in seconds: plugins that no unit test uses stay away
+	$(BIN)/python -m pytest -p no:hypothesispytest -p no:anyio -p no:xdist -p no:logging tests/unit
 
 mutants: $(VENV)/.ready ## changes the code in small ways and sees whether a test fails; docs/mutation.md (MUTANTS="schemas.times.*")
 	$(BIN)/mutmut run --max-children 1 $(foreach one,$(MUTANTS),'$(one)')

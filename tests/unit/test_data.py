@@ -62,10 +62,10 @@ def test_no_field_may_be_null(event_type, field):
     assert outcome(event_type, **{field: None}) == (Code.FIELD_TYPE, f"data.{field}")
 
 
-@pytest.mark.parametrize("value", [1, 1.5, True, [], {}, ["x"]], ids=repr)
 @pytest.mark.parametrize(("event_type", "field"), fields_of(IDS | TEXTS | {"currency", "completedAt"}))
-def test_a_text_is_no_other_type(event_type, field, value):
-    assert outcome(event_type, **{field: value}) == (Code.FIELD_TYPE, f"data.{field}")
+def test_a_text_is_no_other_type(event_type, field):
+    for value in (1, 1.5, True, [], {}, ["x"]):
+        assert outcome(event_type, **{field: value}) == (Code.FIELD_TYPE, f"data.{field}"), value
 
 
 GOOD_IDS = ["a", "Z", "0", "a" * 128, "A.b_c:d@e-f", "1-", "a:"]

@@ -55,6 +55,7 @@ def test_no_case_is_there_twice():
     assert [name for name, count in Counter(case["case"] for case, _ in CASES).items() if count > 1] == []
 
 
-@pytest.mark.parametrize("case", [case for case, _ in CASES if "text" in case], ids=lambda case: case["case"])
-def test_the_text_to_read_is_the_data_that_is_sent(case):
-    assert base64.b64decode(case["data"]) == case["text"].encode()
+def test_the_text_to_read_is_the_data_that_is_sent():
+    readable = {case["case"]: case for case, _ in CASES if "text" in case}
+    assert len(readable) > 200
+    assert [n for n, case in readable.items() if base64.b64decode(case["data"]) != case["text"].encode()] == []
