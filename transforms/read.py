@@ -11,6 +11,9 @@ import apache_beam as beam
 import fastavro
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.timestamp import MIN_TIMESTAMP
+from apache_beam.utils.windowed_value import WindowedValue
 
 from schemas.message import MESSAGE_AVRO, Message, NotAMessage, from_record, parse_line
 from transforms.progress import PROGRESS
@@ -59,23 +62,37 @@ class ReadMessages(beam.PTransform[Any, beam.PCollection[MessageBatch]]):
 
 
 class _ReadFn(beam.DoFn):
+    """Reads ranges. A batch goes over the ends of ranges: an archive of many hours has files of a few messages."""
+
     def __init__(self, as_of: int) -> None:
         self._as_of = as_of
 
+    def start_bundle(self) -> None:
+        self._rest: MessageBatch = []
+
     def process(self, part: FileRange) -> Iterator[MessageBatch]:
-        done = 0
-        for batch in batches(read_range(part, self._as_of)):
-            yield batch
-            size = min(_size(batch), part.end - part.start - done)
+        before, done = len(self._rest), 0
+        rest, self._rest = self._rest, []
+        for batch in batches(chain(rest, read_range(part, self._as_of))):
+            size = min(_size(batch[before:]), part.end - part.start - done)
             done += size
-            PROGRESS.add(size, len(batch))
+            PROGRESS.add(size, len(batch) - before)
+            before = 0
+            if is_full(batch):
+                yield batch
+            else:
+                self._rest = batch
         PROGRESS.add(part.end - part.start - done, 0)
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        if self._rest:
+            yield WindowedValue(self._rest, MIN_TIMESTAMP, [GlobalWindow()])
 
 
 def _size(batch: MessageBatch) -> int:
     """Estimate the bytes that a batch takes in its file, by every sixteenth message."""
     some = batch[::16]
-    return sum(len(message.data) * 4 // 3 + 120 for message in some) * len(batch) // len(some)
+    return sum(len(message.data) * 4 // 3 + 120 for message in some) * len(batch) // max(1, len(some))
 
 
 def batches(
@@ -91,6 +108,11 @@ def batches(
             batch, held = [], 0
     if batch:
         yield batch
+
+
+def is_full(batch: MessageBatch) -> bool:
+    """Tell whether a batch has ended, or would take more messages."""
+    return len(batch) >= BATCH_MESSAGES or sum(len(message.data) for message in batch) >= BATCH_BYTES
 
 
 def read_range(part: FileRange, as_of: int) -> Iterator[Message | NotAMessage]:

@@ -7,7 +7,8 @@ import pytest
 from schemas.message import Message, NotAMessage
 from tests.support.events import message_line
 from transforms.archive import archive_avro
-from transforms.read import batches, read_range
+from transforms.progress import PROGRESS
+from transforms.read import BATCH_BYTES, BATCH_MESSAGES, _ReadFn, batches, read_range
 from transforms.sources import looks_like_messages, plan_ranges, topic_of
 
 
@@ -95,3 +96,49 @@ def test_a_batch_ends_where_it_is_full(sizes, most, most_bytes, found):
     made = list(batches(messages, most, most_bytes))
     assert [len(batch) for batch in made] == found
     assert [message for batch in made for message in batch] == messages
+
+
+def bundle(parts) -> list[list[Message]]:
+    """What the step makes of a bundle of ranges."""
+    step = _ReadFn(0)
+    step.start_bundle()
+    made = [batch for part in parts for batch in step.process(part)]
+    return made + [windowed.value for windowed in step.finish_bundle()]
+
+
+def test_a_batch_goes_over_the_ends_of_small_files(tmp_path):
+    parts = []
+    for number in range(30):
+        path = tmp_path / f"orders.{number}.jsonl"
+        path.write_bytes(b"".join(b'{"n": %d}\n' % (100 * number + line) for line in range(number % 3 * 100)))
+        parts += plan_ranges(str(path), path.stat().st_size, "events")
+    PROGRESS.reset()
+    made = bundle(parts)
+    assert [len(batch) for batch in made] == [3000]
+    assert [message.data for message in made[0]] == [m.data for part in parts for m in read_range(part, 0)]
+    assert (PROGRESS.messages, PROGRESS.bytes) == (3000, sum(part.end - part.start for part in parts))
+
+
+def test_a_full_batch_is_handed_out_before_the_bundle_ends(tmp_path):
+    path = tmp_path / "orders.jsonl"
+    path.write_bytes(b'{"n": 1}\n' * 5000)
+    parts = list(plan_ranges(str(path), path.stat().st_size, "events"))
+    assert [len(batch) for batch in bundle(parts * 2)] == [BATCH_MESSAGES, BATCH_MESSAGES, 10_000 - 2 * BATCH_MESSAGES]
+    step = _ReadFn(0)
+    step.start_bundle()
+    assert [len(batch) for batch in step.process(parts[0])] == [BATCH_MESSAGES]
+
+
+def test_large_messages_fill_a_batch_too(tmp_path):
+    path = tmp_path / "orders.jsonl"
+    path.write_bytes((b'"' + b"x" * (BATCH_BYTES // 40) + b'"\n') * 100)
+    parts = list(plan_ranges(str(path), path.stat().st_size, "events"))
+    assert [len(batch) for batch in bundle(parts)] == [40, 40, 20]
+    assert [len(batch) for batch in bundle(parts * 2)] == [40, 40, 60, 40, 20]
+
+
+def test_a_bundle_without_messages_has_no_batch(tmp_path):
+    path = tmp_path / "orders.jsonl"
+    path.write_bytes(b"\n\n")
+    assert bundle(plan_ranges(str(path), 2, "events")) == []
+    assert bundle([]) == []
