@@ -56,6 +56,8 @@ def prism_options() -> PipelineOptions:
         "--environment_type=LOOPBACK",
         "--max_cache_memory_usage_mb=0",
         "--experiments=prism_disable_sdf_split",
+        # Beam shares one Prism a process, and a DirectRunner's attempt before may have made it without this place
+        "--experiments=disable_prism_server_singleton",
     )
     return PipelineOptions(list(flags), save_main_session=False)
 
