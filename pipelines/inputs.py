@@ -35,10 +35,9 @@ def plan_inputs(inputs: Iterable[str], form: str) -> list[FileRange]:
 
 def _files(given: str) -> Iterator[tuple[str, int]]:
     here = literal(given) if Path(given).exists() else given
-    patterns, folder = [here], False
-    if Path(given).is_dir() or (given.startswith("gs://") and not given.endswith(SUFFIXES)):
-        patterns, folder = [FileSystems.join(here, f"*{suffix}") for suffix in SUFFIXES], True
-        patterns += [FileSystems.join(here, "**", "*.avro")]
+    folder = Path(given).is_dir() or (given.startswith("gs://") and not given.endswith(SUFFIXES))
+    below = (*((f"*{suffix}",) for suffix in SUFFIXES), ("**", "*.avro"))
+    patterns = [FileSystems.join(here, *names) for names in below] if folder else [here]
     try:
         for pattern in dict.fromkeys(patterns):
             for found in FileSystems.match([pattern])[0].metadata_list:

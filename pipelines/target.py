@@ -59,7 +59,9 @@ class Target:
 
     @classmethod
     def local(cls, directory: Path, event_store: str = EVENT_STORE, analytics: str = ANALYTICS) -> "Target":
-        """Return the target of a folder on this machine."""
+        """Return the target of a folder on this machine; UserError where no warehouse can be in it."""
+        if "?" in str(directory.resolve()):
+            raise UserError(f"--output {directory}: DuckDB keeps no warehouse in a path with a question mark")
         return cls(LOCAL_PROJECT, event_store, analytics, str(directory / LAKE), directory)
 
     @classmethod
@@ -108,8 +110,6 @@ class Target:
             with told(f"--project {self.project}"):
                 yield Endpoints(_cloud_client(self.project, self.location))
             return
-        if "?" in str(self.directory.resolve()):
-            raise UserError(f"--output {self.directory}: DuckDB keeps no warehouse in a path with a question mark")
         running = connect(self.directory)
         if running is not None:
             if faults is not None:

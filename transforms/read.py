@@ -78,10 +78,9 @@ class _ReadFn(beam.DoFn):
             done += size
             PROGRESS.add(size, len(batch) - before)
             before = 0
-            if is_full(batch):
-                yield batch
-            else:
-                self._rest = batch
+            if self._rest:
+                yield self._rest
+            self._rest = batch  # the last of a range may take more, from the next
         PROGRESS.add(part.end - part.start - done, 0)
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
@@ -108,11 +107,6 @@ def batches(
             batch, held = [], 0
     if batch:
         yield batch
-
-
-def is_full(batch: MessageBatch) -> bool:
-    """Tell whether a batch has ended, or would take more messages."""
-    return len(batch) >= BATCH_MESSAGES or sum(len(message.data) for message in batch) >= BATCH_BYTES
 
 
 def read_range(part: FileRange, as_of: int) -> Iterator[Message | NotAMessage]:

@@ -66,8 +66,8 @@ def run(args: argparse.Namespace) -> int:
     advice.say(advice.of_bounded_run(ranges, args.direct_num_workers, args.bigquery_method))
     advice.say(advice.of_folders(args.input, SUFFIXES))
     advice.say(advice.of_disk(size * advice.WRITTEN_SHARE, Path(args.output)))
+    target = Target.local(Path(args.output))
     output = prepare_output(Path(args.output), overwrite=args.overwrite, append=args.append)
-    target = Target.local(output)
     run_id = run_id_of(args, started)
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, output / WORK, ignore_errors=True)

@@ -27,9 +27,8 @@ def test_files_stand_and_the_newest_manifest_of_an_hour_names_them(lake):
         file = write_file(lake, FileContent(FEED, HOUR, "parquet", 3, [b"ab", b"c"]), run_id)
         assert file.bytes == 3
         list(_write((f"{FEED}|{HOUR}", [file]), lake, run_id, False))
-    write_file(
-        lake, FileContent(FEED, f"{HOUR}9", "parquet", 1, b"a"), "r1"
-    )  # a folder whose name begins as this one's
+    begins_alike = FileContent(FEED, f"{HOUR}9", "parquet", 1, b"a")
+    write_file(lake, begins_alike, "r1")
     assert len(names_in(folder, "")) == 4
     assert names_in(folder, "_manifest-") == ["_manifest-000001-r1.json", "_manifest-000002-r2.json"]
     manifest = newest(lake, FEED, HOUR)

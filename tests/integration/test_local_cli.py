@@ -50,7 +50,7 @@ MISTAKES = {
         lambda t, s: ["--input", s, "--output", "gs://bucket/out"],
         "--output gs://bucket/out: is no folder of this machine; `launch replay` runs in the cloud",
     ),
-    "output with a question mark": (lambda t, s: ["--input", s, "--output", t / "why?"], "--output"),
+    "output with a question mark": (lambda t, s: ["--input", s, "--output", t / "why?"], "question mark"),
     "fault script that is none": (lambda t, s: ["--input", s, "--faults", s], "--faults"),
 }
 
@@ -65,6 +65,7 @@ def test_a_mistake_is_named_and_nothing_is_written(tmp_path, source, mistake):
     assert "Traceback" not in err
     assert len(err.strip().splitlines()) <= 2
     assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "why?").exists()
 
 
 @pytest.mark.parametrize("name", ["", "orders.jsonl"], ids=["folder", "file"])

@@ -17,7 +17,7 @@ from tests.support.duck_engine import DuckViews
 from tests.support.replayed import START, Known, message, replay, stream, tables_of
 from transforms.features import FEATURES, features
 
-PIPELINES = settings(max_examples=200, deadline=None, database=None, derandomize=True)
+PIPELINES = settings(max_examples=300, deadline=None, database=None, derandomize=True)
 FOUND = settings(PIPELINES, phases=[Phase.generate])
 """A mutation has to be found, not made small."""
 VIEWS = [view for view in all_views() if view.name not in ("replay_runs", "dead_letter_states", "order_saga_current")]
@@ -96,7 +96,7 @@ def test_counts_features_and_sagas_of_a_replay_are_those_of_the_stream(run: Run)
 
 
 @settings(
-    PIPELINES, max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    PIPELINES, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(run=runs())
 def test_views_of_a_rebuild_are_those_of_the_stream_also_where_restarts_lost_its_state(engine, run: Run) -> None:

@@ -4,6 +4,7 @@ import io
 import json
 
 import pytest
+from apache_beam.io.filesystem import BeamIOError
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.io.localfilesystem import LocalFileSystem
 
@@ -48,7 +49,7 @@ def test_a_file_that_the_store_holds_in_part_is_not_named(tmp_path, monkeypatch)
 
 def test_a_file_that_the_store_does_not_hold_is_not_named(tmp_path, monkeypatch):
     monkeypatch.setattr(LocalFileSystem, "create", lambda *args: io.BytesIO())
-    with pytest.raises(IncompleteFile):
+    with pytest.raises(BeamIOError, match="Size operation failed"):
         write_whole(str(tmp_path), "a.avro", b"abc")
 
 

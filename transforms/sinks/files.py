@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from apache_beam.io.filesystem import BeamIOError, CompressionTypes, FileSystem
+from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 MIME = "application/octet-stream"
@@ -56,7 +56,7 @@ def write_file(root: str, content: FileContent, run_id: str) -> LakeFile:
 
 def write_whole(folder: str, name: str, data: bytes | Sequence[Piece]) -> int:
     """Write a file so that `name` is either absent or whole, and return its size; raise IncompleteFile where the
-    store holds less.
+    store holds less, and BeamIOError where it holds nothing or does not answer.
     """
     pieces, store = _pieces(data), FileSystems.get_filesystem(folder)
     size = sum(map(len, pieces))
@@ -64,17 +64,10 @@ def write_whole(folder: str, name: str, data: bytes | Sequence[Piece]) -> int:
     with store.create(temporary, MIME, CompressionTypes.UNCOMPRESSED) as file:
         for piece in pieces:
             file.write(piece)
-    if _size(store, temporary) != size:
+    if store.size(temporary) != size:
         raise IncompleteFile(f"{temporary}: {size} bytes were written and the store does not hold them")
     store.rename([temporary], [final])
     return size
-
-
-def _size(store: FileSystem, path: str) -> int | None:
-    try:
-        return int(store.size(path))
-    except BeamIOError:
-        return None
 
 
 def names_in(folder: str, prefix: str) -> list[str]:
