@@ -24,7 +24,7 @@ test: $(VENV)/.ready lint ## style, types and all tests but the slow ones
 unit: $(VENV)/.ready ## what is run at every save, in seconds: plugins that no unit test uses stay away
 	$(BIN)/python -m pytest -p no:hypothesispytest -p no:anyio -p no:xdist -p no:logging tests/unit
 
-mutants: $(VENV)/.ready ## changes the code in small ways and sees whether a test fails; docs/mutation.md (MUTANTS="schemas.times.*")
+mutants: $(VENV)/.ready ## changes the code in small ways and sees whether a test fails; docs/mutation.md (MUTANTS="schemas.timestamps.*")
 	$(BIN)/mutmut run --max-children 1 $(foreach one,$(MUTANTS),'$(one)')
 	$(BIN)/mutmut results | grep -v "not checked"
 
@@ -34,8 +34,8 @@ lint: $(VENV)/.ready
 	$(BIN)/mypy
 
 reference: $(VENV)/.ready ## the pages and the files of Terraform that are made of the code
-	$(BIN)/python -m pipelines.reference docs/reference
-	$(BIN)/python -m schemas.contract_page docs/data-contract.md docs/read-side.md
+	$(BIN)/python -m pipelines.cli.reference_docs docs/reference
+	$(BIN)/python -m schemas.docs.contract_page docs/data-contract.md docs/read-side.md
 	$(BIN)/python -m pipelines provision --export templates/bigquery
 	$(BIN)/python -m pipelines template-spec --write_metadata templates
 

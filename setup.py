@@ -32,5 +32,5 @@ setup(
         "bench-pathway": ["pathway==0.33.0"],
         "bench-pyflink": ["apache-flink==2.3.0", "setuptools<81"],
     },
-    entry_points={"console_scripts": ["event-pipelines=pipelines.cli:main"]},
+    entry_points={"console_scripts": ["event-pipelines=pipelines.cli.main:main"]},
 )

@@ -3,9 +3,9 @@
 from typing import Any
 
 from benchmarks.parquet import RUN_ID
-from schemas.columns import snake_case
 from schemas.event import Event
-from schemas.tables import COMMON, EVENTS, Table
+from schemas.tables.column import snake_case
+from schemas.tables.definitions import COMMON, EVENTS, Table
 
 _OWN = {"run_id": RUN_ID, "ingest_time": 0}
 _EVENT_NAMES = [column.name for column in EVENTS.columns if column.name not in _OWN]

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import duckdb
 
-from schemas.columns import Column
 from schemas.registry import REGISTRY
-from schemas.tables import DATASET_OF, EVENTS, TABLES
+from schemas.tables.column import Column
+from schemas.tables.definitions import DATASET_OF, EVENTS, TABLES
 
 OF_THE_RUN = ("run_id", "ingest_time")
 WRITTEN = (EVENTS.name, *REGISTRY.by_table())

@@ -13,13 +13,13 @@ from typing import Any
 
 from google.cloud import bigquery
 
-from pipelines.emulator import Emulator
-from pipelines.local.client import bigquery_client, connect
+from pipelines.bigquery_emulator.client import bigquery_client, connect
+from pipelines.runners.pubsub_emulator import Emulator
 from schemas.message import TOPICS
 
 START_SECONDS = 90.0
 EVENTS = "local.event_store.events"
-CHILDREN = {"prism": "--job_port", "bigquery": "pipelines.local"}
+CHILDREN = {"prism": "--job_port", "bigquery": "pipelines.bigquery_emulator"}
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 

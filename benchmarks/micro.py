@@ -15,11 +15,11 @@ from rich.table import Table
 from benchmarks import page
 from benchmarks.__main__ import BUILD
 from benchmarks.inputs import data_set, message_batches
-from schemas.decode import Decoder
+from schemas.decode.decoder import Decoder
 from schemas.event import Event
 from schemas.message import Message
 from schemas.registry import REGISTRY
-from transforms.collector import collector_paused
+from transforms.gc_pause import collector_paused
 
 MOST = 5_000
 """Messages of one group: enough for a steady figure."""

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.event import Event
-from schemas.tables import EVENTS, TABLES, Table
-from transforms.events import TYPED_PREFIX, EventColumns
+from schemas.tables.definitions import EVENTS, TABLES, Table
+from transforms.event_batch import TYPED_PREFIX, EventColumns
 
 PART_ROWS = 16_384
 RUN_ID = "bench"

@@ -28,7 +28,7 @@ RATE = 200
 _FRAME = re.compile(r"\((?:.*/)?((?:" + "|".join(ROOMS) + r")/[\w/]+)\.py")
 _OTHER = (("apache_beam/", "Beam itself"), ("grpc", "gRPC"), ("google/", "Google's clients"), ("duckdb", "DuckDB"))
 
-_AROUND = ("benchmarks", "pipelines/cli", "pipelines/commands/", "pipelines/runners")
+_AROUND = ("benchmarks", "pipelines/cli", "pipelines/cli/commands/", "pipelines/runners")
 """Modules of ours that everything stands under."""
 _WAITS = re.compile(
     r"(?:Condition\.wait|Event\.wait|Thread\.run|_worker|_serve|\w+\._outgoing|.*channel_spin|\w+\.select"

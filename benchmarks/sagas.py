@@ -16,13 +16,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipelines.cli import main
-from schemas.saga import DEFAULT_TIMEOUT_US
-from schemas.saga_facts import SagaFact
-from transforms.collector import collector_paused
-from transforms.saga_columns import OrderFacts, shard_of
-from transforms.saga_shard import SagaShard
-from transforms.sagas_stream import DEFAULT_RETENTION_US
+from pipelines.cli.main import main
+from schemas.saga.facts import SagaFact
+from schemas.saga.reducer import DEFAULT_TIMEOUT_US
+from transforms.gc_pause import collector_paused
+from transforms.sagas.columns import OrderFacts, shard_of
+from transforms.sagas.shard import SagaShard
+from transforms.sagas.stream import DEFAULT_RETENTION_US
 
 SHARDS = 2
 ORDERS_A_BUNDLE = 10_000
@@ -108,7 +108,7 @@ def batch(source: str, output: Path, runs: int) -> dict[str, float]:
 def once(source: str, output: Path, sagas: bool) -> float:
     """Return the CPU seconds of one `local`, imports apart."""
     from pipelines import batch as graph
-    from transforms.sagas import TrackedSagas
+    from transforms.sagas.batch import TrackedSagas
 
     class NoSagas(graph.TrackSagas):
         def expand(self, pcoll: Any) -> TrackedSagas:

@@ -7,21 +7,21 @@ import apache_beam as beam
 from pipelines.config import JobConfig
 from pipelines.sinks import append_rows
 from schemas.registry import REGISTRY, Registry
-from transforms.archive import ArchiveMessages
+from transforms.archive.batch import ArchiveMessages
 from transforms.coders import use_sized_coders
-from transforms.counts import CountEvents
-from transforms.dead_letters import DeadLetterRows
-from transforms.decode import DecodeMessages
-from transforms.deduplicate import Deduplicate
-from transforms.failed import FailedToDeadLetters
-from transforms.features import DeviceFeatures
-from transforms.feeds import FEEDS
-from transforms.measure import MeasurePipeline
-from transforms.rows import ToRows
-from transforms.saga_publish import PublishSagaAlerts
-from transforms.sagas import TrackSagas
-from transforms.sinks.manifests import WriteManifests
-from transforms.write_files import WriteDeadLetters, WriteFeed, WriteFiles
+from transforms.decode.decode import DecodeMessages
+from transforms.deduplicate.batch import Deduplicate
+from transforms.sagas.batch import TrackSagas
+from transforms.sagas.publish_alerts import PublishSagaAlerts
+from transforms.sinks.dead_letter_rows import DeadLetterRows
+from transforms.sinks.failed_rows_to_dead_letters import FailedToDeadLetters
+from transforms.sinks.files.feeds import FEEDS
+from transforms.sinks.files.manifests import WriteManifests
+from transforms.sinks.files.write_files import WriteDeadLetters, WriteFeed, WriteFiles
+from transforms.table_rows import ToRows
+from transforms.windows.counts import CountEvents
+from transforms.windows.features import DeviceFeatures
+from transforms.windows.pipeline_metrics import MeasurePipeline
 
 
 def build(

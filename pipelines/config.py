@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.times import SECOND_US
-from transforms.rows import Run
+from schemas.timestamps import SECOND_US
+from transforms.table_rows import Run
 
 
 class JobConfig(BaseModel):

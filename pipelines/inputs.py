@@ -10,9 +10,9 @@ from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from pipelines.errors import UserError
-from transforms.read import first_line
-from transforms.sinks.files import literal
-from transforms.sources import FileRange, looks_like_messages, plan_ranges
+from transforms.sinks.files.files import literal
+from transforms.sources.file_ranges import FileRange, looks_like_messages, plan_ranges
+from transforms.sources.read_files import first_line
 
 _NOT_INPUT = re.compile(r"[._]|truth").match
 """Files of a folder that are no input: hidden ones, manifests, and what `simulate` says of its messages."""

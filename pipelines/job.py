@@ -6,10 +6,10 @@ import platform
 import uuid
 
 from pipelines.config import JobConfig
-from pipelines.target import Target
+from pipelines.stores.target import Target
 from pipelines.version import pipeline_version
-from schemas.times import to_datetime
-from transforms.rows import Run
+from schemas.timestamps import to_datetime
+from transforms.table_rows import Run
 
 
 def run_id_of(args: argparse.Namespace, started: int) -> str:

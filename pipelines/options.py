@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipelines.errors import UserError
-from schemas.privacy import MIN_KEY_BYTES
-from schemas.saga_alerts import TOPIC
-from schemas.times import TimeFormatError, TimeRangeError, from_datetime, parse_rfc3339
+from schemas.pseudonymize import MIN_KEY_BYTES
+from schemas.saga.alert_events import TOPIC
+from schemas.timestamps import TimeFormatError, TimeRangeError, from_datetime, parse_rfc3339
 
 _RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 

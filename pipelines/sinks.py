@@ -5,10 +5,10 @@ from typing import Any
 import apache_beam as beam
 
 from pipelines.config import JobConfig
-from schemas.tables import DATASET_OF
-from transforms.sinks.beam_bigquery import InsertRows, LoadFiles
-from transforms.sinks.bigquery import AppendResult, AppendRows
-from transforms.sinks.bigquery_tables import BigQueryTables
+from schemas.tables.definitions import DATASET_OF
+from transforms.sinks.bigquery.beam_bigquery import InsertRows, LoadFiles
+from transforms.sinks.bigquery.bigquery import AppendResult, AppendRows
+from transforms.sinks.bigquery.bigquery_tables import BigQueryTables
 
 
 def tables_of(job: JobConfig) -> BigQueryTables:

@@ -7,10 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines.errors import UserError
 from pipelines.options import not_negative, positive
-from transforms.counts_stream import DISORDER_SECONDS
-from transforms.saga_history import SagaHistory
-from transforms.wall_clock import Clock, wall_us
-from transforms.watch import AlertRules
+from transforms.clock import Clock, wall_us
+from transforms.sagas.history import SagaHistory
+from transforms.windows.counts_stream import DISORDER_SECONDS
+from transforms.windows.topic_monitor import AlertRules
 
 SHARDS = 2
 

@@ -9,19 +9,19 @@ from pipelines.sinks import append_rows_live
 from pipelines.stream_config import StreamConfig
 from schemas.registry import REGISTRY, Registry
 from transforms.coders import use_sized_coders
-from transforms.counts_stream import CountEventsStream
-from transforms.dead_letters import DeadLetterRows
-from transforms.decode import DecodeMessages
-from transforms.deduplicate_stream import DeduplicateStream
-from transforms.failed import FailedToDeadLetters
-from transforms.features_stream import DeviceFeaturesStream
-from transforms.feeds import FEEDS
+from transforms.decode.decode import DecodeMessages
+from transforms.deduplicate.stream import DeduplicateStream
 from transforms.in_flight import SettleRows
-from transforms.measure_stream import MeasureStream
-from transforms.rows import ToRows
-from transforms.saga_publish import PublishSagaAlerts
-from transforms.sagas_stream import AlertedRows, TrackSagasStream
-from transforms.write_stream import WriteDeadLettersStream, WriteFeedStream
+from transforms.sagas.publish_alerts import PublishSagaAlerts
+from transforms.sagas.stream import AlertedRows, TrackSagasStream
+from transforms.sinks.dead_letter_rows import DeadLetterRows
+from transforms.sinks.failed_rows_to_dead_letters import FailedToDeadLetters
+from transforms.sinks.files.feeds import FEEDS
+from transforms.sinks.files.write_files_stream import WriteDeadLettersStream, WriteFeedStream
+from transforms.table_rows import ToRows
+from transforms.windows.counts_stream import CountEventsStream
+from transforms.windows.features_stream import DeviceFeaturesStream
+from transforms.windows.pipeline_metrics_stream import MeasureStream
 
 
 def build(

@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import msgspec
 
-from schemas.fields import Payload
+from schemas.decode.json_object import MAX_BYTES
 from schemas.message import Message, NotAMessage
+from schemas.models.field_types import Payload
 from schemas.outcomes import Code, Refused, Stage
-from schemas.payload import MAX_BYTES
 
 DEAD_LETTER_BYTES = 64 * 1024
 """How much of a message over the size limit a dead letter keeps (contract 4)."""

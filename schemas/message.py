@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.times import (
+from schemas.timestamps import (
     EARLIEST_US,
     LATEST_US,
     TimeFormatError,

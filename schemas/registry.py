@@ -7,12 +7,12 @@ from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
-from schemas.customers import Customer
-from schemas.fields import Payload, kinds_of
-from schemas.inventory import StockMove
-from schemas.iot import Telemetry
-from schemas.orders import OrderCompleted, OrderCreated, OrderUpdated
-from schemas.payments import PaymentFailed, PaymentProcessed
+from schemas.models.customers import Customer
+from schemas.models.field_types import Payload, kinds_of
+from schemas.models.inventory import StockMove
+from schemas.models.iot import Telemetry
+from schemas.models.orders import OrderCompleted, OrderCreated, OrderUpdated
+from schemas.models.payments import PaymentFailed, PaymentProcessed
 
 
 @dataclass(frozen=True)

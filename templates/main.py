@@ -2,7 +2,7 @@
 
 import sys
 
-from pipelines.launching.entry import main
+from pipelines.dataflow.launcher_main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -15,10 +15,10 @@ from apache_beam.typehints.typehints import UnionConstraint
 
 from schemas.event import DeadLetter
 from schemas.message import Message, NotAMessage
-from schemas.saga import Saga
-from transforms.events import EventBatch
+from schemas.saga.reducer import Saga
+from transforms.event_batch import EventBatch
 from transforms.metrics import Measure
-from transforms.rows import TableRows
+from transforms.table_rows import TableRows
 
 _SIZES: dict[type, Callable[[Any], int]] = {
     EventBatch: lambda batch: batch.rows.nbytes,

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import apache_beam as beam
 from apache_beam.typehints.decorators import no_annotations
 
-from schemas.tables import EVENTS
-from transforms.sinks.bigquery import AppendResult
-from transforms.sinks.failed_rows import FailedRows
+from schemas.tables.definitions import EVENTS
+from transforms.sinks.bigquery.bigquery import AppendResult
+from transforms.sinks.results import FailedRows
 
 _LOCK = threading.Lock()
 _ROWS: Counter[str] = Counter()

@@ -19,8 +19,8 @@ from apache_beam.metrics.metricbase import MetricName
 from schemas.event import DeadLetter
 from schemas.message import TOPICS, UNKNOWN_TOPIC, Message, NotAMessage, topic_label
 from schemas.outcomes import Code
-from schemas.saga_transitions import AlertName
-from schemas.times import SECOND_US
+from schemas.saga.transitions import AlertName
+from schemas.timestamps import SECOND_US
 
 NAMESPACE = "pipeline"
 OUTCOMES = ("received", "valid", "duplicate", "dead_letter", "late", "refused")

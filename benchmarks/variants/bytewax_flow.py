@@ -14,7 +14,7 @@ from bytewax.testing import cluster_main
 
 from benchmarks.inputs import BATCH, topic_files
 from benchmarks.parquet import ParquetParts
-from schemas.decode import Decoder
+from schemas.decode.decoder import Decoder
 from schemas.event import Event
 from schemas.message import Message, parse_line
 

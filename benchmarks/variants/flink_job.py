@@ -21,7 +21,7 @@ from pyflink.datastream.state import ValueStateDescriptor
 
 from benchmarks.inputs import BATCH, topic_files
 from benchmarks.parquet import ParquetParts
-from schemas.decode import Decoder
+from schemas.decode.decoder import Decoder
 from schemas.event import Event
 from schemas.message import Message, parse_line
 

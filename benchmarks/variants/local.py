@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipelines.cli import main
+from pipelines.cli.main import main
 
 
 def run(source: Path, output: Path, method: str = "STORAGE_WRITE") -> None:

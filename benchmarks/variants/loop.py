@@ -7,9 +7,9 @@ from pathlib import Path
 
 from benchmarks.inputs import message_batches
 from benchmarks.parquet import ParquetParts
-from schemas.decode import Decoder
+from schemas.decode.decoder import Decoder
 from schemas.event import Event
-from transforms.collector import collector_paused
+from transforms.gc_pause import collector_paused
 
 
 def run(source: Path, output: Path) -> None:

@@ -16,15 +16,15 @@ import pyarrow as pa
 from benchmarks.inputs import message_batches
 from benchmarks.parquet import ParquetParts
 from benchmarks.variants.msgspec_models import DATA, ENVELOPE, Slow
-from schemas.decode import Decoder
+from schemas.decode.decoder import Decoder
+from schemas.decode.json_object import MAX_BYTES
 from schemas.event import Event
 from schemas.message import Message
-from schemas.payload import MAX_BYTES
 from schemas.registry import REGISTRY
-from schemas.tables import TABLES
-from schemas.times import EARLIEST_EVENT_US, MAX_AHEAD_US, parse_rfc3339
-from transforms.collector import collector_paused
-from transforms.events import to_batch, wide_schema
+from schemas.tables.definitions import TABLES
+from schemas.timestamps import EARLIEST_EVENT_US, MAX_AHEAD_US, parse_rfc3339
+from transforms.event_batch import to_batch, wide_schema
+from transforms.gc_pause import collector_paused
 
 _EXTRA_COLUMNS = 3
 """The wide batch's last columns: what only the pipeline's later steps need."""

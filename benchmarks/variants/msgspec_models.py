@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
-from schemas.fields import INT64_MAX
-from schemas.times import EARLIEST_EVENT_US, MAX_AHEAD_US, parse_rfc3339
+from schemas.models.field_types import INT64_MAX
+from schemas.timestamps import EARLIEST_EVENT_US, MAX_AHEAD_US, parse_rfc3339
 
 Uuid = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")]
 Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}\Z")]

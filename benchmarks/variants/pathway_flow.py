@@ -10,7 +10,7 @@ import pathway as pw
 
 from benchmarks.inputs import BATCH, topic_files
 from benchmarks.parquet import ParquetParts
-from schemas.decode import Decoder
+from schemas.decode.decoder import Decoder
 from schemas.event import Event
 from schemas.message import Message, parse_line
 

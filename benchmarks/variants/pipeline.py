@@ -7,12 +7,12 @@ import apache_beam as beam
 
 from benchmarks.parquet import RUN_ID, ParquetParts
 from pipelines.inputs import plan_inputs
-from pipelines.runners import make_pipeline
+from pipelines.runners.direct import make_pipeline
 from transforms.coders import use_sized_coders
-from transforms.decode import DecodeMessages
-from transforms.deduplicate import Deduplicate
-from transforms.read import ReadMessages
-from transforms.rows import Run, TableRows, ToRows
+from transforms.decode.decode import DecodeMessages
+from transforms.deduplicate.batch import Deduplicate
+from transforms.sources.read_files import ReadMessages
+from transforms.table_rows import Run, TableRows, ToRows
 
 
 class _WriteParquetFn(beam.DoFn):

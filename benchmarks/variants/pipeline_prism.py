@@ -6,7 +6,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from benchmarks.variants import pipeline
-from pipelines.prism import Prism, need_prism
+from pipelines.runners.prism import Prism, need_prism
 
 
 def run(source: Path, output: Path) -> None:

@@ -10,12 +10,12 @@ from apache_beam.io.parquetio import WriteToParquet
 from benchmarks.dict_rows import event_row, typed_row
 from benchmarks.digest import WRITTEN
 from benchmarks.inputs import topic_files
-from pipelines.runners import make_pipeline
-from schemas.decode import Decoder
+from pipelines.runners.direct import make_pipeline
+from schemas.decode.decoder import Decoder
 from schemas.event import Event
 from schemas.message import Message, parse_line
 from schemas.registry import REGISTRY
-from schemas.tables import EVENTS, TABLES
+from schemas.tables.definitions import EVENTS, TABLES
 
 Row = dict[str, Any]
 _TABLE_OF = {event_type.name: event_type.table for event_type in REGISTRY}

@@ -9,6 +9,7 @@ from typing import Any
 
 from google.cloud import bigquery
 
+from pipelines.report.number_format import NOTHING
 from pipelines.report.page import render
 from pipelines.report.saga_section import sagas_section
 from pipelines.report.sections import (
@@ -22,7 +23,6 @@ from pipelines.report.sections import (
 )
 from pipelines.report.stores import Stores, Where
 from pipelines.report.timeline import MAX_POINTS
-from pipelines.report.words import NOTHING
 
 _SOFTWARE = ("apache-beam", "pydantic", "jiter", "pyarrow", "google-cloud-bigquery", "google-cloud-bigquery-storage")
 

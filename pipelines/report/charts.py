@@ -11,9 +11,9 @@ from html import escape
 from plotly import graph_objects as go
 
 from pipelines.report.axes import frame, iso, line, middle, whole
+from pipelines.report.number_format import counted, duration, money
 from pipelines.report.queries import Lag, Reading, Received, Revenue
 from pipelines.report.timeline import silent_spans
-from pipelines.report.words import counted, duration, money
 from schemas.message import TOPICS
 
 PERCENTILES = ("p50", "p95", "p99")

@@ -7,7 +7,7 @@ from html import escape
 
 from plotly import graph_objects as go
 
-from pipelines.report.words import moment
+from pipelines.report.number_format import moment
 
 
 class Markup(str):

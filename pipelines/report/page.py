@@ -14,7 +14,7 @@ from typing import Any
 from plotly.offline import get_plotlyjs
 
 from pipelines.report.markup import Chart, Markup, Section, chart, text
-from pipelines.report.words import duration, moment, number, share
+from pipelines.report.number_format import duration, moment, number, share
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 

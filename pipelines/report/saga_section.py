@@ -1,10 +1,10 @@
 """The report's part about order sagas."""
 
 from pipelines.report.markup import Chart, Markup, Section, code, instant, table
+from pipelines.report.number_format import duration, number
 from pipelines.report.saga_charts import states_chart, ways_chart
 from pipelines.report.saga_queries import saga_alerts, saga_states, step_times, stuck_sagas, ways
 from pipelines.report.stores import Stores
-from pipelines.report.words import duration, number
 
 _MEANS = {
     "SAGA_STUCK": "no next step in time",

@@ -19,10 +19,20 @@ from pipelines.report.charts import (
     topics_of,
 )
 from pipelines.report.markup import Chart, Markup, Section, code, details, table
+from pipelines.report.number_format import (
+    NOTHING,
+    bucket_words,
+    counted,
+    duration,
+    money,
+    number,
+    plain,
+    quantity,
+    share,
+)
 from pipelines.report.queries import Revenue
 from pipelines.report.stores import Stores, Stretch
 from pipelines.report.timeline import silent_spans, width_words
-from pipelines.report.words import NOTHING, bucket_words, counted, duration, money, number, plain, quantity, share
 
 OUTCOMES = ("received", "valid", "duplicates", "dead_letters", "late")
 _CURVES = 12

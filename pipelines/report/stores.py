@@ -16,7 +16,7 @@ _TAIL_SPAN = 0.25
 
 
 class Where(Protocol):
-    """Where the tables are; a `pipelines.target.Target` is one."""
+    """Where the tables are; a `pipelines.stores.target.Target` is one."""
 
     @property
     def project(self) -> str: ...

@@ -12,10 +12,10 @@ import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from tests.support.append_harness import SCHEMA, batches, collect, failed_ids, results, run, sent_ids, warehouse
-from transforms.rows import TableRows
-from transforms.sinks.appends import AppendLimits
-from transforms.sinks.bigquery import AppendRows, BigQueryTables
-from transforms.sinks.failed_rows import FailedRows
+from transforms.sinks.bigquery.appends import AppendLimits
+from transforms.sinks.bigquery.bigquery import AppendRows, BigQueryTables
+from transforms.sinks.results import FailedRows
+from transforms.table_rows import TableRows
 
 SECRET = "ada@example.com"
 

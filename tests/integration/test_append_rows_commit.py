@@ -8,11 +8,11 @@ import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from tests.support.append_harness import SMALL, TABLES, Warehouse, batches, run, sent_ids, warehouse
-from transforms.rows import TableRows
-from transforms.sinks.appends import AppendLimits
-from transforms.sinks.bigquery import AppendRows
-from transforms.sinks.bigquery_tables import Connect
-from transforms.sinks.commit import CommitFn
+from transforms.sinks.bigquery.appends import AppendLimits
+from transforms.sinks.bigquery.bigquery import AppendRows
+from transforms.sinks.bigquery.bigquery_tables import Connect
+from transforms.sinks.bigquery.commit import CommitFn
+from transforms.table_rows import TableRows
 
 ELEMENTS = batches("events", 400) + batches("order_events", 200) + batches("payment_events", 100)
 

@@ -11,7 +11,7 @@ from google.cloud.bigquery_storage_v1 import types
 
 from tests.support.append_harness import SCHEMA, TABLES, Warehouse, batches, warehouse
 from tests.support.storage_write import write_client
-from transforms.sinks.append_stream import ConnectionClosed, ConnectionEnded, WriteStream
+from transforms.sinks.bigquery.append_stream import ConnectionClosed, ConnectionEnded, WriteStream
 
 PAYLOADS = [rows.rows.serialize().to_pybytes() for rows in batches("events", 12, size=2)]
 

@@ -55,7 +55,7 @@ def test_engines_of_their_own_venvs_need_no_beam():
             text = Path("benchmarks/variants", f"{variant.module}.py").read_text()
             assert "apache_beam" not in text
             assert python_of(variant, "own") != "own"
-    program = "import sys; sys.modules['apache_beam'] = None\nimport benchmarks.parquet, schemas.decode"
+    program = "import sys; sys.modules['apache_beam'] = None\nimport benchmarks.parquet, schemas.decode.decoder"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
@@ -144,10 +144,10 @@ def test_medians_ratios_and_exponents():
 def test_a_sample_belongs_to_the_innermost_of_our_modules():
     folded = "\n".join(
         [
-            "main (/x/pipelines/cli.py);process (/x/transforms/decode.py);decode (/x/schemas/decode.py);f (/s/site-packages/p/a.py) 6",
-            "main (/x/pipelines/cli.py);run (/s/site-packages/apache_beam/runners/r.py) 3",
+            "main (/x/pipelines/cli/main.py);process (/x/transforms/decode/decode.py);decode (/x/schemas/decode/decoder.py);f (/s/site-packages/p/a.py) 6",
+            "main (/x/pipelines/cli/main.py);run (/s/site-packages/apache_beam/runners/r.py) 3",
             "main (/x/benchmarks/variants/local.py) 1",
-            "main (/x/pipelines/cli.py);_find_and_load (<frozen importlib._bootstrap>);<module> (/x/pipelines/batch.py) 10",
+            "main (/x/pipelines/cli/main.py);_find_and_load (<frozen importlib._bootstrap>);<module> (/x/pipelines/batch.py) 10",
             "_bootstrap (/usr/lib/threading.py);_worker (/usr/lib/concurrent/futures/thread.py) 99",
         ]
     )

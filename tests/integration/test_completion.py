@@ -4,8 +4,8 @@ import subprocess
 
 import pytest
 
-from pipelines.cli import COMMANDS, build_parser
-from pipelines.commands.completion import SHELLS, script
+from pipelines.cli.commands.completion import SHELLS, script
+from pipelines.cli.main import COMMANDS, build_parser
 from tests.support.command import run_command
 from tests.support.tools import require
 

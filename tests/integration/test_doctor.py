@@ -2,10 +2,10 @@
 
 import pytest
 
-from pipelines.local.client import bigquery_client
-from pipelines.local.server import LoopbackBigQuery
-from pipelines.provisioning.provision import provision
-from pipelines.target import Endpoints, Target
+from pipelines.bigquery_emulator.client import bigquery_client
+from pipelines.bigquery_emulator.server import LoopbackBigQuery
+from pipelines.stores.provision.provision import provision
+from pipelines.stores.target import Endpoints, Target
 from tests.support.command import run_command
 from tests.support.google_services import (
     IMAGE,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.cli import COMMANDS, build_parser, command_parser
+from pipelines.cli.main import COMMANDS, build_parser, command_parser
 from tests.support.command import run_command
 from tests.support.documents import (
     MARKS,

@@ -7,12 +7,12 @@ import uuid
 
 import pytest
 
-from pipelines.cli import main
-from pipelines.commands import forget as forget_command
-from pipelines.target import Target
-from schemas.tables import TABLES
+from pipelines.cli.commands import forget as forget_command
+from pipelines.cli.main import main
+from pipelines.stores.target import Target
+from schemas.tables.definitions import TABLES
 from schemas.views import all_views
-from transforms.sinks.manifests import newest, newest_files
+from transforms.sinks.files.manifests import newest, newest_files
 
 WHO, OTHER = "CUST-1", "CUST-11"
 SECRET = "ada.lovelace@example.org"
@@ -192,7 +192,7 @@ def test_a_failure_midway_leaves_a_true_record_and_the_next_run_finishes(output,
 
 
 def test_a_crash_before_an_old_file_goes_loses_nothing(output, monkeypatch, capsys):
-    from pipelines.forgetting import lake
+    from pipelines.erasure import lake_files as lake
 
     def crash(paths):
         raise OSError("no more power")
@@ -239,4 +239,4 @@ def test_every_table_that_holds_payloads_is_covered():
     payloads = {
         table.name for table in TABLES.values() if any(column.policy_tag == "payload" for column in table.columns)
     }
-    assert payloads == {"events", "dead_letters"}, "teach pipelines/forgetting/stores.py the new table"
+    assert payloads == {"events", "dead_letters"}, "teach pipelines/erasure/tables.py the new table"

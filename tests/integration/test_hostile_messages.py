@@ -2,7 +2,7 @@
 
 import gzip
 
-from schemas.mentions import Mentions
+from schemas.personal_data_search import Mentions
 from tests.support.events import make_message, refused, spelled, with_data
 
 

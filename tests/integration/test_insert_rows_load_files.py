@@ -13,15 +13,15 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from google.cloud import bigquery
 
-from pipelines.local.beam import point_beam_at
-from pipelines.local.client import bigquery_client
-from pipelines.local.faults import FaultScript
-from pipelines.local.server import LoopbackBigQuery
-from schemas.tables import DATASET_OF, TABLES
-from transforms.rows import TableRows
-from transforms.sinks.beam_bigquery import InsertRows, LoadFiles
-from transforms.sinks.bigquery_tables import BigQueryTables
-from transforms.sinks.failed_rows import FailedRows
+from pipelines.bigquery_emulator.beam_endpoint import point_beam_at
+from pipelines.bigquery_emulator.client import bigquery_client
+from pipelines.bigquery_emulator.faults.injector import FaultScript
+from pipelines.bigquery_emulator.server import LoopbackBigQuery
+from schemas.tables.definitions import DATASET_OF, TABLES
+from transforms.sinks.bigquery.beam_bigquery import InsertRows, LoadFiles
+from transforms.sinks.bigquery.bigquery_tables import BigQueryTables
+from transforms.sinks.results import FailedRows
+from transforms.table_rows import TableRows
 
 NAMES = ("order_sagas", "saga_alerts")
 TABLES_HERE = BigQueryTables("local", {name: DATASET_OF[name] for name in NAMES})

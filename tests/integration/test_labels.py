@@ -10,8 +10,8 @@ from apache_beam.pipeline import PipelineVisitor
 from pipelines import batch
 from pipelines.config import JobConfig
 from transforms.metrics import COUNTER_NAMES, DISTRIBUTION_NAMES
-from transforms.read import ReadMessages
-from transforms.rows import Run
+from transforms.sources.read_files import ReadMessages
+from transforms.table_rows import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 LABELS = [

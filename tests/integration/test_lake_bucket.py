@@ -5,8 +5,8 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 
 from tests.support.launcher import storage
-from transforms.sinks.files import FileContent, names_in, write_file
-from transforms.sinks.manifests import _write, newest, newest_files
+from transforms.sinks.files.files import FileContent, names_in, write_file
+from transforms.sinks.files.manifests import _write, newest, newest_files
 
 FEED, HOUR = "ml/iot_features", "dt=2026-06-15/hour=12"
 

@@ -9,7 +9,7 @@ from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
 from apache_beam.transforms.window import FixedWindows
 
-from pipelines.launching.compatibility import full_mapping, incompatible
+from pipelines.dataflow.compatibility import full_mapping, incompatible
 
 
 class Remember(beam.DoFn):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipelines.launching.catalog import TEMPLATES
-from pipelines.launching.update import new_graph
+from pipelines.dataflow.templates import TEMPLATES
+from pipelines.dataflow.update_check import new_graph
 from tests.support.dataflow_service import DataflowService, dataflow_service
 from tests.support.launch_command import GIVEN, JOB, stored_specs, stream
 from tests.support.launcher import PROJECT, REGION, Storage

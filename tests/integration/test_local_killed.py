@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from schemas.tables import TABLES
+from schemas.tables.definitions import TABLES
 from tests.support.command import run_command
 from tests.support.runs import query
 

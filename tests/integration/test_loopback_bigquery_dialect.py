@@ -7,8 +7,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from pipelines.local.dialect import Dialect
-from pipelines.local.errors import ApiError
+from pipelines.bigquery_emulator.errors import ApiError
+from pipelines.bigquery_emulator.sql.translate import Dialect
 
 TABLE = """
     create schema d;

@@ -12,9 +12,9 @@ from google.api_core import exceptions
 from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import types
 
-from pipelines.local.client import bigquery_client
-from pipelines.local.fault_script import FaultScript
-from pipelines.local.server import LoopbackBigQuery
+from pipelines.bigquery_emulator.client import bigquery_client
+from pipelines.bigquery_emulator.faults.script import FaultScript
+from pipelines.bigquery_emulator.server import LoopbackBigQuery
 from tests.support.storage_write import answers, append, commit, pending, request, write_client
 
 SCHEMA = pa.schema([("id", pa.int64()), ("name", pa.string())])

@@ -16,8 +16,8 @@ import pytest
 from google.api_core import exceptions
 from google.cloud import bigquery
 
-from pipelines.local.client import bigquery_client
-from pipelines.local.server import LoopbackBigQuery
+from pipelines.bigquery_emulator.client import bigquery_client
+from pipelines.bigquery_emulator.server import LoopbackBigQuery
 
 FIELD = bigquery.SchemaField
 COLUMNS = [

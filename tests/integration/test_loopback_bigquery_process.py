@@ -17,11 +17,11 @@ import pytest
 from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import types
 
-from pipelines.local.address import FILE_NAME, WarehouseLocked, read_address
-from pipelines.local.apart import LoopbackApart
-from pipelines.local.client import bigquery_client, connect
-from pipelines.local.fault_script import FaultScript
-from pipelines.local.server import LoopbackBigQuery
+from pipelines.bigquery_emulator.address_file import FILE_NAME, WarehouseLocked, read_address
+from pipelines.bigquery_emulator.client import bigquery_client, connect
+from pipelines.bigquery_emulator.faults.script import FaultScript
+from pipelines.bigquery_emulator.server import LoopbackBigQuery
+from pipelines.bigquery_emulator.subprocess_server import LoopbackApart
 from tests.support.storage_write import append, commit, pending, request, write_client
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +35,14 @@ TABLE = "projects/local/datasets/event_store/tables/events"
 @contextmanager
 def process(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
     """Run the loopback as a process of its own, ready to be talked to."""
-    command = [sys.executable, "-m", "pipelines.local", "--warehouse", str(folder / "warehouse.duckdb"), *options]
+    command = [
+        sys.executable,
+        "-m",
+        "pipelines.bigquery_emulator",
+        "--warehouse",
+        str(folder / "warehouse.duckdb"),
+        *options,
+    ]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         try:
             assert running.stdout is not None
@@ -104,7 +111,7 @@ def test_a_process_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
 
 def test_a_loopback_apart_ends_with_its_parent_also_where_that_is_killed(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from pipelines.local.apart import LoopbackApart\n"
+        "import sys, time; from pathlib import Path; from pipelines.bigquery_emulator.subprocess_server import LoopbackApart\n"
         "apart = LoopbackApart(Path(sys.argv[1]), 'local'); print('up', flush=True); time.sleep(60)"
     )
     path = tmp_path / "warehouse.duckdb"
@@ -196,7 +203,7 @@ def test_a_file_that_another_process_holds_is_a_clear_error(tmp_path: Path) -> N
     ids=["no such script", "not a warehouse", "no memory"],
 )
 def test_a_mistake_ends_the_process_with_2(tmp_path: Path, options: list[str], message: str) -> None:
-    command = [sys.executable, "-m", "pipelines.local", "--warehouse", str(tmp_path / "w.duckdb"), *options]
+    command = [sys.executable, "-m", "pipelines.bigquery_emulator", "--warehouse", str(tmp_path / "w.duckdb"), *options]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
     assert ended.returncode == 2
     assert message in ended.stderr

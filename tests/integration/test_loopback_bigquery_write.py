@@ -14,8 +14,8 @@ from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import types, writer
 from google.protobuf import descriptor_pb2
 
-from pipelines.local.client import bigquery_client
-from pipelines.local.server import LoopbackBigQuery
+from pipelines.bigquery_emulator.client import bigquery_client
+from pipelines.bigquery_emulator.server import LoopbackBigQuery
 from tests.support.storage_write import answers, append, commit, pending, request, write_client
 from tests.support.write_tables import NUMBERS, SCHEMA, Clients, Table, rows, running_clients
 

@@ -10,7 +10,7 @@ import yaml
 from google.cloud import monitoring_dashboard_v1
 from google.protobuf.json_format import ParseError
 
-from pipelines.cli import build_parser
+from pipelines.cli.main import build_parser
 from schemas.message import TOPICS
 from tests.support.monitoring import NAMES, POLICIES, ROOT, RUNBOOKS, VALUES, dashboard, policy, read_strictly, rules
 from tests.support.tools import require

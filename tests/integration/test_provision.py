@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from google.cloud import bigquery
 
-from pipelines.cli import main
-from pipelines.provisioning.export import export, exported
-from pipelines.provisioning.plan import Action
-from pipelines.provisioning.provision import ProvisionRefused, provision
-from pipelines.provisioning.resources import Settings
-from pipelines.target import Target
-from schemas.tables import TABLES
+from pipelines.cli.main import main
+from pipelines.stores.provision.export import export, exported
+from pipelines.stores.provision.plan import Action
+from pipelines.stores.provision.provision import ProvisionRefused, provision
+from pipelines.stores.provision.resources import Settings
+from pipelines.stores.target import Target
+from schemas.tables.definitions import TABLES
 from schemas.views import all_views
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from pipelines.cli import main
-from pipelines.provisioning.provision import provision
-from pipelines.target import Target
+from pipelines.cli.main import main
+from pipelines.stores.provision.provision import provision
+from pipelines.stores.target import Target
 from schemas.views import all_views, find_view
 from tests.support.deliveries import Delivery, Fact, at, stored
 from tests.support.golden_events import SAGAS, golden

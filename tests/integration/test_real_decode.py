@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from schemas.decode import decode
+from schemas.decode.decoder import decode
 from schemas.event import DeadLetter
 from schemas.message import parse_line
 from tests.support.runs import SHARED

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from pipelines.config import JobConfig
-from pipelines.provisioning.provision import provision
-from pipelines.replaying.engine import Engine
-from pipelines.replaying.recover import open_segments, recover
-from pipelines.target import Endpoints, Target
+from pipelines.replay.crash_recovery import open_segments, recover
+from pipelines.replay.engine import Engine
+from pipelines.stores.provision.provision import provision
+from pipelines.stores.target import Endpoints, Target
 from schemas.message import Message
-from schemas.times import SECOND_US
+from schemas.timestamps import SECOND_US
 from tests.support.saga_events import arrivals, generated_orders, messages_of
-from transforms.archive_segments import Segments
-from transforms.rows import Run
+from transforms.archive.segments import Segments
+from transforms.table_rows import Run
 
 STARTED = 1_781_600_000 * SECOND_US
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from google.cloud import pubsub_v1
 
-from pipelines.replaying.engine import staged_target
-from schemas.times import parse_rfc3339, to_rfc3339
+from pipelines.replay.engine import staged_target
+from schemas.timestamps import parse_rfc3339, to_rfc3339
 from tests.support.command import run_command
 from tests.support.events import message_line
 from tests.support.live import running_bus
@@ -126,7 +126,7 @@ def test_a_limit_counts_what_is_sent_and_attempts_end(strayed, store):
 def test_what_a_sink_refuses_of_a_redrive_is_not_resolved(strayed, store, monkeypatch):
     """A row that BigQuery refuses for good is a dead letter of the sink; its message is no event yet."""
     redrive(store, "--rules", strayed / "rules.yaml")
-    from pipelines.replaying import engine
+    from pipelines.replay import engine
 
     plain = engine.Engine.graph
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.cli import COMMANDS
-from pipelines.reference import PAGES, SINK_COUNTERS, write
+from pipelines.cli.main import COMMANDS
+from pipelines.cli.reference_docs import PAGES, SINK_COUNTERS, write
 from schemas.outcomes import Code
-from schemas.tables import TABLES
+from schemas.tables.definitions import TABLES
 from schemas.views import all_views
 from transforms.metrics import COUNTER_NAMES, DISTRIBUTION_NAMES, OUTCOMES, TOPIC_LABELS
 
@@ -17,7 +17,7 @@ PAGE = {name: (FOLDER / name).read_text(encoding="utf-8") for name in PAGES}
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_up_to_date(name):
-    assert PAGE[name] == PAGES[name](), "run: python -m pipelines.reference docs/reference"
+    assert PAGE[name] == PAGES[name](), "run: python -m pipelines.cli.reference_docs docs/reference"
     assert {path.name for path in FOLDER.iterdir()} == set(PAGES)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines.target import Target
+from pipelines.stores.target import Target
 from tests.support.command import run_command
 from tests.support.replay_runs import NEW, finished_run, ledger, replay, untouched
 from tests.support.runs import query

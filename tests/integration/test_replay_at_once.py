@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import progress
-from pipelines.target import Target
+from pipelines.cli import progress
+from pipelines.stores.target import Target
 from tests.support.command import run_command
 from tests.support.runs import query
 from tests.support.stores import ALL_TIME, ROOT, doubles, knowledge

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from google.api_core.exceptions import ServiceUnavailable
 
-from pipelines.replaying.ledger import Claim, Ledger
-from pipelines.replaying.periods import Range
-from pipelines.target import Target
-from schemas.times import parse_rfc3339
+from pipelines.replay.ledger import Claim, Ledger
+from pipelines.replay.time_range import Range
+from pipelines.stores.target import Target
+from schemas.timestamps import parse_rfc3339
 from tests.support.command import run_command
 from tests.support.events import message_line
 from tests.support.replay_runs import NEW, finished_run, ledger, replay, untouched

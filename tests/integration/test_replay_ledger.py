@@ -11,13 +11,13 @@ from google.api_core.exceptions import BadRequest, Forbidden, RetryError, Servic
 from google.auth.exceptions import RefreshError
 from google.cloud import bigquery
 
+from pipelines.bigquery_emulator.client import bigquery_client
+from pipelines.bigquery_emulator.server import LoopbackBigQuery
 from pipelines.errors import RunFailed, UserError
-from pipelines.local.client import bigquery_client
-from pipelines.local.server import LoopbackBigQuery
-from pipelines.provisioning.provision import provision
-from pipelines.replaying.ledger import Claim, Ledger
-from pipelines.replaying.periods import Range
-from pipelines.target import Target
+from pipelines.replay.ledger import Claim, Ledger
+from pipelines.replay.time_range import Range
+from pipelines.stores.provision.provision import provision
+from pipelines.stores.target import Target
 from tests.support.command import run_command
 from tests.support.stores import ALL_TIME
 

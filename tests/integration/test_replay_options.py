@@ -7,10 +7,10 @@ from collections.abc import Callable
 import apache_beam as beam
 import pytest
 
-from pipelines.replaying.engine import Engine
-from pipelines.runners import make_pipeline, run_to_end
+from pipelines.replay.engine import Engine
+from pipelines.runners.direct import make_pipeline, run_to_end
 from pipelines.version import pipeline_version
-from schemas.tables import SCHEMA_VERSION
+from schemas.tables.definitions import SCHEMA_VERSION
 from tests.support.command import run_command
 from tests.support.events import message_line
 from tests.support.runs import query, write_messages

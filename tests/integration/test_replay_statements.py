@@ -5,21 +5,21 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.commands.dead_letters import listing
-from pipelines.commands.history import select
-from pipelines.replaying.compared import all_compared
-from pipelines.replaying.engine import staged_target
-from pipelines.replaying.ledger import Claim, Ledger
-from pipelines.replaying.letters import Selection, letters_sql
-from pipelines.replaying.periods import Range
-from pipelines.replaying.shadow import shadow_target
-from pipelines.replaying.sql import Statements
-from pipelines.replaying.store import store_queries
-from pipelines.target import Target
-from schemas.tables import TABLES
+from pipelines.cli.commands.dead_letters import listing
+from pipelines.cli.commands.history import select
+from pipelines.replay.comparison import all_compared
+from pipelines.replay.dead_letters import Selection, letters_sql
+from pipelines.replay.engine import staged_target
+from pipelines.replay.event_store_source import store_queries
+from pipelines.replay.ledger import Claim, Ledger
+from pipelines.replay.merge_statements import Statements
+from pipelines.replay.shadow import shadow_target
+from pipelines.replay.time_range import Range
+from pipelines.stores.target import Target
+from schemas.tables.definitions import TABLES
 from schemas.views import all_views
 from tests.support.zetasql_engine import ZetaSql
-from transforms.choose import Choice
+from transforms.sources.filter_messages import Choice
 
 LIVE = Target("local")
 STAGED = staged_target(LIVE, "run-1")

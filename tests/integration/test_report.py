@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.provisioning.provision import provision
 from pipelines.report import write_report
-from pipelines.target import Endpoints, Target
+from pipelines.stores.provision.provision import provision
+from pipelines.stores.target import Endpoints, Target
 from tests.support.browser import Page, chromium_page
 from tests.support.report_rows import EMPTY, HOSTILE, SECRET, SUMMARY, rows
 from tests.support.tools import require

@@ -10,11 +10,11 @@ from zetasql.core import ZetaSQLError
 
 from pipelines.report import queries, saga_queries
 from pipelines.report.stores import Stores, Stretch
-from schemas.tables import DATASET_OF, TABLES
+from schemas.tables.definitions import DATASET_OF, TABLES
 from schemas.views import all_views
 from tests.support.zetasql_engine import NAMES, ZetaSql
-from transforms.saga_history import history_query
-from transforms.sinks.bigquery_tables import BigQueryTables
+from transforms.sagas.history import history_query
+from transforms.sinks.bigquery.bigquery_tables import BigQueryTables
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 STRETCH = Stretch(MOMENT, MOMENT, 60, 1)
@@ -77,7 +77,7 @@ def test_a_column_that_is_not_there_is_found(zetasql):
 
 
 def test_google_analyzes_what_a_second_start_and_a_replay_ask_about_sagas(zetasql):
-    """Facts of orders from the typed tables (transforms/saga_history.py): no column of the event store is read."""
+    """Facts of orders from the typed tables (transforms/sagas/history.py): no column of the event store is read."""
     live = BigQueryTables(NAMES.project, DATASET_OF, NAMES.event_store, NAMES.analytics)
     recent = "SELECT order_id FROM facts WHERE published >= 1781524200000000"
     for sql in (history_query([live], recent), history_query([live, live], "SELECT 'o-1' AS order_id")):

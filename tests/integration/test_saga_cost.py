@@ -11,19 +11,19 @@ import pyarrow as pa
 import pytest
 
 from benchmarks.sagas import bundles, state
-from schemas.decode import Decoder
-from schemas.saga import DEFAULT_TIMEOUT_US
+from schemas.decode.decoder import Decoder
+from schemas.saga.reducer import DEFAULT_TIMEOUT_US
 from tests.support.command import run_command
 from tests.support.saga_events import MINUTE_US, arrivals, generated_orders, messages_of
-from transforms import saga_shard
-from transforms.collector import collector_paused
-from transforms.counts import to_ipc
-from transforms.decode import decode_batch
-from transforms.events import EventColumns
-from transforms.saga_columns import saga_facts, split_by_shard
-from transforms.saga_shard import SagaShard
-from transforms.sagas import _FoldFn
-from transforms.sagas_stream import DEFAULT_RETENTION_US
+from transforms.decode.decode import decode_batch
+from transforms.event_batch import EventColumns
+from transforms.gc_pause import collector_paused
+from transforms.sagas import shard as saga_shard
+from transforms.sagas.batch import _FoldFn
+from transforms.sagas.columns import saga_facts, split_by_shard
+from transforms.sagas.shard import SagaShard
+from transforms.sagas.stream import DEFAULT_RETENTION_US
+from transforms.windows.counts import to_ipc
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -7,15 +7,15 @@ import apache_beam as beam
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from google.cloud import pubsub_v1
 
-from pipelines.emulator import Emulator
-from pipelines.runners import counters
-from schemas.saga_alerts import saga_alert_events
+from pipelines.runners.direct import counters
+from pipelines.runners.pubsub_emulator import Emulator
+from schemas.saga.alert_events import saga_alert_events
 from tests.support.command import run_command
 from tests.support.events import message_line
 from tests.support.runs import query, write_messages
 from tests.support.saga_events import MINUTE_US, START_US, arrivals, event_batches, generated_orders, reduced
-from transforms.saga_publish import PublishSagaAlerts
-from transforms.sagas import TrackSagas
+from transforms.sagas.batch import TrackSagas
+from transforms.sagas.publish_alerts import PublishSagaAlerts
 
 
 class Bus:

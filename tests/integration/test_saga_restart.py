@@ -14,23 +14,23 @@ from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import Timestamp
 
 from pipelines.config import JobConfig
-from pipelines.prism import Prism, prism_flags
-from pipelines.provisioning.provision import provision
-from pipelines.runners import run_to_end
+from pipelines.runners.direct import run_to_end
+from pipelines.runners.prism import Prism, prism_flags
 from pipelines.sinks import append_rows_live, tables_of
+from pipelines.stores.provision.provision import provision
+from pipelines.stores.target import Target
 from pipelines.stream_config import drained
-from pipelines.target import Target
 from schemas.message import Message
-from schemas.times import SECOND_US, from_datetime
+from schemas.timestamps import SECOND_US, from_datetime
 from tests.support.live import need_prism_program
 from tests.support.runs import query
 from tests.support.saga_events import MINUTE_US, START_US, alerts_of, arrivals, generated_orders, messages_of, reduced
-from transforms.decode import DecodeMessages
-from transforms.read_store import Store
-from transforms.rows import Run, ToRows
-from transforms.saga_history import SagaHistory
-from transforms.sagas_stream import AlertedRows, TrackSagasStream
-from transforms.wall_clock import Clock
+from transforms.clock import Clock
+from transforms.decode.decode import DecodeMessages
+from transforms.sagas.history import SagaHistory
+from transforms.sagas.stream import AlertedRows, TrackSagasStream
+from transforms.sources.read_event_store import Store
+from transforms.table_rows import Run, ToRows
 
 DAY_US = 24 * 60 * MINUTE_US
 END_US = START_US + 10 * DAY_US

@@ -14,10 +14,10 @@ from apache_beam.testing import test_stream
 from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import Timestamp
 
-from pipelines.runners import counters
-from schemas import saga as saga_module
-from schemas.saga import END_OF_INPUT_US
-from schemas.saga_transitions import IMPOSSIBLE, MOVES, Input, Move, State
+from pipelines.runners.direct import counters
+from schemas.saga import reducer as saga_module
+from schemas.saga.reducer import END_OF_INPUT_US
+from schemas.saga.transitions import IMPOSSIBLE, MOVES, Input, Move, State
 from tests.support.live import need_prism_program
 from tests.support.saga_events import (
     COLLECTED,
@@ -32,9 +32,9 @@ from tests.support.saga_events import (
     reduced,
     rows_of,
 )
-from transforms.events import EventBatch
-from transforms.sagas import TrackSagas
-from transforms.sagas_stream import AlertedRows, TrackedSagasStream, TrackSagasStream
+from transforms.event_batch import EventBatch
+from transforms.sagas.batch import TrackSagas
+from transforms.sagas.stream import AlertedRows, TrackedSagasStream, TrackSagasStream
 
 DAY_US = 24 * 60 * MINUTE_US
 ALL_MOVES = 800, 33

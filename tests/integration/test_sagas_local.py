@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 from google.cloud import bigquery
 
-from pipelines.local.client import bigquery_client
-from pipelines.local.server import LoopbackBigQuery
-from pipelines.simulation.lives import LIVES
-from schemas.saga import END_OF_INPUT_US, reduce_saga
-from schemas.tables import DATASET_OF
+from pipelines.bigquery_emulator.client import bigquery_client
+from pipelines.bigquery_emulator.server import LoopbackBigQuery
+from pipelines.simulator.order_scenarios import LIVES
+from schemas.saga.reducer import END_OF_INPUT_US, reduce_saga
+from schemas.tables.definitions import DATASET_OF
 from tests.support.command import run_command
 from tests.support.runs import query
-from transforms.read_store import Store
-from transforms.saga_history import SagaHistory
-from transforms.sinks.bigquery_tables import BigQueryTables
+from transforms.sagas.history import SagaHistory
+from transforms.sinks.bigquery.bigquery_tables import BigQueryTables
+from transforms.sources.read_event_store import Store
 
 TIMEOUT = timedelta(minutes=30)
 
@@ -198,7 +198,7 @@ def test_a_project_is_asked_the_same_way_as_a_folder(simulated, monkeypatch):
             asked.append(project)
             return bigquery_client(server.rest_url, project)
 
-        monkeypatch.setattr("pipelines.target._cloud_client", client)
+        monkeypatch.setattr("pipelines.stores.target._cloud_client", client)
         by_project = [
             run_command("sagas", "--project", "shop-1", "--format", "json", *words)
             for words in ((), ("--stuck",), ("--state", "PAID"), ("--order", truth[0]["order_id"]))

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.simulation import Simulation, SimulationConfig
-from pipelines.simulation.dirt import FAULTS
-from pipelines.simulation.lives import LIVES
-from pipelines.simulation.writer import write_files
+from pipelines.simulator import Simulation, SimulationConfig
+from pipelines.simulator.invalid_messages import FAULTS
+from pipelines.simulator.order_scenarios import LIVES
+from pipelines.simulator.writer import write_files
 
 EVENTS, DIRTY, DUPLICATES, LATE = 12_000, 0.1, 0.05, 0.03
 

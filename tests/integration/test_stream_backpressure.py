@@ -3,11 +3,11 @@
 import time
 from pathlib import Path
 
-from pipelines.local.fault_script import FaultScript
-from pipelines.local.server import LoopbackBigQuery
+from pipelines.bigquery_emulator.faults.script import FaultScript
+from pipelines.bigquery_emulator.server import LoopbackBigQuery
 from tests.support.live import finish, kill, need_prism_program, running_bus, simulated, start_stream
 from tests.support.runs import query
-from transforms.archive_segments import whole_blocks
+from transforms.archive.segments import whole_blocks
 
 MESSAGES = 3000
 BATCH = 50

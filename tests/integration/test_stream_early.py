@@ -5,8 +5,8 @@ import signal
 import time
 import uuid
 
-from pipelines.local.client import bigquery_client, connect
-from schemas.times import SECOND_US, to_rfc3339
+from pipelines.bigquery_emulator.client import bigquery_client, connect
+from schemas.timestamps import SECOND_US, to_rfc3339
 from tests.support.live import Bus, finish, kill, need_prism_program, running_bus, start_stream, wait_until_running
 from tests.support.runs import query
 

@@ -5,7 +5,7 @@ import signal
 import time
 from pathlib import Path
 
-from pipelines.commands.stream import GO_ON
+from pipelines.cli.commands.stream import GO_ON
 from tests.support.live import (
     archived,
     finish,

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from schemas.saga import Saga, reduce_saga
-from schemas.saga_alerts import saga_alert_events
-from schemas.saga_facts import SagaFact
+from schemas.saga.alert_events import saga_alert_events
+from schemas.saga.facts import SagaFact
+from schemas.saga.reducer import Saga, reduce_saga
 from tests.support.command import run_command
 from tests.support.live import (
     Bus,

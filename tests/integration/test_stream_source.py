@@ -9,10 +9,10 @@ from apache_beam.runners.sdf_utils import RestrictionTrackerView, ThreadsafeRest
 from apache_beam.transforms.core import _BundleFinalizerParam
 
 from schemas.message import TOPICS, Message
-from schemas.times import SECOND_US
-from transforms.looks import END, EndlessLooks
-from transforms.pubsub import PullPubSub, TopicSubscription, _PullFn
-from transforms.subscription import PULL_SECONDS
+from schemas.timestamps import SECOND_US
+from transforms.sources.polling_restriction import END, EndlessLooks
+from transforms.sources.pull_pubsub import PullPubSub, TopicSubscription, _PullFn
+from transforms.sources.subscription import PULL_SECONDS
 
 
 class Look(NamedTuple):

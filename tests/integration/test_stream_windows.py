@@ -13,16 +13,16 @@ from apache_beam.utils.timestamp import Timestamp
 
 from pipelines import streaming
 from pipelines.config import JobConfig
-from pipelines.prism import Prism, prism_flags
-from pipelines.provisioning.provision import provision
-from pipelines.runners import run_to_end
+from pipelines.runners.direct import run_to_end
+from pipelines.runners.prism import Prism, prism_flags
+from pipelines.stores.provision.provision import provision
+from pipelines.stores.target import Target
 from pipelines.stream_config import StreamConfig
-from pipelines.target import Target
 from schemas.message import Message
-from schemas.times import parse_rfc3339, to_rfc3339
+from schemas.timestamps import parse_rfc3339, to_rfc3339
 from tests.support.live import need_prism_program
 from tests.support.runs import query
-from transforms.rows import Run
+from transforms.table_rows import Run
 
 DAY = "2026-06-15T"
 LATENESS = 120

@@ -2,9 +2,9 @@
 
 import pytest
 
+from pipelines.bigquery_emulator.faults.script import FaultScript
 from pipelines.errors import UserError
-from pipelines.local.fault_script import FaultScript
-from pipelines.target import Target
+from pipelines.stores.target import Target
 
 
 def test_a_folder_without_a_warehouse_is_refused_and_stays_empty(tmp_path):

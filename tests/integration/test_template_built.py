@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from packaging.utils import canonicalize_name
 
-from pipelines.launching.graphs import BUILDERS
+from pipelines.dataflow.graphs import BUILDERS
 from tests.support.boot import worker_script
 from tests.support.booted import check_redrive, check_replay, check_streaming
 from tests.support.built import Built, build, in_image, remove

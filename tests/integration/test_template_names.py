@@ -1,7 +1,7 @@
 """Names that outlive a release, held by tests/data/names.yaml: metrics, steps of the streaming template, their state.
 
 Alerts and dashboards go by the metrics; an update of a running job goes by the steps and reads the state. A renamed
-step goes into RENAMED_STEPS (pipelines/launching/update.py) too. Template parameters are held by each metadata.json.
+step goes into RENAMED_STEPS (pipelines/dataflow/update_check.py) too. Template parameters are held by each metadata.json.
 """
 
 import google.auth
@@ -10,13 +10,13 @@ import yaml
 from apache_beam.options.pipeline_options import GoogleCloudOptions
 from google.auth.credentials import AnonymousCredentials
 
-from pipelines.launching.catalog import TEMPLATES
-from pipelines.launching.compatibility import Step, steps_of
-from pipelines.launching.update import new_graph
+from pipelines.dataflow.compatibility import Step, steps_of
+from pipelines.dataflow.templates import TEMPLATES
+from pipelines.dataflow.update_check import new_graph
 from schemas.message import TOPICS
 from tests.support.launcher import PROJECT, REGION, ROOT
 from transforms.metrics import COUNTER_NAMES, DISTRIBUTION_NAMES
-from transforms.sinks import counters as sink_counters
+from transforms.sinks.bigquery import counters as sink_counters
 
 SINK_COUNTERS = [counter.metric_name.name for counter in (sink_counters.RETRIES, *sink_counters.LOST_ROWS.values())]
 HELD = yaml.safe_load((ROOT / "tests" / "data" / "names.yaml").read_text())

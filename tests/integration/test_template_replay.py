@@ -10,11 +10,11 @@ import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from google.cloud import secretmanager
 
+from pipelines.dataflow.graphs import BUILDERS
+from pipelines.dataflow.metadata import template_parser
+from pipelines.dataflow.templates import TEMPLATES
 from pipelines.errors import UserError
-from pipelines.launching.catalog import TEMPLATES
-from pipelines.launching.graphs import BUILDERS
-from pipelines.launching.metadata import template_parser
-from pipelines.target import Target
+from pipelines.stores.target import Target
 from tests.support.command import run_command
 
 KEY = b"0123456789abcdef0123456789abcdef"

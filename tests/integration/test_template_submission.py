@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.launching.graphs import BUILDERS
+from pipelines.dataflow.graphs import BUILDERS
 from tests.support.image import ROOT, build_wheel, make_venv
 from tests.support.launcher import IMAGE, in_venv, launch, launcher_words
 from tests.support.submission import ENVIRONMENT, STAGED, UNPICKLE, check_loaded, check_request, cloud

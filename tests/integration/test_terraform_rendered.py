@@ -10,10 +10,10 @@ import pytest
 from google.cloud import monitoring_v3, scheduler_v1, workflows_v1
 from google.pubsub_v1 import Subscription, Topic
 
-from pipelines.checks.project import SERVICES
-from pipelines.cli import build_parser
-from pipelines.launching.catalog import TEMPLATES
-from pipelines.launching.metadata import container_spec, metadata
+from pipelines.cli.main import build_parser
+from pipelines.dataflow.metadata import container_spec, metadata
+from pipelines.dataflow.templates import TEMPLATES
+from pipelines.doctor.project import SERVICES
 from tests.support.google_services import SUBSCRIPTION
 from tests.support.terraform import GOOD, ROOT, TERRAFORM, WORKFLOW, bare, bare_module, blocks, plan, run, text
 

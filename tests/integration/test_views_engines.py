@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from zetasql.core import ZetaSQLError
 
-from schemas.ddl import create_function, create_table, create_view
-from schemas.tables import TABLES
+from schemas.tables.ddl import create_function, create_table, create_view
+from schemas.tables.definitions import TABLES
 from schemas.views import View, all_views, find_view
 from tests.support.deliveries import expected, stored
 from tests.support.duck_engine import DuckViews

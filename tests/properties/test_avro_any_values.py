@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.message import Message
-from schemas.times import EARLIEST_US, LATEST_US, to_datetime
-from transforms.archive import archive_avro, archive_record
-from transforms.avro_blocks import encode_longs
+from schemas.timestamps import EARLIEST_US, LATEST_US, to_datetime
+from transforms.archive.batch import archive_avro, archive_record
+from transforms.sinks.files.avro_blocks import encode_longs
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 messages = st.builds(

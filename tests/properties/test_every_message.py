@@ -9,12 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import schemas.decode
-from schemas.decode import Decoder
+import schemas.decode.decoder
+from schemas.decode.decoder import Decoder
+from schemas.decode.json_object import MAX_BYTES
 from schemas.event import DeadLetter, Event
 from schemas.message import Message
 from schemas.outcomes import CODES_OF, Code, Note, Stage
-from schemas.payload import MAX_BYTES
 from tests.support.decoded import own_topic
 from tests.support.events import DATA, PUBLISHED_US, make_event, topic_of
 from tests.support.golden import golden_cases
@@ -79,7 +79,7 @@ def check(data: bytes, topic: str, attributes: dict[str, str]) -> None:
     message = Message(topic, "m", PUBLISHED_US, attributes, data)
     for decoder in DECODERS:
         outcome = decoder.decode(message)
-        with patch.object(schemas.decode, "parse_object", lambda data: None):
+        with patch.object(schemas.decode.decoder, "parse_object", lambda data: None):
             assert same(decoder.decode(message), outcome)
         if isinstance(outcome, Event):
             assert outcome.event_type in DATA

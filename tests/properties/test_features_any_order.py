@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.features import MEASUREMENTS, features
+from transforms.windows.features import MEASUREMENTS, features
 
 MINUTE = 60_000_000
 BASE = 1_781_524_800_000_000

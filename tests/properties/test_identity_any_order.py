@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.identity_rows import repeats
-from transforms.identity import id_words
+from transforms.decode.identity import id_words
 
 
 @given(st.lists(st.uuids(), min_size=1, max_size=50))

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.message import Message, NotAMessage, format_line, parse_line
-from schemas.times import EARLIEST_US, LATEST_US
+from schemas.timestamps import EARLIEST_US, LATEST_US
 
 
 @given(st.binary(max_size=200))

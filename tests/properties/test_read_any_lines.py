@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms import read
-from transforms.read import read_range
-from transforms.sources import plan_ranges
+from transforms.sources import read_files as read
+from transforms.sources.file_ranges import plan_ranges
+from transforms.sources.read_files import read_range
 
 
 def lines_of(path, size, range_bytes, form="events"):

@@ -5,8 +5,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.repair import mask, repair
-from schemas.repair_rules import Rule
+from schemas.repair.apply import mask, repair
+from schemas.repair.rules import Rule
 
 DROP_NOTHING = Rule.model_validate(
     {

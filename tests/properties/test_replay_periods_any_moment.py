@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.replaying.periods import PERIODS, period
-from schemas.times import parse_rfc3339
+from pipelines.replay.time_range import PERIODS, period
+from schemas.timestamps import parse_rfc3339
 
 FIRST, LAST = (parse_rfc3339(f"{year}-01-01T00:00:00Z")[0] for year in (2001, 2100))
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas import saga as saga_module
-from schemas.saga import DEFAULT_TIMEOUT_US, END_OF_INPUT_US, order_facts, reduce_saga
-from schemas.saga_alerts import saga_alert_events
-from schemas.saga_facts import SagaFact, append_facts, decode_facts
-from schemas.saga_transitions import CLOSED, IMPOSSIBLE, MOVES, ROWS, AlertName, Input, Move, State
+from schemas.saga import reducer as saga_module
+from schemas.saga.alert_events import saga_alert_events
+from schemas.saga.facts import SagaFact, append_facts, decode_facts
+from schemas.saga.reducer import DEFAULT_TIMEOUT_US, END_OF_INPUT_US, order_facts, reduce_saga
+from schemas.saga.transitions import CLOSED, IMPOSSIBLE, MOVES, ROWS, AlertName, Input, Move, State
 from tests.support.saga_examples import MINUTE_US, at, event_id, fact
 from tests.support.saga_oracle import tell
 

@@ -5,8 +5,8 @@ from random import Random
 
 import pytest
 
-from schemas.saga import DEFAULT_TIMEOUT_US, END_OF_INPUT_US, Saga
-from schemas.saga_alerts import saga_alert_events
+from schemas.saga.alert_events import saga_alert_events
+from schemas.saga.reducer import DEFAULT_TIMEOUT_US, END_OF_INPUT_US, Saga
 from tests.support.saga_events import (
     MINUTE_US,
     START_US,
@@ -16,8 +16,8 @@ from tests.support.saga_events import (
     generated_orders,
     reduced,
 )
-from transforms.saga_columns import OrderFacts
-from transforms.saga_shard import Changes, KnownOrder, SagaShard
+from transforms.sagas.columns import OrderFacts
+from transforms.sagas.shard import Changes, KnownOrder, SagaShard
 
 DAY_US = 24 * 60 * MINUTE_US
 

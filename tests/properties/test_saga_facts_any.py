@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.saga_facts import SAGA_EVENT_TYPES, SagaFact, decode_facts, encode_facts
+from schemas.saga.facts import SAGA_EVENT_TYPES, SagaFact, decode_facts, encode_facts
 from tests.support.saga_examples import correlation_id
 
 FEW = settings(max_examples=100, deadline=None, database=None, derandomize=True)

@@ -5,8 +5,8 @@ from random import Random
 
 import pytest
 
-from schemas.saga import END_OF_INPUT_US
-from schemas.saga_alerts import saga_alert_events
+from schemas.saga.alert_events import saga_alert_events
+from schemas.saga.reducer import END_OF_INPUT_US
 from tests.support.saga_events import MINUTE_US, START_US, alerts_of, arrivals, generated_orders, reduced
 from tests.support.saga_stream import DAY_US, Stream
 

@@ -8,11 +8,11 @@ from apache_beam.io.filesystems import FileSystems
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.decode import Decoder
+from schemas.decode.decoder import Decoder
 from tests.support.events import make_event, make_message
-from transforms.decode import decode_batch
-from transforms.events import EventColumns
-from transforms.spill import read_ids, read_messages, read_rows, read_spill, write_spill
+from transforms.decode.decode import decode_batch
+from transforms.deduplicate.spill import read_ids, read_messages, read_rows, read_spill, write_spill
+from transforms.event_batch import EventColumns
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from schemas.message import Message
-from schemas.tables import TABLES
-from schemas.times import SECOND_US
+from schemas.tables.definitions import TABLES
+from schemas.timestamps import SECOND_US
 from schemas.views import all_views
 from tests.support import replayed
 from tests.support.duck_engine import DuckViews
 from tests.support.replayed import START, Known, message, replay, stream, tables_of
-from transforms.features import FEATURES, features
+from transforms.windows.features import FEATURES, features
 
 PIPELINES = settings(max_examples=300, deadline=None, database=None, derandomize=True)
 FOUND = settings(PIPELINES, phases=[Phase.generate])

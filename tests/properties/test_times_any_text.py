@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.times import (
+from schemas.timestamps import (
     EARLIEST_US,
     LATEST_US,
     TimeFormatError,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas.tables import TABLES
+from schemas.tables.definitions import TABLES
 from schemas.views import all_views, find_view
 from tests.support.deliveries import Delivery, Fact, at, expected, stored
 from tests.support.duck_engine import DuckViews

@@ -4,8 +4,8 @@ import sys
 import threading
 from typing import Any
 
-from pipelines.cli import main
-from transforms import pubsub
+from pipelines.cli.main import main
+from transforms.sources import pull_pubsub as pubsub
 
 
 def ack_first(self: Any, finalizer: Any, source: Any, messages: list[Any], ack_ids: list[str]) -> None:

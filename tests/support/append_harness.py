@@ -12,13 +12,13 @@ import pyarrow as pa
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from google.cloud import bigquery
 
-from pipelines.local.client import bigquery_client
-from pipelines.local.faults import FaultScript
-from pipelines.local.server import LoopbackBigQuery
-from transforms.rows import TableRows
-from transforms.sinks.appends import AppendLimits
-from transforms.sinks.bigquery import AppendRows, BigQueryTables
-from transforms.sinks.failed_rows import FailedRows
+from pipelines.bigquery_emulator.client import bigquery_client
+from pipelines.bigquery_emulator.faults.injector import FaultScript
+from pipelines.bigquery_emulator.server import LoopbackBigQuery
+from transforms.sinks.bigquery.appends import AppendLimits
+from transforms.sinks.bigquery.bigquery import AppendRows, BigQueryTables
+from transforms.sinks.results import FailedRows
+from transforms.table_rows import TableRows
 
 SCHEMA = pa.schema([("event_id", pa.string()), ("amount", pa.decimal128(38, 9)), ("data", pa.string())])
 FIELDS = [

@@ -7,12 +7,12 @@ import pyarrow as pa
 from google.cloud.bigquery_storage_v1 import types
 from google.rpc import code_pb2, status_pb2
 
-from transforms.sinks.append_errors import classify
-from transforms.sinks.append_stream import ConnectionEnded
-from transforms.sinks.appender import TableAppender
-from transforms.sinks.appends import AppendLimits
-from transforms.sinks.backoff import Patience
-from transforms.sinks.write_streams import GaveUp
+from transforms.sinks.bigquery.append_errors import classify
+from transforms.sinks.bigquery.append_stream import ConnectionEnded
+from transforms.sinks.bigquery.appender import TableAppender
+from transforms.sinks.bigquery.appends import AppendLimits
+from transforms.sinks.bigquery.backoff import Patience
+from transforms.sinks.bigquery.write_streams import GaveUp
 
 SCHEMA = pa.schema([("n", pa.int64()), ("text", pa.string())])
 

@@ -5,7 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
-from pipelines.prism import prism_flags
+from pipelines.runners.prism import prism_flags
 from tests.support.live import skip_or_fail
 
 MODULE = "github.com/apache/beam/sdks/v2/python/container"

@@ -8,18 +8,18 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines import streaming
-from pipelines.launching.catalog import TEMPLATES
-from pipelines.launching.graphs import BUILDERS, job_config
-from pipelines.launching.metadata import template_parser
-from pipelines.prism import Prism
-from pipelines.provisioning.provision import provision
+from pipelines.dataflow.graphs import BUILDERS, job_config
+from pipelines.dataflow.metadata import template_parser
+from pipelines.dataflow.templates import TEMPLATES
+from pipelines.runners.prism import Prism
+from pipelines.stores.provision.provision import provision
+from pipelines.stores.target import Target
 from pipelines.stream_config import stream_config
 from pipelines.subscriptions import subscriptions_of
-from pipelines.target import Target
 from tests.support.boot import boot_flags
 from tests.support.command import run_command
 from tests.support.live import need_prism_program, running_bus, simulated
-from transforms.pubsub import PullPubSub
+from transforms.sources.pull_pubsub import PullPubSub
 
 Build = Callable[[beam.Pipeline, argparse.Namespace], None]
 Views = dict[str, list[str]]

@@ -4,7 +4,7 @@ import contextlib
 import io
 from pathlib import Path
 
-from pipelines.cli import main
+from pipelines.cli.main import main
 
 
 def run_command(*words: str | Path) -> tuple[int, str, str]:

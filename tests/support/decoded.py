@@ -1,12 +1,12 @@
 """A batch decoded by column and one by one, so that a test can hold them equal."""
 
-from schemas.decode import Decoder
+from schemas.decode.decoder import Decoder
 from schemas.message import Message
-from schemas.privacy import Pseudonymizer
+from schemas.pseudonymize import Pseudonymizer
 from schemas.registry import REGISTRY
 from tests.support.events import DATA, PUBLISHED_US, topic_of
-from transforms.decode import BatchDecoder, decode_batch
-from transforms.events import EventColumns
+from transforms.decode.decode import BatchDecoder, decode_batch
+from transforms.event_batch import EventColumns
 
 KEY = Pseudonymizer(b"k" * 16)
 

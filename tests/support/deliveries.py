@@ -13,7 +13,7 @@ from decimal import Decimal, localcontext
 from typing import Any
 
 from schemas.registry import REGISTRY
-from schemas.tables import ANALYTICS, EVENT_STORE, TABLES, Table
+from schemas.tables.definitions import ANALYTICS, EVENT_STORE, TABLES, Table
 
 Key = tuple[str, str]
 Rows = list[dict[str, Any]]

@@ -6,9 +6,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pipelines.local.dialect import Dialect
-from pipelines.local.typemap import column_ddl, normal, quoted
-from schemas.tables import Table
+from pipelines.bigquery_emulator.sql.translate import Dialect
+from pipelines.bigquery_emulator.store.types import column_ddl, normal, quoted
+from schemas.tables.definitions import Table
 from schemas.views import Names, View
 
 NAMES = Names("local")

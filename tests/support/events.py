@@ -5,12 +5,12 @@ import copy
 import json
 from typing import Any
 
-from schemas.decode import Decoder
+from schemas.decode.decoder import Decoder
+from schemas.docs.examples import example_data
 from schemas.event import DeadLetter, Event
-from schemas.examples import example_data
 from schemas.message import Message
 from schemas.registry import REGISTRY
-from schemas.times import parse_rfc3339
+from schemas.timestamps import parse_rfc3339
 
 PUBLISHED = "2026-03-01T12:00:00Z"
 PUBLISHED_US = parse_rfc3339(PUBLISHED)[0]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from schemas.tables import DEAD_LETTERS, REDRIVES, REPLAYS, Table
+from schemas.tables.definitions import DEAD_LETTERS, REDRIVES, REPLAYS, Table
 from tests.support.deliveries import Rows, at
 
 

@@ -14,9 +14,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from pipelines.checks.project import SERVICES
-from pipelines.launching.catalog import TEMPLATES
-from pipelines.launching.metadata import container_spec
+from pipelines.dataflow.metadata import container_spec
+from pipelines.dataflow.templates import TEMPLATES
+from pipelines.doctor.project import SERVICES
 from schemas.message import TOPICS
 
 PROJECT, REGION = "my-project", "europe-west1"

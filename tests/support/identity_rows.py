@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-from transforms.identity import find_repeats, identities
+from transforms.decode.identity import find_repeats, identities
 
 
 def rows(events: list[tuple[str, int, str, int]]) -> pa.RecordBatch:

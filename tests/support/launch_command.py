@@ -8,8 +8,8 @@ import google.auth
 import pytest
 from google.auth.credentials import AnonymousCredentials
 
-from pipelines.launching.catalog import TEMPLATES
-from pipelines.launching.metadata import container_spec
+from pipelines.dataflow.metadata import container_spec
+from pipelines.dataflow.templates import TEMPLATES
 from tests.support.command import run_command
 from tests.support.dataflow_service import DataflowService
 from tests.support.launcher import IMAGE, PROJECT, REGION, Storage, storage

@@ -18,15 +18,15 @@ import pytest
 
 from pipelines import batch
 from pipelines.config import JobConfig
-from pipelines.emulator import Emulator, missing, publisher
-from pipelines.prism import find_prism, install_hint
-from pipelines.provisioning.provision import provision
-from pipelines.runners import make_pipeline, run_to_end
-from pipelines.target import Target
+from pipelines.runners.direct import make_pipeline, run_to_end
+from pipelines.runners.prism import find_prism, install_hint
+from pipelines.runners.pubsub_emulator import Emulator, missing, publisher
+from pipelines.stores.provision.provision import provision
+from pipelines.stores.target import Target
 from schemas.message import TOPICS
-from transforms.read import ReadMessages
-from transforms.rows import Run
-from transforms.sources import FileRange
+from transforms.sources.file_ranges import FileRange
+from transforms.sources.read_files import ReadMessages
+from transforms.table_rows import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN_SECONDS = 150

@@ -7,8 +7,8 @@ from typing import Any
 
 from google.cloud import bigquery
 
-from pipelines.local.client import bigquery_client
-from pipelines.local.server import LoopbackBigQuery
+from pipelines.bigquery_emulator.client import bigquery_client
+from pipelines.bigquery_emulator.server import LoopbackBigQuery
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
 import pytest
 
+from schemas.decode.json_object import inspect_object
 from schemas.outcomes import Code, Refused
-from schemas.payload import inspect_object
 
 
 def inspected(data: bytes):

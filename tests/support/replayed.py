@@ -13,23 +13,23 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from schemas.decode import Decoder
+from schemas.decode.decoder import Decoder
 from schemas.message import Message
 from schemas.registry import REGISTRY
-from schemas.saga import Saga
-from schemas.tables import EVENTS, TABLES, typed_table
-from schemas.times import SECOND_US, to_rfc3339
-from transforms.counts import count_rows, merge_counts
-from transforms.counts_stream import split_late
-from transforms.decode import decode_batch
-from transforms.events import EventBatch, EventColumns
-from transforms.features import features, measurements
-from transforms.identity import find_repeats, identities
-from transforms.rows import Run, event_rows, typed_rows
-from transforms.saga_columns import saga_facts
-from transforms.sagas import sagas_of
-from transforms.seen import Seen, judge
-from transforms.telemetry import TABLE as TELEMETRY
+from schemas.saga.reducer import Saga
+from schemas.tables.definitions import EVENTS, TABLES, typed_table
+from schemas.timestamps import SECOND_US, to_rfc3339
+from transforms.decode.decode import decode_batch
+from transforms.decode.identity import find_repeats, identities
+from transforms.deduplicate.seen_ids import Seen, judge
+from transforms.event_batch import EventBatch, EventColumns
+from transforms.sagas.batch import sagas_of
+from transforms.sagas.columns import saga_facts
+from transforms.sinks.files.telemetry import TABLE as TELEMETRY
+from transforms.table_rows import Run, event_rows, typed_rows
+from transforms.windows.counts import count_rows, merge_counts
+from transforms.windows.counts_stream import split_late
+from transforms.windows.features import features, measurements
 
 WINDOW = 60
 LATENESS = 86_400

@@ -6,8 +6,6 @@ from typing import Any
 
 import duckdb
 
-from pipelines.local.server import LoopbackBigQuery  # noqa: F401  (a test's first import of the clients is slow)
-
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 
 

@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from schemas.columns import TIMESTAMP
 from schemas.message import Message
 from schemas.registry import REGISTRY
-from schemas.saga import END_OF_INPUT_US, Saga, reduce_saga
-from schemas.saga_facts import SagaFact, fact_from
-from schemas.tables import typed_table
-from schemas.times import parse_rfc3339, to_rfc3339
-from transforms.events import EventBatch, wide_schema
+from schemas.saga.facts import SagaFact, fact_from
+from schemas.saga.reducer import END_OF_INPUT_US, Saga, reduce_saga
+from schemas.tables.column import TIMESTAMP
+from schemas.tables.definitions import typed_table
+from schemas.timestamps import parse_rfc3339, to_rfc3339
+from transforms.event_batch import EventBatch, wide_schema
 
 MINUTE_US = 60_000_000
 START_US = parse_rfc3339("2026-06-15T00:00:00Z")[0]

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from schemas.saga import Saga
-from schemas.saga_facts import SagaFact, fact_from
-from schemas.saga_ledger import Compensation
-from schemas.times import parse_rfc3339
+from schemas.saga.facts import SagaFact, fact_from
+from schemas.saga.open_items import Compensation
+from schemas.saga.reducer import Saga
+from schemas.timestamps import parse_rfc3339
 
 MINUTE_US = 60 * 1_000_000
 

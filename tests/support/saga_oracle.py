@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from schemas.saga_facts import SagaFact
+from schemas.saga.facts import SagaFact
 
 
 class Told(NamedTuple):

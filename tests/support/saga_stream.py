@@ -3,10 +3,10 @@
 from collections import defaultdict
 from random import Random
 
-from schemas.saga import DEFAULT_TIMEOUT_US, Saga
+from schemas.saga.reducer import DEFAULT_TIMEOUT_US, Saga
 from tests.support.saga_events import MINUTE_US, Arrival
-from transforms.saga_columns import OrderFacts
-from transforms.saga_shard import Changes, SagaShard
+from transforms.sagas.columns import OrderFacts
+from transforms.sagas.shard import Changes, SagaShard
 
 DAY_US = 24 * 60 * MINUTE_US
 RETENTION_US = 30 * DAY_US

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.launching.catalog import TEMPLATES
-from pipelines.launching.metadata import container_spec
-from pipelines.local.client import bigquery_client
-from pipelines.local.server import LoopbackBigQuery
-from pipelines.provisioning.provision import provision
-from pipelines.target import Endpoints, Target
+from pipelines.bigquery_emulator.client import bigquery_client
+from pipelines.bigquery_emulator.server import LoopbackBigQuery
+from pipelines.dataflow.metadata import container_spec
+from pipelines.dataflow.templates import TEMPLATES
+from pipelines.stores.provision.provision import provision
+from pipelines.stores.target import Endpoints, Target
 from tests.support.command import run_command
 from tests.support.dataflow_service import DataflowService, dataflow_service
 from tests.support.launcher import (

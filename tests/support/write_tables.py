@@ -10,8 +10,8 @@ import pyarrow as pa
 from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import BigQueryWriteClient
 
-from pipelines.local.client import bigquery_client
-from pipelines.local.server import LoopbackBigQuery
+from pipelines.bigquery_emulator.client import bigquery_client
+from pipelines.bigquery_emulator.server import LoopbackBigQuery
 from tests.support.storage_write import write_client
 
 Clients = tuple[LoopbackBigQuery, bigquery.Client, BigQueryWriteClient]

@@ -28,9 +28,9 @@ from zetasql.types import (
     ZetaSQLBuiltinFunctionOptions,
 )
 
-from schemas.columns import Column
-from schemas.ddl import type_of
-from schemas.tables import Table
+from schemas.tables.column import Column
+from schemas.tables.ddl import type_of
+from schemas.tables.definitions import Table
 from schemas.views import Names, View
 
 NAMES = Names("local")

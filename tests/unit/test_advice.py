@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipelines import advice
-from transforms.sources import FileRange
+from pipelines.cli import notices as advice
+from transforms.sources.file_ranges import FileRange
 
 GIB = 1 << 30
 

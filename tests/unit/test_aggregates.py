@@ -10,8 +10,10 @@ from apache_beam.metrics.cells import DistributionData
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.util import assert_that, equal_to
 
-from schemas.columns import NUMERIC
-from transforms.counts import (
+from schemas.tables.column import NUMERIC
+from transforms.event_batch import EventBatch
+from transforms.metrics import Measure, _distribute, late_mask, sketch_of, window_of
+from transforms.windows.counts import (
     CountEvents,
     count_rows,
     event_count_rows,
@@ -21,9 +23,7 @@ from transforms.counts import (
     to_ipc,
     window_starts,
 )
-from transforms.events import EventBatch
-from transforms.measure import merge, percentiles
-from transforms.metrics import Measure, _distribute, late_mask, sketch_of, window_of
+from transforms.windows.pipeline_metrics import merge, percentiles
 
 MINUTE = 60_000_000
 BASE = 1_781_524_800_000_000

@@ -7,8 +7,8 @@ from google.cloud.bigquery_storage_v1 import types
 from google.protobuf import any_pb2
 from google.rpc import code_pb2, status_pb2
 
-from transforms.sinks import append_errors
-from transforms.sinks.append_errors import Kind
+from transforms.sinks.bigquery import append_errors
+from transforms.sinks.bigquery.append_errors import Kind
 
 SECRET = "ada@example.com"
 COLUMNS = ["event_id", "amount", "email_hmac", "total"]

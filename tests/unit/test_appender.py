@@ -7,8 +7,8 @@ import pytest
 
 from schemas.outcomes import Code
 from tests.support.append_model import SCHEMA, Server, appender, batch, lost_rows, run
-from transforms.sinks.append_errors import Failure, Kind, classify
-from transforms.sinks.appends import AppendLimits, appends_held
+from transforms.sinks.bigquery.append_errors import Failure, Kind, classify
+from transforms.sinks.bigquery.appends import AppendLimits, appends_held
 
 
 def test_without_faults_one_stream_holds_all_in_order() -> None:

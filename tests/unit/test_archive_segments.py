@@ -7,8 +7,8 @@ import fastavro
 import pytest
 
 from schemas.message import Message
-from transforms.archive_segments import Segments, minute_label, next_minute, whole_blocks
-from transforms.read import read_avro
+from transforms.archive.segments import Segments, minute_label, next_minute, whole_blocks
+from transforms.sources.read_files import read_avro
 
 NOON = 1_781_524_800_000_000
 MINUTE = 60_000_000

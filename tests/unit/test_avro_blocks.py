@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 
 from schemas.message import MESSAGE_AVRO, Message
-from transforms.archive import archive_avro, archive_record
-from transforms.avro_blocks import encode_column, encode_maps, file_header, file_pieces, join_records
+from transforms.archive.batch import archive_avro, archive_record
+from transforms.sinks.files.avro_blocks import encode_column, encode_maps, file_header, file_pieces, join_records
 
 
 def read(data):

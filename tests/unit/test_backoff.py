@@ -2,7 +2,7 @@
 
 import pytest
 
-from transforms.sinks.backoff import MAXIMUM_SECONDS, Patience, Trial, jittered_delay
+from transforms.sinks.bigquery.backoff import MAXIMUM_SECONDS, Patience, Trial, jittered_delay
 
 
 class Clock:

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 
 from schemas.outcomes import Code
-from schemas.tables import TABLES
-from transforms.sinks.beam_bigquery import from_dict, hide_values, insert_failure, retries_within, to_dicts
+from schemas.tables.definitions import TABLES
+from transforms.sinks.bigquery.beam_bigquery import from_dict, hide_values, insert_failure, retries_within, to_dicts
 
 LETTERS = TABLES["dead_letters"]
 NOW = datetime.datetime(2026, 6, 15, 12, tzinfo=datetime.UTC)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from schemas.decode import Decoder
+from schemas.decode.decoder import Decoder
 from schemas.registry import REGISTRY
 from tests.support.events import (
     ABSENT,

@@ -11,12 +11,12 @@ from apache_beam.typehints.native_type_compatibility import convert_to_beam_type
 
 from schemas.event import DeadLetter
 from schemas.message import Message, NotAMessage
-from schemas.saga import Saga
+from schemas.saga.reducer import Saga
 from transforms.coders import SizedCoder, size_of, use_sized_coders
-from transforms.events import EventBatch
+from transforms.event_batch import EventBatch
 from transforms.metrics import Measure
-from transforms.read import MessageBatch
-from transforms.rows import TableRows
+from transforms.sources.read_files import MessageBatch
+from transforms.table_rows import TableRows
 
 ROWS = pa.record_batch({"cell": pa.array(["x" * 1000] * 100)})
 MESSAGE = Message("orders", "m", 1, {}, b"x" * 5000)

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from transforms.column_checks import (
+from transforms.decode.column_checks import (
     check_currencies,
     check_ids,
     check_uuids,

@@ -4,8 +4,8 @@ import json
 import re
 from pathlib import Path
 
-from schemas.contract_page import BLOCKS, fill, main
-from schemas.decode import decode
+from schemas.decode.decoder import decode
+from schemas.docs.contract_page import BLOCKS, fill, main
 from schemas.event import Event
 from schemas.message import NotAMessage, parse_line
 from schemas.outcomes import Code

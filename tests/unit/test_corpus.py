@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from schemas.decode import decode
+from schemas.decode.decoder import decode
 from schemas.event import DeadLetter, Event
 from schemas.message import Message
-from schemas.times import parse_rfc3339
+from schemas.timestamps import parse_rfc3339
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 CORPUS = SHARED / "corpus" / "messages.json"

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.outcomes import Code
 from schemas.registry import REGISTRY
-from schemas.times import parse_rfc3339
+from schemas.timestamps import parse_rfc3339
 from tests.support.events import ABSENT, DATA, accepted, make_message, refused, spelled, with_data
 
 REQUIRED = {

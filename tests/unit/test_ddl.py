@@ -2,9 +2,9 @@
 
 import pytest
 
-from schemas.columns import Column
-from schemas.ddl import create_dataset, create_function, create_table, create_view, type_of
-from schemas.table import ANALYTICS, Table, text, time
+from schemas.tables.column import Column
+from schemas.tables.ddl import create_dataset, create_function, create_table, create_view, type_of
+from schemas.tables.table import ANALYTICS, Table, text, time
 from schemas.views import Names, find_view, parse_view
 
 NAMES = Names("p", "store", "marts", 60)

@@ -5,11 +5,11 @@ from decimal import Decimal
 
 import pytest
 
-import schemas.decode
-from schemas.decode import Decoder, decode
+import schemas.decode.decoder
+from schemas.decode.decoder import Decoder, decode
 from schemas.event import Event
 from schemas.registry import REGISTRY
-from schemas.times import parse_rfc3339
+from schemas.timestamps import parse_rfc3339
 from tests.support.events import (
     ABSENT,
     CAUSATION_ID,
@@ -186,7 +186,7 @@ def test_extensions_and_data_cannot_be_taken_for_each_other():
 @pytest.mark.parametrize("event_type", EVENT_TYPES)
 def test_both_ways_of_reading_give_the_same_event(event_type, monkeypatch):
     fast = accepted(make_message(make_event(event_type)))
-    monkeypatch.setattr(schemas.decode, "parse_object", lambda data: None)
+    monkeypatch.setattr(schemas.decode.decoder, "parse_object", lambda data: None)
     slow = accepted(make_message(make_event(event_type)))
     assert [getattr(slow, name) for name in Event.__struct_fields__] == [
         getattr(fast, name) for name in Event.__struct_fields__
@@ -206,8 +206,8 @@ def test_both_ways_of_reading_give_the_same_event(event_type, monkeypatch):
     ids=["plain", "letters", "unknown", "BOM", "BOM and unknown", "BOM and refused"],
 )
 def test_a_message_is_looked_through_once_and_only_where_something_is_odd(data, times, monkeypatch):
-    looked, inspect = [], schemas.decode.inspect_object
-    monkeypatch.setattr(schemas.decode, "inspect_object", lambda *given: looked.append(data) or inspect(*given))
+    looked, inspect = [], schemas.decode.decoder.inspect_object
+    monkeypatch.setattr(schemas.decode.decoder, "inspect_object", lambda *given: looked.append(data) or inspect(*given))
     decode(make_message(data))
     assert looked == [data] * times
 

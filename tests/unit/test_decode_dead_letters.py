@@ -6,12 +6,12 @@ import json
 import msgspec
 import pytest
 
-import schemas.decode
-from schemas.decode import decode
+import schemas.decode.decoder
+from schemas.decode.decoder import decode
+from schemas.decode.json_object import MAX_BYTES
 from schemas.event import ATTEMPT_ATTRIBUTE, DeadLetter
 from schemas.message import Message
 from schemas.outcomes import CODES_OF, Code, Refused, Stage
-from schemas.payload import MAX_BYTES
 from schemas.registry import REGISTRY
 from tests.support.events import (
     ABSENT,
@@ -229,7 +229,7 @@ def test_an_exception_that_nobody_expected_is_a_dead_letter_that_quotes_nothing(
     def broken(*_):
         raise RuntimeError(SECRET)
 
-    monkeypatch.setattr(schemas.decode, "check_envelope", broken)
+    monkeypatch.setattr(schemas.decode.decoder, "check_envelope", broken)
     letter = refused(make_message(make_event()))
     assert (letter.stage, letter.code, letter.event_id) == ("internal", "INTERNAL", EVENT_ID)
     assert (letter.path, letter.error_message) == ("", "an exception nobody expected")

@@ -2,10 +2,10 @@
 
 import pytest
 
-from schemas.envelope import Envelope, check_envelope
+from schemas.decode.envelope import Envelope, check_envelope
 from schemas.outcomes import Code, Refused, Stage
 from schemas.registry import REGISTRY
-from schemas.times import SECOND_US, parse_rfc3339
+from schemas.timestamps import SECOND_US, parse_rfc3339
 from tests.support.events import ABSENT, CAUSATION_ID, CORRELATION_ID, EVENT_ID, PUBLISHED_US, make_event
 
 

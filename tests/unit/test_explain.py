@@ -4,11 +4,11 @@ import argparse
 
 import pytest
 
-from pipelines.commands import explain
+from pipelines.cli.commands import explain
 from pipelines.errors import UserError
-from schemas.decode import decode
+from schemas.decode.decoder import decode
+from schemas.docs.error_codes import EXPLANATIONS, NOTES, example_message, show
 from schemas.event import DeadLetter, Event
-from schemas.explanations import EXPLANATIONS, NOTES, example_message, show
 from schemas.message import NotAMessage, parse_line
 from schemas.outcomes import CODES_OF, Code, Note
 

@@ -6,8 +6,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipelines.local.fault_script import Fault, FaultScript, RowErrors
-from pipelines.local.faults import Faults
+from pipelines.bigquery_emulator.faults.injector import Faults
+from pipelines.bigquery_emulator.faults.script import Fault, FaultScript, RowErrors
 
 DATA = Path(__file__).parents[1] / "data" / "faults"
 

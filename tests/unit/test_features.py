@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from transforms.events import EventBatch
-from transforms.features import FEATURES, MEASUREMENTS, DeviceFeatures, features, features_file, measurements
+from transforms.event_batch import EventBatch
+from transforms.windows.features import FEATURES, MEASUREMENTS, DeviceFeatures, features, features_file, measurements
 
 SECOND = 1_000_000
 NOON = int(datetime(2026, 6, 15, 12, tzinfo=UTC).timestamp()) * SECOND

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from pipelines.formats import write_rows
+from pipelines.cli.output_formats import write_rows
 
 COLUMNS = ["name", "amount", "at", "items"]
 ROW = [

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from schemas.decode import decode
+from schemas.decode.decoder import decode
 from schemas.event import DeadLetter, Event, not_a_message
 from schemas.message import NotAMessage, parse_line
 from schemas.outcomes import Code, Note

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from schemas.content import content_word
+from schemas.decode.content_hash import content_word
 from tests.support.identity_rows import repeats, rows
-from transforms.identity import find_repeats, id_words, identities, shard_of
+from transforms.decode.identity import find_repeats, id_words, identities, shard_of
 
 A, B = "00000000-0000-4000-8000-00000000000a", "ffffffff-0000-4000-8000-00000000000b"
 ENDS_AS_A = B[:19] + A[19:]

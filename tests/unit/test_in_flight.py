@@ -5,9 +5,9 @@ import uuid
 import pyarrow as pa
 import pytest
 
-from schemas.tables import EVENTS
+from schemas.tables.definitions import EVENTS
 from transforms.in_flight import InFlight, _appended, _refused
-from transforms.sinks.failed_rows import FailedRows
+from transforms.sinks.results import FailedRows
 
 
 @pytest.fixture

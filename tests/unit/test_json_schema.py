@@ -1,6 +1,6 @@
 """The contract of an event type as JSON Schema: the envelope word for word, and what stays out of its data."""
 
-from schemas.json_schema import LIMITS, event_json_schema
+from schemas.docs.json_schema import LIMITS, event_json_schema
 from schemas.registry import REGISTRY
 
 UUID = {"type": "string", "pattern": "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"}

@@ -8,8 +8,16 @@ from apache_beam.io.filesystem import BeamIOError
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.io.localfilesystem import LocalFileSystem
 
-from transforms.sinks.files import FileContent, IncompleteFile, LakeFile, literal, names_in, write_file, write_whole
-from transforms.sinks.manifests import _write, make_manifest, newest, newest_files
+from transforms.sinks.files.files import (
+    FileContent,
+    IncompleteFile,
+    LakeFile,
+    literal,
+    names_in,
+    write_file,
+    write_whole,
+)
+from transforms.sinks.files.manifests import _write, make_manifest, newest, newest_files
 
 CONTENT = FileContent("ml/iot_features", "dt=2026-06-15/hour=12", "parquet", 3, b"abc")
 

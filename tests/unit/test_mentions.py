@@ -9,8 +9,8 @@ import zlib
 
 import pytest
 
-import schemas.mentions
-from schemas.mentions import Mentions
+import schemas.personal_data_search
+from schemas.personal_data_search import Mentions
 
 NAME = "C-1.a"
 PLAIN = b'{"customerId":"C-1.a","email":"a@b.example"}'
@@ -65,7 +65,7 @@ def test_a_name_at_the_end_of_base64_is_found_whatever_its_last_letter(filler):
 
 @pytest.mark.parametrize("compress", [gzip.compress, zlib.compress, bz2.compress])
 def test_no_more_is_inflated_than_the_limit(compress, monkeypatch):
-    monkeypatch.setattr(schemas.mentions, "_INFLATED_BYTES", 64)
+    monkeypatch.setattr(schemas.personal_data_search, "_INFLATED_BYTES", 64)
     assert Mentions(NAME).in_bytes(compress(PLAIN + b" " * 64))
     assert not Mentions(NAME).in_bytes(compress(b" " * 64 + PLAIN))
 

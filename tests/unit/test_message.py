@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from schemas.decode.json_object import MAX_BYTES
 from schemas.event import not_a_message
 from schemas.message import (
     TOPICS,
@@ -17,8 +18,7 @@ from schemas.message import (
     parse_line,
     topic_label,
 )
-from schemas.payload import MAX_BYTES
-from schemas.times import EARLIEST_US, LATEST_US, parse_rfc3339
+from schemas.timestamps import EARLIEST_US, LATEST_US, parse_rfc3339
 
 AT = parse_rfc3339("2026-06-15T12:00:00Z")[0]
 LINE = {

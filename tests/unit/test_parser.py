@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from pipelines.cli import COMMANDS, build_parser, main
-from pipelines.parser import Parser, did_you_mean
+from pipelines.cli.main import COMMANDS, build_parser, main
+from pipelines.cli.parser import Parser, did_you_mean
 
 
 @pytest.mark.parametrize(

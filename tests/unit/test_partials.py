@@ -1,6 +1,6 @@
 """Partials: what is put into a bundle's file comes back by what was shuffled of it."""
 
-from transforms.partials import Partials, Stretch, read_partials
+from transforms.spilled_partials import Partials, Stretch, read_partials
 
 
 def test_partials_of_several_bundles_come_back(tmp_path):

@@ -10,8 +10,8 @@ import zlib
 import pytest
 import zstandard
 
+from schemas.decode.json_object import MAX_BYTES, is_compressed, parse_object
 from schemas.outcomes import Code, Refused
-from schemas.payload import MAX_BYTES, is_compressed, parse_object
 from tests.support.payloads import code_of, inspected
 
 TEXT = b'{"eventId": "x", "data": {"a": [1, 2.5, "three", null, true]}}'

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
+from schemas.decode.json_object import inspect_object, parse_object
 from schemas.outcomes import Code, Refused, Stage
-from schemas.payload import inspect_object, parse_object
 from tests.support.payloads import code_of, inspected
 
 

@@ -8,11 +8,11 @@ import msgspec
 import pytest
 from pydantic import ConfigDict, Field, field_validator
 
-import schemas.plain
-from schemas.fields import ListOf, Payload, optional
-from schemas.iot import Telemetry
+import schemas.decode.fast_path
+from schemas.decode.fast_path import PlainReader, shape_of
 from schemas.message import Message, parse_line
-from schemas.plain import PlainReader, shape_of
+from schemas.models.field_types import ListOf, Payload, optional
+from schemas.models.iot import Telemetry
 from schemas.registry import REGISTRY, EventType, Registry
 from tests.support.decoded import both_ways, numbered
 from tests.support.events import (
@@ -113,7 +113,7 @@ def test_an_event_with_nothing_odd_is_plain(event_type, separators, changes):
 @pytest.mark.parametrize("causation", [{}, {"causationId": None}, {"causationId": CAUSATION_ID}], ids=repr)
 @pytest.mark.parametrize("event_type", ["order.updated", "iot.telemetry"])
 def test_a_message_without_white_space_is_told_by_its_size_alone(event_type, causation, content_type, monkeypatch):
-    monkeypatch.setattr(schemas.plain, "_marks", lambda envelope, text: -1)
+    monkeypatch.setattr(schemas.decode.fast_path, "_marks", lambda envelope, text: -1)
     metadata = {"correlationId": CORRELATION_ID, **causation}
     event = make_event(event_type, metadata=metadata, dataContentType=content_type)
     compact, spaced = (json.dumps(event, separators=signs).encode() for signs in ((",", ":"), (", ", ": ")))
@@ -123,9 +123,9 @@ def test_a_message_without_white_space_is_told_by_its_size_alone(event_type, cau
 
 def test_letters_beyond_ascii_are_plain_and_the_size_has_a_limit(monkeypatch):
     text = json.dumps(with_data("order.updated", status="5 £"), ensure_ascii=False).encode()
-    monkeypatch.setattr(schemas.plain, "MAX_BYTES", len(text))
+    monkeypatch.setattr(schemas.decode.fast_path, "MAX_BYTES", len(text))
     assert reads_plain(text)
-    monkeypatch.setattr(schemas.plain, "MAX_BYTES", len(text) - 1)
+    monkeypatch.setattr(schemas.decode.fast_path, "MAX_BYTES", len(text) - 1)
     assert not reads_plain(text)
 
 

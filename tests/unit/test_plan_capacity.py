@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.capacity.model import Load, Measured, capacity
+from pipelines.capacity import Load, Measured, capacity
 from tests.support.command import run_command
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "capacity.md"

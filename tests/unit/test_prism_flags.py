@@ -2,7 +2,7 @@
 
 from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions
 
-from pipelines.prism import prism_environment, prism_flags
+from pipelines.runners.prism import prism_environment, prism_flags
 
 YEAR_SECONDS = 366 * 86_400
 

@@ -5,7 +5,7 @@ import hmac
 
 import pytest
 
-from schemas.privacy import MIN_KEY_BYTES, Pseudonymizer
+from schemas.pseudonymize import MIN_KEY_BYTES, Pseudonymizer
 
 KEY = b"k" * MIN_KEY_BYTES
 

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from pipelines import progress
-from transforms.progress import PROGRESS
+from pipelines.cli import progress
+from transforms.sources.read_progress import PROGRESS
 
 
 @pytest.fixture(autouse=True)

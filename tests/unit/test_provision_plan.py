@@ -4,10 +4,10 @@ import copy
 
 import pytest
 
-from pipelines.provisioning.fields import merge_fields
-from pipelines.provisioning.plan import Action, Plan, make_plan
-from pipelines.provisioning.resources import Settings, wanted
-from pipelines.target import Target
+from pipelines.stores.provision.fields import merge_fields
+from pipelines.stores.provision.plan import Action, Plan, make_plan
+from pipelines.stores.provision.resources import Settings, wanted
+from pipelines.stores.target import Target
 from schemas.registry import REGISTRY
 
 TARGET = Target("acme")

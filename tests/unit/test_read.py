@@ -6,10 +6,10 @@ import pytest
 
 from schemas.message import Message, NotAMessage
 from tests.support.events import message_line
-from transforms.archive import archive_avro
-from transforms.progress import PROGRESS
-from transforms.read import BATCH_BYTES, BATCH_MESSAGES, _ReadFn, batches, read_range
-from transforms.sources import looks_like_messages, plan_ranges, topic_of
+from transforms.archive.batch import archive_avro
+from transforms.sources.file_ranges import looks_like_messages, plan_ranges, topic_of
+from transforms.sources.read_files import BATCH_BYTES, BATCH_MESSAGES, _ReadFn, batches, read_range
+from transforms.sources.read_progress import PROGRESS
 
 
 def lines_of(path, size, range_bytes, form="events"):

@@ -7,16 +7,16 @@ import jsonschema_rs
 import pyarrow as pa
 import pytest
 
-from schemas.contract_page import event_types_table
-from schemas.decode import Decoder
+from schemas.decode.decoder import Decoder
+from schemas.docs.contract_page import event_types_table
+from schemas.docs.examples import PUBLISH_TIME, example_event
+from schemas.docs.json_schema import event_json_schema
 from schemas.event import DeadLetter, Event
-from schemas.examples import PUBLISH_TIME, example_event
-from schemas.fields import Id, ListOf, Money, Number, Payload, PersonalText, Quantity, Text, Time, optional
-from schemas.json_schema import event_json_schema
 from schemas.message import TOPICS, Message
+from schemas.models.field_types import Id, ListOf, Money, Number, Payload, PersonalText, Quantity, Text, Time, optional
 from schemas.registry import REGISTRY, EventType, Registry
-from schemas.tables import all_tables, typed_table
-from schemas.times import parse_rfc3339
+from schemas.tables.definitions import all_tables, typed_table
+from schemas.timestamps import parse_rfc3339
 
 CONTRACT = """
 order.created order-service orders

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from schemas.paths import parse_path, path_matches
-from schemas.repair import NotRepaired, RulesError, load_rules, mask, repair
-from schemas.repair_rules import Rule, Step
+from schemas.repair.apply import NotRepaired, RulesError, load_rules, mask, repair
+from schemas.repair.json_path import parse_path, path_matches
+from schemas.repair.rules import Rule, Step
 
 
 def rule(*steps: dict, **more) -> Rule:

@@ -3,8 +3,8 @@
 import pytest
 
 from pipelines.errors import UserError
-from pipelines.replaying.periods import Range, make_range, period
-from schemas.times import SECOND_US, parse_rfc3339, to_rfc3339
+from pipelines.replay.time_range import Range, make_range, period
+from schemas.timestamps import SECOND_US, parse_rfc3339, to_rfc3339
 
 
 def us(text: str) -> int:

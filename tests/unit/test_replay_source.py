@@ -7,20 +7,20 @@ from operator import itemgetter
 
 import pytest
 
-from pipelines.replaying.letters import Letter
-from pipelines.replaying.mending import plan_redrive
-from pipelines.replaying.store import QUERIES, store_queries
-from pipelines.target import Target
-from schemas.decode import Decoder
-from schemas.entity_state import newest_states, order_states, saga_fact
+from pipelines.replay.dead_letters import Letter
+from pipelines.replay.event_store_source import QUERIES, store_queries
+from pipelines.replay.redrive_plan import plan_redrive
+from pipelines.stores.target import Target
+from schemas.decode.decoder import Decoder
 from schemas.event import Event
-from schemas.lineage import as_tree
+from schemas.event_lineage import as_tree
 from schemas.message import Message, NotAMessage, parse_line
-from schemas.saga_facts import SagaFact
-from schemas.times import SECOND_US, from_datetime, to_datetime
+from schemas.saga.entity_state import newest_states, order_states, saga_fact
+from schemas.saga.facts import SagaFact
+from schemas.timestamps import SECOND_US, from_datetime, to_datetime
 from tests.support.golden import golden_cases
-from transforms.choose import Choice
-from transforms.read_store import COLUMNS, message_of
+from transforms.sources.filter_messages import Choice
+from transforms.sources.read_event_store import COLUMNS, message_of
 
 DECODER = Decoder()
 AT = from_datetime(datetime(2026, 6, 15, 12, tzinfo=UTC))

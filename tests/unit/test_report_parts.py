@@ -8,12 +8,12 @@ import pytest
 
 from pipelines.report.charts import events_chart, lag_chart, reading_chart
 from pipelines.report.markup import table
+from pipelines.report.number_format import counted, duration, money, plain, share
 from pipelines.report.page import _json
 from pipelines.report.queries import Lag, Reading, Received
 from pipelines.report.saga_charts import links
 from pipelines.report.saga_queries import Way
 from pipelines.report.timeline import choose_width, silent_spans, ticks, width_words
-from pipelines.report.words import counted, duration, money, plain, share
 
 DAY = 86_400
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from schemas.saga import END_OF_INPUT_US, order_facts, reduce_saga
-from schemas.saga_facts import SagaFact, fact_from
-from schemas.saga_transitions import AlertName, Input, Move, Row, State, expand
-from schemas.times import parse_rfc3339
+from schemas.saga.facts import SagaFact, fact_from
+from schemas.saga.reducer import END_OF_INPUT_US, order_facts, reduce_saga
+from schemas.saga.transitions import AlertName, Input, Move, Row, State, expand
+from schemas.timestamps import parse_rfc3339
 from tests.support.saga_examples import MINUTE_US, at, event_id, expected, fact, golden_fact, seen, spell
 
 GOLDENS = sorted((Path(__file__).resolve().parents[1] / "data" / "sagas").glob("*.json"))

@@ -5,10 +5,10 @@ import re
 from typing import Any
 from uuid import UUID
 
-from schemas.saga import END_OF_INPUT_US, Saga, reduce_saga
-from schemas.saga_alerts import EVENT_TYPES, saga_alert_event, saga_alert_events
-from schemas.saga_facts import SagaFact
-from schemas.saga_transitions import AlertName
+from schemas.saga.alert_events import EVENT_TYPES, saga_alert_event, saga_alert_events
+from schemas.saga.facts import SagaFact
+from schemas.saga.reducer import END_OF_INPUT_US, Saga, reduce_saga
+from schemas.saga.transitions import AlertName
 from tests.support.saga_examples import at, correlation_id, event_id, fact
 
 STOCK = {"sku": "SKU-1", "quantity": 3, "reservation_id": "res-1"}

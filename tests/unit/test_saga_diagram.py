@@ -4,8 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from schemas.saga_diagram import BEGIN_MARK, END_MARK, document, markdown_table, mermaid
-from schemas.saga_transitions import MOVES, Input, State
+from schemas.saga.diagram import BEGIN_MARK, END_MARK, document, markdown_table, mermaid
+from schemas.saga.transitions import MOVES, Input, State
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -14,11 +14,11 @@ def test_the_document_holds_what_is_generated() -> None:
     text = (ROOT / "docs" / "sagas.md").read_text(encoding="utf-8")
     assert text.count(BEGIN_MARK) == text.count(END_MARK) == 1
     generated = text[text.index(BEGIN_MARK) : text.index(END_MARK) + len(END_MARK)]
-    assert generated.strip() == document().strip(), "docs/sagas.md: paste what `python -m schemas.saga_diagram` prints"
+    assert generated.strip() == document().strip(), "docs/sagas.md: paste what `python -m schemas.saga.diagram` prints"
 
 
 def test_the_command_prints_the_document() -> None:
-    command = [sys.executable, "-X", "utf8", "-m", "schemas.saga_diagram"]
+    command = [sys.executable, "-X", "utf8", "-m", "schemas.saga.diagram"]
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=60, check=True)
     assert printed.stdout.decode("utf-8") == document()
 

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from schemas.saga_facts import SagaFact, append_facts, decode_facts, encode_facts
+from schemas.saga.facts import SagaFact, append_facts, decode_facts, encode_facts
 from tests.support.saga_examples import at, event_id, fact
 
 HAPPY = [

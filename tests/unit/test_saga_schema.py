@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
 
-from schemas.saga import END_OF_INPUT_US, order_facts, reduce_saga
-from schemas.saga_alerts import COMPENSATION_REQUESTED, EVENT_TYPES, saga_alert_events
+from schemas.saga.alert_events import COMPENSATION_REQUESTED, EVENT_TYPES, saga_alert_events
+from schemas.saga.reducer import END_OF_INPUT_US, order_facts, reduce_saga
 from tests.support.saga_examples import golden_fact
 
 protoc = pytest.importorskip("grpc_tools.protoc", reason="pip install -r requirements-dev.txt brings protoc")

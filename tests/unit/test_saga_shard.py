@@ -1,6 +1,6 @@
 """The sagas of a shard, as a stream feeds them: like the plain reducer in the end, each alert once, nothing kept."""
 
-from schemas.saga import DEFAULT_TIMEOUT_US, END_OF_INPUT_US
+from schemas.saga.reducer import DEFAULT_TIMEOUT_US, END_OF_INPUT_US
 from tests.support.saga_events import (
     MINUTE_US,
     START_US,
@@ -9,8 +9,8 @@ from tests.support.saga_events import (
     reduced,
 )
 from tests.support.saga_stream import DAY_US, RETENTION_US, Stream
-from transforms.saga_columns import OrderFacts
-from transforms.saga_shard import SagaShard
+from transforms.sagas.columns import OrderFacts
+from transforms.sagas.shard import SagaShard
 
 
 def test_a_known_fact_changes_nothing():

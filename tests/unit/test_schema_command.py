@@ -7,16 +7,16 @@ import fastavro
 import jsonschema_rs
 import pytest
 
-from pipelines.commands import schema
+from pipelines.cli.commands import schema
 from pipelines.errors import UserError
-from schemas.decode import decode
+from schemas.decode.decoder import decode
+from schemas.docs.error_codes import example_message
+from schemas.docs.examples import example_event
+from schemas.docs.json_schema import event_json_schema
 from schemas.event import Event
-from schemas.examples import example_event
-from schemas.explanations import example_message
-from schemas.json_schema import event_json_schema
 from schemas.message import Message
 from schemas.registry import REGISTRY
-from schemas.tables import TABLES
+from schemas.tables.definitions import TABLES
 from tests.support.events import ABSENT, accepted, make_event, make_message, with_data
 from tests.support.golden import golden_cases
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from transforms.identity import ID
-from transforms.seen import Seen, judge
+from transforms.decode.identity import ID
+from transforms.deduplicate.seen_ids import Seen, judge
 
 
 def ids_of(*events: tuple[int, int, int]) -> np.ndarray:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.commands import simulate
+from pipelines.cli.commands import simulate
 from pipelines.errors import UserError
-from pipelines.simulation import SimulationConfig
+from pipelines.simulator import SimulationConfig
 
 FILES = ["customers.jsonl", "inventory.jsonl", "iot-events.jsonl", "orders.jsonl", "truth-sagas.jsonl", "truth.json"]
 
@@ -104,7 +104,7 @@ def test_ctrl_c_leaves_no_file_behind(tmp_path, monkeypatch):
     def interrupt(*_: object) -> bytes:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pipelines.simulation.writer.message_line", interrupt)
+    monkeypatch.setattr("pipelines.simulator.writer.message_line", interrupt)
     with pytest.raises(KeyboardInterrupt, match="No file was written"):
         run("--output", tmp_path, "--events", 10)
     assert not list(tmp_path.iterdir())

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from pipelines.simulation import SimulationConfig, messages
+from pipelines.simulator import SimulationConfig, messages
 
 BOM = b"\xef\xbb\xbf"
 

@@ -9,13 +9,13 @@ from random import Random
 
 import pytest
 
-from pipelines import simulation
-from pipelines.simulation import Simulation, SimulationConfig, messages
-from pipelines.simulation.clock import DAY, HOUR, SECOND, arrivals, rfc3339, rfc3339_offset
-from pipelines.simulation.delivery import Quota
-from pipelines.simulation.dirt import FAULTS, LARGE_FROM_EVENTS, Deck, spoil
-from pipelines.simulation.event import TOPIC_OF, TOPICS, Event
-from pipelines.simulation.text import money
+from pipelines import simulator as simulation
+from pipelines.simulator import Simulation, SimulationConfig, messages
+from pipelines.simulator.clock import DAY, HOUR, SECOND, arrivals, rfc3339, rfc3339_offset
+from pipelines.simulator.delivery import Quota
+from pipelines.simulator.event import TOPIC_OF, TOPICS, Event
+from pipelines.simulator.invalid_messages import FAULTS, LARGE_FROM_EVENTS, Deck, spoil
+from pipelines.simulator.random_values import money
 
 EVENT = Event(
     "7b0d3a5e-0000-4000-8000-000000000001", "payment.processed", 1_767_225_600 * SECOND,

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 from google.api_core.exceptions import DeadlineExceeded, NotFound, ServiceUnavailable
 
-from transforms import subscription
-from transforms.subscription import Subscription
+from transforms.sources import subscription
+from transforms.sources.subscription import Subscription
 
 
 class FakeClient:

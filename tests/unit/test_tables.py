@@ -8,12 +8,12 @@ import fastavro
 import pyarrow as pa
 import pytest
 
-from schemas.columns import Column, columns_of, snake_case
-from schemas.fields import Id, ListOf, Number, Payload, PersonalText, Text, optional
-from schemas.orders import OrderCompleted, OrderCreated, OrderUpdated
+from schemas.models.field_types import Id, ListOf, Number, Payload, PersonalText, Text, optional
+from schemas.models.orders import OrderCompleted, OrderCreated, OrderUpdated
 from schemas.registry import REGISTRY
-from schemas.table import count, text, time
-from schemas.tables import COMMON, DATASET_OF, TABLES, all_tables, typed_table
+from schemas.tables.column import Column, columns_of, snake_case
+from schemas.tables.definitions import COMMON, DATASET_OF, TABLES, all_tables, typed_table
+from schemas.tables.table import count, text, time
 
 TYPED = {
     "order_events": {

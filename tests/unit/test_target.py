@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import UserError
-from pipelines.target import Target, add_target_arguments
+from pipelines.stores.target import Target, add_target_arguments
 
 
 def target_of(*argv: str, needs_lake: bool = False) -> Target:

@@ -3,10 +3,10 @@
 import pytest
 from apache_beam.options.pipeline_options import GoogleCloudOptions, SetupOptions, StandardOptions
 
+from pipelines.dataflow.arguments import split_words, template_of
+from pipelines.dataflow.launcher_main import beam_options, main
+from pipelines.dataflow.templates import TEMPLATES
 from pipelines.errors import UserError
-from pipelines.launching.arguments import split_words, template_of
-from pipelines.launching.catalog import TEMPLATES
-from pipelines.launching.entry import beam_options, main
 from tests.support.launcher import IMAGE, launcher_words
 from tests.support.templates import PARAMETERS
 

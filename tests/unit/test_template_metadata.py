@@ -8,9 +8,9 @@ import pytest
 from google.cloud import dataflow_v1beta3 as dataflow
 from google.protobuf.json_format import ParseError
 
-from pipelines.launching.catalog import DISPATCH, TEMPLATES
-from pipelines.launching.metadata import container_spec, metadata, metadata_text, option_actions
-from pipelines.launching.parameters import option_name
+from pipelines.dataflow.metadata import container_spec, metadata, metadata_text, option_actions
+from pipelines.dataflow.parameters import option_name
+from pipelines.dataflow.templates import DISPATCH, TEMPLATES
 from tests.support.command import run_command
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -4,14 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-import schemas.times
-from schemas.times import (
-    TimeFormatError,
-    TimeRangeError,
-    from_datetime,
-    parse_rfc3339,
-    to_rfc3339,
-)
+import schemas.timestamps
+from schemas.timestamps import TimeFormatError, TimeRangeError, from_datetime, parse_rfc3339, to_rfc3339
 
 
 @pytest.mark.parametrize(
@@ -119,17 +113,17 @@ def test_a_minute_that_was_met_excuses_no_other_form(ending):
 
 
 def test_a_time_in_a_minute_that_was_met_is_read_by_its_digits_alone(monkeypatch):
-    monkeypatch.setattr(schemas.times, "_minutes", {})
+    monkeypatch.setattr(schemas.timestamps, "_minutes", {})
     start = parse_rfc3339("2026-06-15T11:58:00Z")[0]
-    monkeypatch.setattr(schemas.times, "_RFC3339", lambda text: None)
+    monkeypatch.setattr(schemas.timestamps, "_RFC3339", lambda text: None)
     assert parse_rfc3339("2026-06-15T11:58:59.123456Z") == (start + 59_123_456, False)
     with pytest.raises(TimeFormatError):
         parse_rfc3339("2026-06-15T11:59:00.000001Z")
 
 
 def test_only_so_many_minutes_are_kept(monkeypatch):
-    monkeypatch.setattr(schemas.times, "_minutes", kept := {})
-    monkeypatch.setattr(schemas.times, "_MOST_MINUTES", 3)
+    monkeypatch.setattr(schemas.timestamps, "_minutes", kept := {})
+    monkeypatch.setattr(schemas.timestamps, "_MOST_MINUTES", 3)
     most = 0
     for minute in range(10):
         parse_rfc3339(f"2026-06-15T11:0{minute}:00Z")

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipelines.commands import validate
+from pipelines.cli.commands import validate
 from pipelines.errors import UserError
 from schemas.message import format_line
 from tests.support.events import PUBLISHED, make_event, make_message, with_data

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.tables import TABLES
+from schemas.tables.definitions import TABLES
 from schemas.views import Names, all_views, find_view, parse_view
 
 REPOSITORY = Path(__file__).resolve().parents[2]

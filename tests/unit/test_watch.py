@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from transforms.metrics import Measure, sketch_of
-from transforms.watch import AlertRules, Watch
+from transforms.windows.topic_monitor import AlertRules, Watch
 
 MINUTE = 60_000_000
 RULES = AlertRules(baseline_windows=5, baseline_least=3)

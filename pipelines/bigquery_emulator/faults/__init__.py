@@ -1,0 +1,1 @@
+"""Inject scripted faults into the emulator's answers."""

@@ -1,0 +1,1 @@
+"""Serve HTTP: routing, uploads, responses."""

@@ -1,0 +1,1 @@
+"""Serve the resources of BigQuery's REST API."""

@@ -1,0 +1,1 @@
+"""Translate and run BigQuery SQL on DuckDB."""

@@ -1,0 +1,236 @@
+"""google.cloud.bigquery.storage.v1.BigQueryWrite over the warehouse: the gRPC service that Google's client talks to.
+
+Handlers are the thin side: offsets and states are in streams.py, row checks in checks.py, the rows' way into DuckDB in
+landing.py. Everything is checked before anything is written: a request with a row error writes no row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NoReturn
+
+import duckdb
+import grpc
+from google.cloud.bigquery_storage_v1 import types
+from google.protobuf import any_pb2
+from google.rpc import status_pb2
+
+from pipelines.bigquery_emulator.errors import ApiError, WriteError
+from pipelines.bigquery_emulator.faults.injector import Faults, Strike
+from pipelines.bigquery_emulator.storage_write.connection import AppendConnection
+from pipelines.bigquery_emulator.store.arrow_insert import Lander, insert_arrow
+from pipelines.bigquery_emulator.store.warehouse import Warehouse
+from pipelines.bigquery_emulator.store.write_streams import (
+    INTERNAL,
+    INVALID_ARGUMENT,
+    NOT_FOUND,
+    TABLE_NOT_FOUND,
+    UNAVAILABLE,
+    Stream,
+    Streams,
+)
+from pipelines.process import release_memory
+
+_MAX_MESSAGE = 64 * 1024 * 1024  # what gRPC lets through, so that the service itself can refuse what is too large
+_GRACE_SECONDS = 0.5  # an open append connection has no end of its own
+_THREADS = 256  # an open append connection holds one; they are started as they are needed
+_TABLE = re.compile(r"projects/([^/]+)/datasets/([^/]+)/tables/([^/]+)")
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+
+def _pb(name: str) -> Any:
+    return getattr(types, name).pb()
+
+
+_Response, _Stream, _CommitResponse = (
+    _pb("AppendRowsResponse"),
+    _pb("WriteStream"),
+    _pb("BatchCommitWriteStreamsResponse"),
+)
+_StorageError, _FinalizeResponse, _RowError = (
+    _pb("StorageError"),
+    _pb("FinalizeWriteStreamResponse"),
+    _pb("RowError"),
+)
+
+
+class WriteService:
+    """The five calls of BigQueryWrite that clients use here."""
+
+    def __init__(self, warehouse: Warehouse, streams: Streams, faults: Faults) -> None:
+        self._warehouse = warehouse
+        self._streams = streams
+        self._faults = faults
+        self._lander = Lander(warehouse)
+
+    def create_write_stream(self, request: Any, context: grpc.ServicerContext) -> Any:
+        """Create a COMMITTED or PENDING stream on a table."""
+        with self._answering("create_stream", request.parent, context) as table:
+            self._fields(table)
+            stream = self._streams.create(request.parent, table, request.write_stream.type_)
+            return self._described(stream)
+
+    def get_write_stream(self, request: Any, context: grpc.ServicerContext) -> Any:
+        """Describe a stream; the default stream always exists."""
+        with self._answering("get_stream", request.name, context) as table:
+            self._fields(table)
+            if request.name.endswith("/_default"):
+                return _Stream(name=request.name, type_=1)
+            return self._described(self._streams.get(request.name))
+
+    def finalize_write_stream(self, request: Any, context: grpc.ServicerContext) -> Any:
+        """End a stream: no more appends."""
+        with self._answering("finalize", request.name, context):
+            stream = self._streams.get(request.name)
+            with stream.lock:
+                stream.finalized = True
+            return _FinalizeResponse(row_count=stream.rows)
+
+    def batch_commit_write_streams(self, request: Any, context: grpc.ServicerContext) -> Any:
+        """Land all streams of one table in one transaction, or none of them."""
+        with self._answering("commit", request.parent, context) as table:
+            fields = self._fields(table)
+            names = list(dict.fromkeys(request.write_streams))
+            release_memory()
+            response = _CommitResponse()
+            with self._warehouse.lock:
+                refused = self._streams.uncommittable(table, names)
+                if refused:
+                    response.stream_errors.extend(_storage_error(error) for error in refused)
+                    return response
+                with self._warehouse.transaction() as connection:
+                    for schema, batches in self._streams.batches(names):
+                        insert_arrow(connection, table, fields, schema, batches)
+                self._streams.committed(names)
+            response.commit_time.GetCurrentTime()
+            return response
+
+    def append_rows(self, requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
+        """Answer each request of an append connection, in order."""
+        connection = AppendConnection(self._warehouse, self._streams, self._lander)
+        for request in requests:
+            strike = self._before("append", connection.target(request), context)
+            try:
+                response = connection.append(request, strike.row_errors if strike else [])
+            except WriteError as error:
+                if error.closes:
+                    _abort(context, error)
+                response = _refusal(error, connection.stream_name)
+            if strike and strike.reply_lost:
+                context.abort(_CODES[UNAVAILABLE], "Connection reset (fault script)")
+            yield response
+            if strike and strike.close_stream:
+                return
+
+    def _fields(self, table: tuple[str, str]) -> dict[str, Any]:
+        return {field["name"].lower(): field for field in self._warehouse.fields(*table)}
+
+    def _described(self, stream: Stream) -> Any:
+        described = _Stream(name=stream.name, type_=stream.type)
+        described.create_time.FromSeconds(stream.created)
+        return described
+
+    def _before(self, point: str, table: str | None, context: grpc.ServicerContext) -> Strike | None:
+        strike = self._faults.strike((point,), table)
+        if strike is not None:
+            self._faults.wait(strike)
+            if strike.status is not None and not strike.reply_lost:
+                context.abort(_CODES[strike.grpc_code()], "Refused by the fault script")
+        return strike
+
+    def _answering(self, point: str, name: str, context: grpc.ServicerContext) -> _Answering:
+        match = _TABLE.match(name)
+        table = (match[2], match[3]) if match else ("", "")
+        strike = self._before(point, table[1] or None, context)
+        return _Answering(table, strike, context)
+
+
+class _Answering:
+    """Turns what goes wrong inside a unary call into its gRPC status, and plays the fault of a lost reply."""
+
+    def __init__(self, table: tuple[str, str], strike: Strike | None, context: grpc.ServicerContext) -> None:
+        self._table, self._strike, self._context = table, strike, context
+
+    def __enter__(self) -> tuple[str, str]:
+        if not all(self._table):
+            self._context.abort(_CODES[INVALID_ARGUMENT], "The name is not projects/P/datasets/D/tables/T")
+        return self._table
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ApiError) and error.reason == "notFound":
+            _abort(self._context, WriteError(NOT_FOUND, error.message, storage_code=TABLE_NOT_FOUND))
+        if isinstance(error, WriteError):
+            _abort(self._context, error)
+        if isinstance(error, duckdb.Error):
+            self._context.abort(_CODES[INTERNAL], f"{type(error).__name__} in the warehouse")
+        if error is None and self._strike is not None and self._strike.reply_lost:
+            self._context.abort(_CODES[UNAVAILABLE], "Connection reset (fault script)")
+
+
+def _storage_error(error: WriteError) -> Any:
+    return _StorageError(code=error.storage_code, entity=error.entity, error_message=error.message)
+
+
+def _status(error: WriteError) -> status_pb2.Status:
+    """Return the google.rpc.Status, with the StorageError in its details as Google's clients look for it."""
+    status = status_pb2.Status(code=error.code, message=error.message)
+    if error.storage_code:
+        packed = any_pb2.Any()
+        packed.Pack(_storage_error(error))
+        status.details.append(packed)
+    return status
+
+
+def _abort(context: grpc.ServicerContext, error: WriteError) -> NoReturn:
+    context.set_trailing_metadata((("grpc-status-details-bin", _status(error).SerializeToString()),))
+    context.abort(_CODES[error.code], error.message)
+    raise AssertionError("abort raises")
+
+
+def _refusal(error: WriteError, stream_name: str) -> Any:
+    """Return the answer inside an append connection that goes on."""
+    response = _Response(write_stream=stream_name)
+    response.error.CopyFrom(_status(error))
+    response.row_errors.extend(_RowError(index=row, code=1, message=message) for row, message in error.row_errors)
+    return response
+
+
+class WriteServer:
+    """The gRPC server on a free port of loopback."""
+
+    def __init__(self, service: WriteService) -> None:
+        self._threads = ThreadPoolExecutor(_THREADS, "storage-write")
+        options = [("grpc.max_receive_message_length", _MAX_MESSAGE), ("grpc.so_reuseport", 0)]
+        self._server = grpc.server(self._threads, options=options)
+        self._server.add_generic_rpc_handlers((_handlers(service),))
+        self.port = self._server.add_insecure_port("127.0.0.1:0")
+        self._server.start()
+
+    def close(self) -> None:
+        """Stop, and wait for the calls under way: none is to hold the warehouse when it closes."""
+        self._server.stop(_GRACE_SECONDS).wait()
+        self._threads.shutdown(wait=True)
+
+
+def _handlers(service: WriteService) -> grpc.GenericRpcHandler:
+
+    def unary(call: Callable[..., Any], request: str) -> grpc.RpcMethodHandler:
+        return grpc.unary_unary_rpc_method_handler(call, _pb(request).FromString, _serialized)
+
+    handlers = {
+        "CreateWriteStream": unary(service.create_write_stream, "CreateWriteStreamRequest"),
+        "GetWriteStream": unary(service.get_write_stream, "GetWriteStreamRequest"),
+        "FinalizeWriteStream": unary(service.finalize_write_stream, "FinalizeWriteStreamRequest"),
+        "BatchCommitWriteStreams": unary(service.batch_commit_write_streams, "BatchCommitWriteStreamsRequest"),
+        "AppendRows": grpc.stream_stream_rpc_method_handler(
+            service.append_rows, _pb("AppendRowsRequest").FromString, _serialized
+        ),
+    }
+    return grpc.method_handlers_generic_handler("google.cloud.bigquery.storage.v1.BigQueryWrite", handlers)
+
+
+def _serialized(message: Any) -> bytes:
+    data: bytes = message.SerializeToString()
+    return data

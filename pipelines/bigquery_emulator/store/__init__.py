@@ -1,0 +1,1 @@
+"""Keep the emulator's tables in one DuckDB file."""

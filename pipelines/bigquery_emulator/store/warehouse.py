@@ -1,0 +1,164 @@
+"""The store behind the loopback BigQuery: one DuckDB file, one schema a dataset, one writer at a time.
+
+Reads run on cursors of their own, each on its own snapshot, so that a long query does not hold up an append. Every
+change takes `lock` and runs on the one writing connection. A result is always fetched whole: DuckDB 2.0 blocks a
+connection whose result is half read.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from pipelines.bigquery_emulator.errors import ApiError, already_exists
+from pipelines.bigquery_emulator.store.catalog import Catalog, Resource
+from pipelines.bigquery_emulator.store.types import Field, column_ddl, field_of, normal, quoted
+
+EMPTY_COLUMN = "__empty"  # stands in for the columns of a table that was created without a schema
+_SETTINGS = """
+set timezone = 'UTC'; set preserve_insertion_order = false;
+set python_enable_replacements = false
+"""
+MEMORY_MIB = 256
+"""What DuckDB may hold, blocks of the file that it keeps for later included: it grows until here, and then stays. While a
+query runs it may always hold this much: a view over millions of events needs more than appends ever do."""
+_CHECKPOINTS = 4
+"""The log is written into the tables when it holds this part of the memory: until then its rows are in memory, and each
+time the last row group of a table is written anew."""
+
+
+class Warehouse:
+    """Datasets, tables and views over a DuckDB file."""
+
+    def __init__(self, path: Path, project: str, memory_mib: int = MEMORY_MIB) -> None:
+        self.path = path
+        self.project = project
+        self.lock = threading.RLock()
+        self._open = False
+        self.connection = duckdb.connect(str(path))
+        self.connection.execute(_SETTINGS).fetchall()
+        self.connection.execute(f"set checkpoint_threshold = '{max(1, memory_mib // _CHECKPOINTS)}MiB'").fetchall()
+        self._memory_mib, self._queries, self._queries_lock = memory_mib, 0, threading.Lock()
+        self._limit_memory(memory_mib)
+        self.catalog = Catalog(self.connection, project)
+
+    def close(self) -> None:
+        """Write everything into the file and let go of it."""
+        with self.lock:
+            self.connection.close()
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """Return a connection of its own for reading; the caller closes it."""
+        return self.connection.cursor()
+
+    @contextmanager
+    def query_memory(self) -> Iterator[None]:
+        """Let DuckDB hold what queries need, until the last of them has ended."""
+        with self._queries_lock:
+            self._queries += 1
+            if self._queries == 1:
+                self._limit_memory(max(MEMORY_MIB, self._memory_mib))
+        try:
+            yield
+        finally:
+            with self._queries_lock:
+                self._queries -= 1
+                if not self._queries:
+                    self._limit_memory(self._memory_mib)
+
+    def _limit_memory(self, mib: int) -> None:
+        with self.cursor() as cursor, suppress(duckdb.OutOfMemoryException):  # what is in use now; the next query tries
+            cursor.execute(f"set memory_limit = '{mib}MiB'").fetchall()
+
+    @contextmanager
+    def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Hold the writing connection inside one transaction; an exception rolls back file and catalog.
+
+        Inside an open transaction it joins that one, and leaves its end to whoever began it.
+        """
+        with self.lock:
+            if self._open:
+                yield self.connection
+                return
+            self.begin()
+            try:
+                yield self.connection
+                self.commit()
+            except BaseException:
+                self.rollback()
+                raise
+
+    def begin(self) -> None:
+        """Begin a transaction; the caller holds `lock` until its end."""
+        self.connection.execute("begin").fetchall()
+        self._open = True
+
+    def commit(self) -> None:
+        """Commit the open transaction."""
+        self.connection.execute("commit").fetchall()
+        self._open = False
+
+    def rollback(self) -> None:
+        """Undo the open transaction and read the catalog back."""
+        self._open = False
+        with suppress(duckdb.TransactionException):  # DuckDB may have ended it already
+            self.connection.execute("rollback").fetchall()
+        self.catalog.reload()
+
+    def fields(self, dataset: str, table: str) -> list[Field]:
+        """Return the fields of a table or view."""
+        fields: list[Field] = self.catalog.table(dataset, table).get("schema", {}).get("fields", [])
+        return fields
+
+    def create_dataset(self, body: Resource) -> Resource:
+        """Create a dataset from its REST resource."""
+        name = body["datasetReference"]["datasetId"]
+        if self.catalog.find("dataset", name):
+            raise already_exists("Dataset", f"{self.project}:{name}")
+        with self.transaction() as connection:
+            connection.execute(f"create schema if not exists {quoted(name)}").fetchall()
+            return self.catalog.save("dataset", name, "", {"location": "US", **body})
+
+    def drop_dataset(self, name: str, *, contents: bool) -> None:
+        """Drop a dataset; with `contents` its tables and routines too."""
+        self.catalog.dataset(name)
+        inside = [("table", r["tableReference"]["tableId"]) for r in self.catalog.all("table", name)]
+        inside += [("routine", r["routineReference"]["routineId"]) for r in self.catalog.all("routine", name)]
+        if inside and not contents:
+            raise ApiError("resourceInUse", f"Dataset {self.project}:{name} is still in use")
+        with self.transaction() as connection:
+            connection.execute(f"drop schema if exists {quoted(name)} cascade").fetchall()
+            for kind, item in inside:
+                self.catalog.drop(kind, name, item)
+            self.catalog.drop("dataset", name)
+
+    def create_table(self, dataset: str, name: str, body: Resource) -> Resource:
+        """Create a table from its REST resource; every key of the resource is kept."""
+        self.catalog.dataset(dataset)
+        if self.catalog.find("table", dataset, name):
+            raise already_exists("Table", f"{self.project}:{dataset}.{name}")
+        fields = [normal(field) for field in body.get("schema", {}).get("fields", [])]
+        if unsupported := {"externalDataConfiguration", "materializedView", "snapshotDefinition"} & set(body):
+            raise ApiError("notImplemented", f"The loopback BigQuery has no tables with {', '.join(unsupported)}")
+        columns = ", ".join(map(column_ddl, fields)) or f"{EMPTY_COLUMN} integer"
+        with self.transaction() as connection:
+            connection.execute(f"create table {quoted(dataset, name)} ({columns})").fetchall()
+            schema = {**body.get("schema", {}), "fields": fields}
+            return self.catalog.save("table", dataset, name, {"type": "TABLE", **body, "schema": schema})
+
+    def drop_table(self, dataset: str, name: str) -> None:
+        """Drop a table or view."""
+        word = "view" if self.catalog.table(dataset, name).get("type") == "VIEW" else "table"
+        with self.transaction() as connection:
+            connection.execute(f"drop {word} if exists {quoted(dataset, name)}").fetchall()
+            self.catalog.drop("table", dataset, name)
+
+    def describe(self, connection: duckdb.DuckDBPyConnection, dataset: str, name: str) -> list[Field]:
+        """Return the fields that DuckDB itself sees in a table or view."""
+        columns: list[Any] = connection.sql(f"from {quoted(dataset, name)}").description
+        return [field_of(column[0], column[1]) for column in columns if column[0] != EMPTY_COLUMN]

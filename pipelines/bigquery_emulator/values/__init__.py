@@ -1,0 +1,1 @@
+"""Convert values between BigQuery's wire formats, Arrow and DuckDB."""

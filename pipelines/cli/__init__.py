@@ -1,0 +1,1 @@
+"""The command line: parser, output formats, progress and one module per command."""

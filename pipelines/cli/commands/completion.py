@@ -1,0 +1,58 @@
+"""The command `completion`: a script that completes commands, options and their values in a shell, made by shtab.
+
+The script is static: a TAB starts no Python, which would import Beam first. Make it again after an upgrade.
+"""
+
+import argparse
+
+import shtab
+
+from schemas.outcomes import Code, Note
+from schemas.registry import REGISTRY
+from schemas.views import all_views
+
+SHELLS = ("bash", "zsh", "fish")
+WHERE = {
+    "bash": "~/.local/share/bash-completion/completions/event-pipelines",
+    "zsh": "a folder of $fpath, as _event-pipelines",
+    "fish": "~/.config/fish/completions/event-pipelines.fish",
+}
+HELP = f"Print a completion script. Where shells look for it: {'; '.join(f'{k}: {v}' for k, v in WHERE.items())}."
+VALUES = {
+    "EVENT_TYPE": [event_type.name for event_type in REGISTRY],
+    "CODE": [*Code.__members__, *Note.__members__],
+    "VIEW": sorted({view.name for view in all_views()}),
+}
+FILES = {"FILE": shtab.FILE, "DIR": shtab.DIRECTORY, "DIR|FILE": shtab.FILE}
+"""What stands for a value in the help of an option, and what the shell offers there."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.add_argument("shell", choices=SHELLS, help="for which shell")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the script."""
+    from pipelines.cli.main import COMMANDS, build_parser
+
+    print(script(build_parser(COMMANDS), args.shell))
+    return 0
+
+
+def script(parser: argparse.ArgumentParser, shell: str) -> str:
+    """Return the completion script of a parser and of the commands in it."""
+    _mark_values(parser)
+    text: str = shtab.complete(parser, shell=shell)
+    return text
+
+
+def _mark_values(parser: argparse.ArgumentParser) -> None:
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for sub in action.choices.values():
+                _mark_values(sub)
+        elif action.metavar in VALUES and action.choices is None:
+            action.choices = VALUES[str(action.metavar)]
+        elif action.metavar in FILES:
+            action.complete = FILES[str(action.metavar)]  # type: ignore[attr-defined]

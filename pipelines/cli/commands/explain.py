@@ -1,0 +1,56 @@
+"""The command `explain`: what an error code or a note means, a message that earns it, and how to mend it."""
+
+import argparse
+import textwrap
+
+from pipelines.cli.parser import did_you_mean
+from pipelines.errors import UserError
+from schemas.docs.contract_page import stages_of
+from schemas.docs.error_codes import EXPLANATIONS, NOTES, show
+from schemas.outcomes import Code, Note
+
+HELP = "what an error code means, a message that earns it, and how to mend it"
+WIDTH = 100
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.add_argument("code", metavar="CODE", nargs="?", help="an error code or a note; without it, all are listed")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print one explanation, or the list of codes and notes."""
+    print(explain(args.code.upper()) if args.code else overview())
+    return 0
+
+
+def explain(name: str) -> str:
+    """Return the explanation of a code or a note; raise UserError for a name that is neither."""
+    if name in Note.__members__:
+        return _wrap(f"{name} (a note of a valid event): {NOTES[Note(name)]}.")
+    if name not in Code.__members__:
+        known = [*Code.__members__, *Note.__members__]
+        hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
+        raise UserError(f"CODE {name}: no such code{hint}")
+    code = Code(name)
+    explained = EXPLANATIONS[code]
+    lines = [f"{name} (stage: {stages_of(code)})", _wrap(explained.meaning), ""]
+    for example in explained.examples:
+        lines += ["Example:", textwrap.indent(show(example) or "(no bytes)", "    "), ""]
+    return "\n".join([*lines, _wrap(f"To mend it: {explained.mend}")])
+
+
+def overview() -> str:
+    """Return every code and note, each with the first sentence of its meaning."""
+    lines = [f"{code.value:<20} {_first_sentence(EXPLANATIONS[code].meaning)}" for code in Code]
+    lines += ["", "Notes of valid events:"]
+    lines += [f"{note.value:<20} {NOTES[note]}" for note in Note]
+    return "\n".join(line if len(line) <= WIDTH else f"{line[: WIDTH - 2]} …" for line in lines)
+
+
+def _first_sentence(text: str) -> str:
+    return text.split(". ")[0].split(": ")[0].rstrip(".")
+
+
+def _wrap(text: str) -> str:
+    return textwrap.fill(text, WIDTH)

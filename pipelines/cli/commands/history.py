@@ -1,0 +1,126 @@
+"""The command `history`: the events of one entity in order, what caused what as a tree, and the state after each."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from google.api_core.exceptions import GoogleAPICallError
+
+from pipelines.cli.output_formats import plain
+from pipelines.errors import RunFailed, UserError
+from pipelines.replay.ledger import literal
+from pipelines.stores.target import Target, add_target_arguments
+from schemas.event_lineage import as_tree
+from schemas.registry import REGISTRY
+from schemas.saga.entity_state import newest_states, order_states
+from schemas.tables.definitions import TABLES
+
+HELP = "The events of one order, customer, device or flow, in order, and what each changed."
+TYPED = tuple(REGISTRY.by_table())
+SHOWN = (
+    "order_id", "status", "payment_id", "reservation_id", "sku", "quantity", "amount", "currency", "country", "type",
+    "metric", "value",
+)  # fmt: skip
+"""Columns of the typed tables that tell a story; analytics holds no names, addresses and numbers in clear."""
+STATE = {
+    "customer": ("country", "type", "status"),
+    "device": ("metric", "value"),
+    "correlation": ("order_id", "status"),
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    add_target_arguments(parser)
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--order", metavar="ID", help="an order: its own events, its payments, its stock")
+    which.add_argument("--customer", metavar="ID", help="a customer")
+    which.add_argument("--device", metavar="ID", help="a device")
+    which.add_argument("--correlation", metavar="UUID", help="all events of one flow")
+    parser.add_argument("--limit", type=int, default=1000, metavar="N", help="at most the newest N events")
+    parser.add_argument("--format", choices=("tree", "json"), default="tree", help="a tree, or an object a line")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the history; exit 1 where the store holds no event of it."""
+    target = Target.from_args(args)
+    if args.limit < 1:
+        raise UserError(f"--limit {args.limit}: must be at least 1")
+    kind = next(name for name in ("order", "customer", "device", "correlation") if getattr(args, name) is not None)
+    name = getattr(args, kind)
+    with target.open() as endpoints:
+        try:
+            rows = [
+                dict(row.items()) for row in endpoints.bigquery.query(select(target, kind, name, args.limit)).result()
+            ]
+        except GoogleAPICallError as error:
+            raise RunFailed(f"--{kind}: {error.message}") from None
+    if not rows:
+        raise RunFailed(f"--{kind} {name}: the store holds no event of it")
+    states = list(
+        order_states(name, rows)
+        if kind == "order"
+        else newest_states(rows, STATE[kind], "customer." if kind == "customer" else "")
+    )
+    if args.format == "json":
+        for row, state in zip(rows, states, strict=True):
+            told = {key: plain(value) for key, value in row.items() if value is not None}
+            sys.stdout.write(json.dumps({**told, "state": state}, ensure_ascii=False) + "\n")
+        return 0
+    for line in tree_lines(rows, states):
+        print(line)
+    return 0
+
+
+def select(target: Target, kind: str, name: str, limit: int) -> str:
+    """Return the query of the events of one entity with their typed cells, in order."""
+    column = {"order": "order_id", "customer": "customer_id", "device": "device_id", "correlation": "correlation_id"}[
+        kind
+    ]
+    value = literal(name.lower() if kind == "correlation" else name)
+    parts = []
+    for table in TYPED:
+        names = {item.name: item.type for item in TABLES[table].columns}
+        if column not in names:
+            continue
+        cells = ", ".join(
+            f"CAST({item} AS STRING) AS {item}" if names.get(item, "STRING") != "INT64" and item in names
+            else item if item in names
+            else f"CAST(NULL AS {'INT64' if item == 'quantity' else 'STRING'}) AS {item}"
+            for item in SHOWN
+        )  # fmt: skip
+        source = f"`{target.table('analytics', table)}` WHERE {column} = {value}"
+        first = "QUALIFY ROW_NUMBER() OVER (PARTITION BY event_id ORDER BY publish_time, message_id, run_id) = 1"
+        parts.append(f"SELECT event_id, event_type, {cells} FROM {source} {first}")
+    typed = " UNION ALL ".join(f"({part})" for part in parts)
+    cells = ", ".join(f"typed.{item}" for item in SHOWN)
+    return (
+        "SELECT stored.event_time, stored.event_id, stored.event_type, stored.source, stored.correlation_id,"
+        f" stored.causation_id, {cells} FROM ({typed}) AS typed"
+        f" JOIN `{target.table('analytics', 'events_distinct')}` AS stored"
+        " ON stored.event_id = typed.event_id AND stored.event_type = typed.event_type"
+        f" WHERE TRUE QUALIFY ROW_NUMBER() OVER (ORDER BY stored.event_time DESC, stored.event_id DESC) <= {limit}"
+        " ORDER BY stored.event_time, stored.event_id"
+    )
+
+
+def tree_lines(rows: list[dict[str, Any]], states: list[str]) -> Iterator[str]:
+    """Yield a line an event, indented under what caused it, with what it says and the state after it."""
+    told = {row["event_id"]: state for row, state in zip(rows, states, strict=True)}
+    for depth, row in as_tree(rows, lambda row: row["event_id"], lambda row: row["causation_id"]):
+        says = " ".join(f"{name}={_short(row[name])}" for name in SHOWN if row[name] is not None)
+        time = row["event_time"].isoformat().replace("+00:00", "Z")
+        line = f"{'  ' * depth}{'└ ' if depth else ''}{time} {row['event_type']} {row['event_id']} {says}"
+        state = told[row["event_id"]]
+        yield _printable(f"{line}  → {state}" if state else line)
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text.rstrip("0").rstrip(".") if "." in text and text.replace(".", "", 1).isdigit() else text
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

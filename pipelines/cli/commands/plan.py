@@ -1,0 +1,92 @@
+"""The command `plan`: what a rate of events needs on Dataflow and BigQuery, and which limit binds first. On paper."""
+
+import argparse
+import json
+from dataclasses import asdict
+
+from pipelines.capacity import Capacity, Load, Measured, capacity
+from pipelines.errors import UserError
+from pipelines.options import positive
+
+HELP = "What a rate of events needs: workers, Streaming Engine, BigQuery, storage, and the limits that bind first."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    measured = Measured()
+    add = parser.add_argument
+    add("--rate", type=float, nargs="+", default=[1_000.0, 100_000.0, 1_000_000.0], metavar="R", help="events a second")
+    add("--vcpus_per_worker", type=positive, default=2, help="of the machine type")
+    add("--utilization", type=float, default=0.6, help="share of CPU that autoscaling aims at")
+    add("--dedup_horizon", type=positive, default=3600, help="how long an id is remembered, seconds")
+    add("--cpu_per_million", type=float, default=measured.cpu_seconds_per_million,
+        help="CPU seconds a million events, as `local` prints them")  # fmt: skip
+    add(
+        "--streaming_factor",
+        type=float,
+        default=measured.streaming_factor,
+        help="what streaming costs more (measured on Prism)",
+    )
+    add("--message_bytes", type=float, default=measured.message_bytes, help="bytes of a message")
+    add("--format", choices=("table", "json"), default="table", help="how it is printed")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the plan of each rate."""
+    base = Measured()
+    grown = args.message_bytes / base.message_bytes
+    measured = Measured(
+        cpu_seconds_per_million=args.cpu_per_million,
+        streaming_factor=args.streaming_factor,
+        message_bytes=args.message_bytes,
+        shuffle_bytes=base.shuffle_bytes * grown,
+        bigquery_bytes=base.bigquery_bytes * grown,
+        lake_bytes=base.lake_bytes * grown,
+    )
+    try:
+        plans = [
+            capacity(
+                Load(
+                    rate,
+                    dedup_horizon_seconds=args.dedup_horizon,
+                    vcpus_per_worker=args.vcpus_per_worker,
+                    utilization=args.utilization,
+                ),
+                measured,
+            )
+            for rate in args.rate
+        ]
+    except ValueError as error:
+        raise UserError(f"--{error}") from None
+    if args.format == "json":
+        print(json.dumps([{**asdict(plan), "binding": [one.name for one in plan.binding]} for plan in plans], indent=2))
+    else:
+        print(table(plans))
+    return 0
+
+
+def table(plans: list[Capacity]) -> str:
+    """Return the plans side by side, and what binds in each."""
+    rows = [
+        ("events a second", [f"{plan.load.rate:,.0f}" for plan in plans]),
+        ("vCPUs at work", [f"{plan.vcpus:,.1f}" for plan in plans]),
+        ("workers (--max_workers)", [f"{plan.workers:,}" for plan in plans]),
+        ("shards of ids (--dedup_shards)", [f"{plan.shards:,}" for plan in plans]),
+        ("Pub/Sub, MB/s", [f"{plan.pubsub_mb_s:,.1f}" for plan in plans]),
+        ("shuffled (Streaming Engine), MB/s", [f"{plan.shuffle_mb_s:,.1f}" for plan in plans]),
+        ("BigQuery Storage Write, MB/s", [f"{plan.bigquery_mb_s:,.1f}" for plan in plans]),
+        ("BigQuery storage, TB a month", [f"{plan.bigquery_tb_month:,.2f}" for plan in plans]),
+        ("lake, TB a month", [f"{plan.lake_tb_month:,.2f}" for plan in plans]),
+        ("state of ids, GB", [f"{plan.dedup_state_gb:,.2f}" for plan in plans]),
+        ("Storage Write connections", [f"{plan.append_connections:,}" for plan in plans]),
+    ]
+    lines = [f"{name:<36}" + "".join(f"{value:>14}" for value in values) for name, values in rows]
+    lines.append("")
+    for plan in plans:
+        tightest = max(plan.limits, key=lambda one: one.share)
+        head = f"{plan.load.rate:,.0f}/s: "
+        if not plan.binding:
+            lines.append(f"{head}no limit binds; the next is {tightest.name} ({tightest.share:.0%} used)")
+        for one in plan.binding:
+            lines.append(f"{head}{one.name}: {one.use:,.0f} of {one.limit:,.0f} {one.unit}. Change: {one.change}")
+    return "\n".join(lines)

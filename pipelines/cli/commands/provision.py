@@ -1,0 +1,83 @@
+"""The command `provision`: make the stores what `schemas/` says they are, and never lose data on the way.
+
+It may be run as often as one likes: it creates what is missing, adds columns, and updates views and descriptions. What
+would lose data is refused: the plan says what and why, and nothing at all is changed.
+"""
+
+import argparse
+from pathlib import Path
+
+from pipelines.errors import UserError
+from pipelines.stores.provision.export import export
+from pipelines.stores.provision.plan import make_plan
+from pipelines.stores.provision.provision import provision
+from pipelines.stores.provision.resources import Settings, policy_tag_names, wanted
+from pipelines.stores.provision.stores import Existing
+from pipelines.stores.target import WAREHOUSE, Target, add_target_arguments
+from schemas.registry import REGISTRY
+from schemas.tables.definitions import ANALYTICS, EVENT_STORE
+
+HELP = "create or update datasets, tables and views from schemas/"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    add_target_arguments(parser)
+    parser.add_argument("--dry_run", action="store_true", help="print the plan and change nothing")
+    parser.add_argument("--export", metavar="DIR", help="write JSON schemas and SQL for Terraform instead")
+    parser.add_argument(
+        "--window_seconds",
+        type=int,
+        default=60,
+        metavar="S",
+        help="width of event_counts_current's windows in seconds",
+    )
+    for dataset in (EVENT_STORE, ANALYTICS):
+        parser.add_argument(
+            f"--{dataset}_expiry_days",
+            type=int,
+            metavar="N",
+            help=f"delete partitions of {dataset} after N days; 0: never (not given: as it is, never for new ones)",
+        )
+    parser.add_argument(
+        "--allow_shorter_expiry", action="store_true", help="let an expiry delete partitions that are there already"
+    )
+    parser.add_argument(
+        "--policy_tag",
+        action="append",
+        metavar="NAME=RESOURCE",
+        help="guard the columns of the policy tag NAME (payload) by projects/P/locations/L/taxonomies/T/policyTags/I",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Provision, print the plan, or export."""
+    if args.window_seconds < 1:
+        raise UserError(f"--window_seconds {args.window_seconds}: must be at least 1")
+    if args.export is not None:
+        written = export(Path(args.export))
+        print(f"{written} files in {args.export}")
+        return 0
+    settings = _settings(args)
+    target = Target.from_args(args)
+    if args.dry_run and target.directory is not None and not (target.directory / WAREHOUSE).exists():
+        nothing: Existing = {}
+        print(make_plan(wanted(target, REGISTRY, target.names(args.window_seconds), settings), nothing, settings))
+        return 0
+    with target.open(create=True) as endpoints:
+        print(provision(endpoints, target, REGISTRY, args.window_seconds, settings, args.dry_run))
+    return 0
+
+
+def _settings(args: argparse.Namespace) -> Settings:
+    expiry = {dataset: getattr(args, f"{dataset}_expiry_days") for dataset in (EVENT_STORE, ANALYTICS)}
+    for dataset, days in expiry.items():
+        if days is not None and days < 0:
+            raise UserError(f"--{dataset}_expiry_days {days}: must be 0 (never) or more")
+    known, tags = policy_tag_names(REGISTRY), {}
+    for text in args.policy_tag or []:
+        name, _, resource = text.partition("=")
+        if name not in known or not resource:
+            raise UserError(f"--policy_tag {text}: must be NAME=RESOURCE, NAME one of {', '.join(sorted(known))}")
+        tags[name] = resource
+    return Settings(expiry, tags, args.location, args.allow_shorter_expiry)

@@ -1,1 +1,0 @@
-"""One module a command of the command line, with its options and what it prints; `pipelines/cli.py` lists them."""

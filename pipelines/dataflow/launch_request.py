@@ -1,0 +1,128 @@
+"""The launch request: a template's spec and parameters, checked as the service does, and its environment."""
+
+import argparse
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from apache_beam.io.filesystem import BeamIOError
+from apache_beam.io.filesystems import FileSystems
+from google.api_core.exceptions import GoogleAPICallError
+from google.cloud import dataflow_v1beta3 as dataflow
+from google.protobuf.json_format import ParseError
+
+from pipelines.dataflow.metadata import check_spec
+from pipelines.dataflow.templates import DISPATCH, Template
+from pipelines.errors import UserError
+
+JOB_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
+PRIVATE = "WORKER_IP_PRIVATE"
+
+
+def check_parameters(metadata: Mapping[str, Any], given: Mapping[str, str]) -> None:
+    """Raise UserError, naming the option, for a parameter that the service would refuse or that is missing."""
+    for parameter in metadata["parameters"]:
+        name = parameter["name"]
+        if name not in given:
+            if not parameter["isOptional"] and name != DISPATCH:
+                raise UserError(f"--{name}: must be given: {parameter['helpText']}")
+            continue
+        value = given[name]
+        for pattern in parameter.get("regexes", []):
+            if not re.fullmatch(pattern, value):
+                raise UserError(f"--{name} {value}: does not match {pattern}")
+        options = [option["value"] for option in parameter.get("enumOptions", [])]
+        if options and value not in options:
+            raise UserError(f"--{name} {value}: must be one of {', '.join(options)}")
+
+
+def environment(args: argparse.Namespace, template: Template) -> dataflow.FlexTemplateRuntimeEnvironment:
+    """Return the environment that the options say; the defaults are the safe ones. UserError for bounds out of order."""
+    least = getattr(args, "min_workers", None)
+    _check_bounds(least, args.num_workers, args.max_workers)
+    made = dataflow.FlexTemplateRuntimeEnvironment(
+        temp_location=args.temp_location or "",
+        staging_location=args.staging_location or "",
+        machine_type=args.machine_type,
+        max_workers=args.max_workers,
+        num_workers=args.num_workers or 0,
+        service_account_email=args.service_account_email or "",
+        network=args.network or "",
+        subnetwork=args.subnetwork or "",
+        kms_key_name=args.kms_key_name or "",
+        worker_zone=args.worker_zone or "",
+        ip_configuration=dataflow.WorkerIPAddressConfiguration["WORKER_IP_PUBLIC" if args.public_ips else PRIVATE],
+        enable_streaming_engine=template.streaming,
+        additional_experiments=[*args.experiment, *([f"min_num_workers={least}"] if least else [])],
+        additional_user_labels={"application": "event-pipelines", "template": template.name, **labels(args.label)},
+        launcher_machine_type=args.launcher_machine_type or "",
+    )
+    if template.streaming:
+        made.autoscaling_algorithm = dataflow.AutoscalingAlgorithm.AUTOSCALING_ALGORITHM_BASIC
+        made.streaming_mode = dataflow.StreamingMode[f"STREAMING_MODE_{args.streaming_mode.upper()}"]
+    elif args.flexrs:
+        made.flexrs_goal = dataflow.FlexResourceSchedulingGoal.FLEXRS_COST_OPTIMIZED
+    return made
+
+
+def launch_request(
+    args: argparse.Namespace,
+    template: Template,
+    parameters: Mapping[str, str],
+    job_name: str,
+    mapping: Mapping[str, str],
+    image: str = "",
+) -> dataflow.LaunchFlexTemplateRequest:
+    """Return the whole request; workers run `image`, the launcher's own."""
+    made = environment(args, template)
+    made.sdk_container_image = image
+    return dataflow.LaunchFlexTemplateRequest(
+        project_id=args.project,
+        location=args.region,
+        launch_parameter=dataflow.LaunchFlexTemplateParameter(
+            job_name=job_name,
+            container_spec_gcs_path=args.spec,
+            parameters={DISPATCH: template.name, **parameters},
+            environment=made,
+            update=bool(getattr(args, "update", False)),
+            transform_name_mappings=dict(mapping),
+        ),
+    )
+
+
+def _check_bounds(least: int | None, first: int | None, most: int) -> None:
+    for low, high, name in ((least, first, "num_workers"), (least, most, "max_workers"), (first, most, "max_workers")):
+        if low is not None and high is not None and low > high:
+            raise UserError(f"--{name} {high}: must be at least {low}; the bounds are min, num, max")
+
+
+def read_spec(path: str) -> dict[str, Any]:
+    """Return the container spec that the launch will use; raise UserError where there is none, or one not ours."""
+    try:
+        with FileSystems.open(path) as file:
+            spec: dict[str, Any] = json.loads(file.read())
+        check_spec(spec)
+    except (BeamIOError, GoogleAPICallError, OSError) as error:
+        raise UserError(f"--spec {path}: cannot be read ({type(error).__name__}); `template-spec` writes it") from None
+    except (ValueError, ParseError) as error:
+        raise UserError(f"--spec {path}: is no container spec ({str(error).splitlines()[0]})") from None
+    return spec
+
+
+def labels(pairs: list[str]) -> dict[str, str]:
+    """Parse NAME=VALUE pairs as labels of Google Cloud."""
+    found = {}
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        if not re.fullmatch(r"[a-z][a-z0-9_-]{0,62}", name) or not re.fullmatch(r"[a-z0-9_-]{0,63}", value):
+            raise UserError(f"--label {pair}: must be NAME=VALUE in small letters, digits, - and _")
+        found[name] = value
+    return found
+
+
+def check_job_name(name: str) -> str:
+    """Return a job's name; raise UserError for one that Dataflow does not take."""
+    if not JOB_NAME.fullmatch(name):
+        raise UserError(f"--job_name {name}: must be small letters, digits and -, at most 63, beginning with a letter")
+    return name

@@ -1,0 +1,72 @@
+"""What the flex-template launcher starts: parameters in, a job submitted, and no waiting for it.
+
+Exit codes as everywhere: 0 submitted, 1 Dataflow refused, 2 a mistake in the parameters, in one line.
+"""
+
+import logging
+import sys
+from collections.abc import Sequence
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import (
+    GoogleCloudOptions,
+    PipelineOptions,
+    SetupOptions,
+    StandardOptions,
+    WorkerOptions,
+)
+
+from pipelines.dataflow.arguments import split_words, template_of
+from pipelines.dataflow.graphs import BUILDERS
+from pipelines.dataflow.templates import Template
+from pipelines.errors import RunFailed, UserError
+
+_LOGGER = logging.getLogger(__name__)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Submit the template's job; return the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        pipeline = graph(list(sys.argv[1:] if argv is None else argv))
+        result = pipeline.run()
+    except UserError as mistake:
+        print(f"event-pipelines template: {mistake}", file=sys.stderr)
+        return 2
+    except RunFailed as failure:
+        print(f"event-pipelines template: {failure}", file=sys.stderr)
+        return 1
+    if result is not None and getattr(result, "has_job", False):
+        _LOGGER.info("job %s submitted", result.job_id())
+    return 0
+
+
+def graph(words: Sequence[str]) -> beam.Pipeline:
+    """Return the pipeline, with its graph built, of the launcher's words; raise UserError for a mistake in them."""
+    template = template_of(words)
+    args, beam_words = split_words(template, words)
+    options = beam_options(template, beam_words)
+    pipeline = beam.Pipeline(options=options)
+    try:
+        BUILDERS[template.name](pipeline, args, options.view_as(GoogleCloudOptions).temp_location or "")
+    except ValueError as error:  # steps check their arguments when they are made, and name them
+        raise UserError(str(error)) from None
+    return pipeline
+
+
+def beam_options(template: Template, words: Sequence[str]) -> PipelineOptions:
+    """Return Beam's options: the mode is the template's, workers run this image, and no main session is saved."""
+    options = PipelineOptions(list(words))
+    options.view_as(SetupOptions).save_main_session = False
+    standard = options.view_as(StandardOptions)
+    standard.streaming = template.streaming
+    standard.runner = standard.runner or "DataflowRunner"
+    cloud = options.view_as(GoogleCloudOptions)
+    for name in ("project", "region", "job_name", "temp_location"):
+        if not getattr(cloud, name):
+            raise UserError(f"--{name}: must be given; the launcher does")
+    if not options.view_as(WorkerOptions).sdk_container_image:
+        raise UserError("--sdk_container_image: must be given; without it workers lack this project's code")
+    if template.streaming:
+        cloud.enable_streaming_engine = True
+    return options

@@ -1,0 +1,51 @@
+"""Projections from the store alone: what windows and orders must say that a replay could see only a part of."""
+
+import apache_beam as beam
+
+from pipelines.config import JobConfig
+from pipelines.sinks import append_rows
+from schemas.registry import REGISTRY, Registry
+from transforms.coders import use_sized_coders
+from transforms.decode.decode import DecodeMessages
+from transforms.deduplicate.batch import Deduplicate
+from transforms.sagas.batch import TrackSagas
+from transforms.sinks.files.feeds import FEEDS
+from transforms.sinks.files.manifests import WriteManifests
+from transforms.sinks.files.write_files import WriteFeed, WriteFiles
+from transforms.sources.read_event_store import ReadStore, Store
+from transforms.windows.counts import CountEvents
+from transforms.windows.features import DeviceFeatures
+
+
+def build(
+    pipeline: beam.Pipeline, store: Store, of_hours: str, of_orders: str, job: JobConfig, registry: Registry = REGISTRY
+) -> None:
+    """Wire counts, features and feeds of whole hours, and sagas of whole orders, onto two queries of the store."""
+    use_sized_coders()
+    run, window = job.run, job.window_seconds
+
+    def events(name: str, query: str) -> beam.PCollection:
+        decoded = (
+            pipeline
+            | f"Read{name}" >> ReadStore(store, [query])
+            | f"Decode{name}" >> DecodeMessages(run.started, window, registry, job.accept_cloudevents, job.pii_key)
+        )
+        return (decoded.events | f"Deduplicate{name}" >> Deduplicate(job.temp, window, job.lateness_seconds)).events
+
+    hours, orders = events("Hours", of_hours), events("Orders", of_orders)
+    feeds = [hours | f"Write{feed.label}" >> WriteFeed(feed, job.lake, run.run_id) for feed in FEEDS]
+    features = (
+        hours
+        | "DeviceFeatures" >> DeviceFeatures(window, job.temp)
+        | "WriteFeatures" >> WriteFiles(job.lake, run.run_id)
+    )
+    manifests = (
+        (*feeds, features)
+        | "AllFiles" >> beam.Flatten()
+        | "WriteManifests" >> WriteManifests(job.lake, f"{run.run_id}-store", replace=True)
+    )
+    rows = (
+        hours | "CountEvents" >> CountEvents(run.run_id, window),
+        (orders | "TrackSagas" >> TrackSagas(run.run_id, job.saga_timeout_us, temp=job.temp)).rows,
+    )
+    rows | "AppendRows" >> append_rows(job, manifests)

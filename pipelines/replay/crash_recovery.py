@@ -1,0 +1,111 @@
+"""After a kill: what a live run had archived and not stored, before the next run over the same folder begins.
+
+A run that was killed leaves open segments in its archive; what it held in memory was published shortly before they
+were. A backfill of that stretch gives it to the stores (docs/decisions/0018). It stands in the ledger before the segments
+are finished, so that a recovery that is killed itself is done by the next start. Sagas are left to the stream, which
+knows what it has said of them.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+import fastavro
+from fastavro.schema import SchemaParseException
+
+from pipelines.config import JobConfig
+from pipelines.errors import RunFailed, UserError
+from pipelines.replay.archive_source import plan_archive
+from pipelines.replay.engine import Engine, drop_staging
+from pipelines.replay.ledger import Claim, Ledger
+from pipelines.replay.time_range import Range
+from pipelines.stores.target import Endpoints, Target
+from schemas.message import TOPICS
+from schemas.timestamps import SECOND_US, from_datetime, to_datetime
+from transforms.archive.segments import open_archive
+from transforms.sources.filter_messages import Choice, ChooseMessages
+from transforms.sources.read_event_store import Store
+from transforms.sources.read_files import ReadMessages
+
+MARGIN_US = 600 * SECOND_US
+"""How long before the first message of the open segments what is lost may have been published."""
+LEASE_SECONDS = 20
+COMMAND = "stream"
+
+
+def recover(endpoints: Endpoints, target: Target, job: JobConfig, who: str) -> None:
+    """Give the stores what a killed run left in the archive alone; a failure is a warning."""
+    left = open_segments(target.lake)
+    starts = [at for at in (_first_publish(left), _undone(endpoints, target)) if at is not None]
+    if not starts:
+        return
+    run_id = f"{job.run.run_id}-recovery"
+    start = min(starts) - MARGIN_US
+    wanted = Range(start, max(job.run.started, start + 1), "publish_time")
+    print(f"the last run was killed: what it had not stored since {to_datetime(wanted.start):%H:%M} is stored first")
+    claim = Claim(run_id, wanted, "backfill", "archive", who, job.run.version, {}, command=COMMAND)
+    ledger = Ledger(endpoints.bigquery, target, LEASE_SECONDS)
+    store = Store(target.project, endpoints.rest_url)
+    try:
+        for dead in _claimed(ledger, claim):
+            drop_staging(endpoints, target, dead)
+        with ledger.held(claim, store.client()):
+            finish_segments(target.lake, run_id)
+            again = job.with_run_id(run_id).model_copy(
+                update={"temp": f"{job.temp}/recovery", "saga_alerts_topic": None}
+            )
+            engine = Engine(endpoints, target, ledger, claim, again, sagas=False)
+            choice = Choice(wanted.start, wanted.end, accept_cloudevents=job.accept_cloudevents)
+            plan = plan_archive(target.lake, wanted)
+            counts = engine.run(ChooseMessages(ReadMessages(plan.ranges, job.run.started), choice))
+    except (RunFailed, UserError) as error:
+        print(f"warning: {error}; `replay --mode backfill` stores it", file=sys.stderr, flush=True)
+        return
+    print(f"{run_id}: of {counts['messages']:,} messages {counts['appended']:,} events were not stored", flush=True)
+
+
+def open_segments(lake: str) -> list[Path]:
+    """Return the segments that no run finished; none on an object store, where nothing stays open."""
+    return [] if "://" in lake else sorted(Path(lake).glob("archive/*/dt=*/hour=*/.open-*.avro"))
+
+
+def finish_segments(lake: str, run_id: str) -> None:
+    """Give the open segments their names and their places in the manifests."""
+    for topic in TOPICS:
+        if any(path.parts[-4] == topic for path in open_segments(lake)):
+            open_archive(lake, topic, run_id).close()
+
+
+def _first_publish(segments: list[Path]) -> int | None:
+    """Return the earliest publish time in open segments; what a kill cut off in them was never acknowledged."""
+    first: int | None = None
+    for path in segments:
+        with path.open("rb") as file:
+            try:
+                for record in fastavro.reader(file):
+                    at = from_datetime(record["publishTime"])
+                    first = at if first is None else min(first, at)
+            except (EOFError, ValueError, IndexError, SchemaParseException):
+                continue
+    return first
+
+
+def _undone(endpoints: Endpoints, target: Target) -> int | None:
+    """Return where the recoveries begin that began after the last one that was done; None where there is none."""
+    runs = f"`{target.table('event_store', 'replay_runs')}` WHERE command = '{COMMAND}'"
+    last = f"(SELECT IFNULL(MAX(started_time), TIMESTAMP '1970-01-01') FROM {runs} AND state = 'DONE')"
+    sql = f"SELECT MIN(range_start) AS first FROM {runs} AND state != 'DONE' AND started_time > {last}"
+    first = next(iter(endpoints.bigquery.query(sql).result())).first
+    return from_datetime(first) + MARGIN_US if first is not None else None
+
+
+def _claimed(ledger: Ledger, claim: Claim) -> list[str]:
+    """Claim the stretch; a recovery that was killed holds it until its lease ends."""
+    limit = time.monotonic() + LEASE_SECONDS + 5
+    while True:
+        try:
+            return ledger.claim(claim)
+        except UserError:
+            if time.monotonic() > limit:
+                raise
+            time.sleep(1)

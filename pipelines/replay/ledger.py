@@ -1,0 +1,221 @@
+"""The ledger of replays: who replays what, in facts that are only ever added to (decision 0006).
+
+A replay claims its range before it writes anything. Two claims on one range: the second is refused and told the first;
+both at the same instant: the later one withdraws. A claim is a lease, renewed while the run lives; a dead run's lease
+ends, and the next run takes its range over. In BigQuery the earlier of two claims may become visible after the later was
+checked: so the transaction that makes a replay stand looks once more, and only the earliest passes.
+"""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from google.api_core.exceptions import NotFound
+from google.cloud import bigquery
+
+from pipelines.errors import RunFailed, UserError
+from pipelines.replay.time_range import Range
+from pipelines.stores.bigquery_errors import AWAY, away
+from pipelines.stores.target import Target
+from schemas.tables.definitions import REPLAYS, SCHEMA_VERSION
+from schemas.timestamps import to_rfc3339
+
+COUNTS = ("messages", "events", "appended", "dead_letters", "hours", "orders")
+REACH_SECONDS = 30.0
+"""How long the ledger may be silent before a run gives up on it."""
+LOST = "its lease ended and another run took the range over, or another run claimed it first"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a replay is going to do."""
+
+    run_id: str
+    range: Range
+    mode: str
+    source: str
+    who: str
+    version: str
+    filters: dict[str, Any]
+    into: str | None = None
+    command: str = "replay"
+
+
+@dataclass
+class Ledger:
+    """The ledger of one target."""
+
+    client: bigquery.Client
+    target: Target
+    lease_seconds: int = 600
+
+    def reach(self) -> None:
+        """Ask the ledger for nothing, before anything is written; UserError where it does not answer in time."""
+        retry = bigquery.DEFAULT_RETRY.with_timeout(REACH_SECONDS)
+        try:
+            self.client.query(
+                f"SELECT run_id FROM {self._table} LIMIT 0", retry=retry, job_retry=None, timeout=REACH_SECONDS
+            ).result(retry=retry, job_retry=None, timeout=REACH_SECONDS)
+        except NotFound:
+            return  # the stores are not provisioned yet
+        except AWAY as error:
+            raise UserError(f"the ledger {self._table} cannot be reached: {away(error)}") from error
+
+    def claim(self, claim: Claim) -> list[str]:
+        """Claim a range and return the runs that are taken over; UserError where another run holds it."""
+        try:
+            named = f"SELECT run_id FROM {self._table} WHERE run_id = {literal(claim.run_id)} LIMIT 1"
+            if list(self.client.query(named).result()):
+                raise UserError(f"--run_id {claim.run_id}: the ledger has a run of this name; give another")
+            holders = self._holders(claim)
+            alive = [row for row in holders if row.alive]
+            if not alive:
+                self._run(self.row(claim, "RUNNING"))
+                holders = self._holders(claim)
+                mine = next(row for row in holders if row.run_id == claim.run_id)
+                alive = [
+                    row
+                    for row in holders
+                    if row.alive and (row.started_time, row.run_id) < (mine.started_time, mine.run_id)
+                ]
+                if alive:
+                    self._run(self.row(claim, "FAILED", error=f"withdrawn: {alive[0].run_id} was first"))
+            if alive:
+                first = alive[0]
+                raise UserError(
+                    f"{claim.range}: {first.command} {first.run_id} of {first.who} holds this range"
+                    f" (since {first.started_time:%Y-%m-%dT%H:%M:%SZ}, its lease ends"
+                    f" {first.lease_until:%Y-%m-%dT%H:%M:%SZ}); wait for it"
+                )
+            dead = [row for row in holders if row.run_id != claim.run_id]
+            for row in dead:
+                self._run(self.closing(row.run_id, f"its lease ended; taken over by {claim.run_id}"))
+        except AWAY as error:
+            raise UserError(f"the ledger {self._table} cannot be reached: {away(error)}") from error
+        return [row.run_id for row in dead]
+
+    @contextmanager
+    def held(self, claim: Claim, client: bigquery.Client) -> Iterator[None]:
+        """Renew the lease while the block runs; a block that fails is recorded as FAILED."""
+        done = threading.Event()
+        thread = threading.Thread(target=self._renew, args=(claim, client, done), name="lease", daemon=True)
+        thread.start()
+        try:
+            yield
+        except BaseException as error:
+            done.set()
+            self._record_failure(claim, error)
+            raise
+        finally:
+            done.set()
+            thread.join(timeout=5)
+
+    def row(self, claim: Claim, state: str, error: str | None = None, counts: dict[str, int] | None = None) -> str:
+        """Return the statement that adds one fact; its time is the warehouse's own."""
+        lease = (
+            f"TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL {self.lease_seconds} SECOND)"
+            if state == "RUNNING"
+            else "NULL"
+        )
+        cells = {
+            "run_id": literal(claim.run_id),
+            "recorded_time": "CURRENT_TIMESTAMP()",
+            "state": literal(state),
+            "lease_until": lease,
+            "command": literal(claim.command),
+            "mode": literal(claim.mode),
+            "source": literal(claim.source),
+            "clock": literal(claim.range.by),
+            "range_start": f"TIMESTAMP '{to_rfc3339(claim.range.start)}'",
+            "range_end": f"TIMESTAMP '{to_rfc3339(claim.range.end)}'",
+            "filters": literal(json.dumps(claim.filters, sort_keys=True)),
+            "into_dataset": literal(claim.into),
+            **{name: str((counts or {}).get(name, "NULL")) for name in COUNTS},
+            "who": literal(claim.who),
+            "pipeline_version": literal(claim.version),
+            "schema_version": literal(SCHEMA_VERSION),
+            "error": literal(error),
+        }
+        columns = ", ".join(f"`{name}`" for name in cells)
+        return f"INSERT INTO {self._table} ({columns}) VALUES ({', '.join(cells.values())})"
+
+    def check_held(self, claim: Claim) -> None:
+        """Raise RunFailed where the claim was taken over while this run was away (a machine asleep), or was not the first."""
+        [row] = self.client.query(f"SELECT {self._holds(claim)} AS held").result()
+        if not row.held:
+            raise RunFailed(f"{claim.run_id}: {LOST}; nothing was changed")
+
+    def guard(self, claim: Claim) -> str:
+        """Return the statement that fails, and its transaction with it, where the claim is not held any more."""
+        return f"SELECT IF({self._holds(claim)}, 'held', ERROR({literal(f'{claim.run_id}: {LOST}')})) AS claim"
+
+    def _holds(self, claim: Claim) -> str:
+        mine = f"SELECT started_time FROM {self._view} WHERE run_id = {literal(claim.run_id)} AND state = 'RUNNING'"
+        return f"""EXISTS({mine}) AND NOT EXISTS(
+  SELECT run_id FROM {self._view} WHERE {self._meets(claim)} AND run_id != {literal(claim.run_id)}
+    AND started_time <= ({mine}) AND (started_time < ({mine}) OR run_id < {literal(claim.run_id)})
+    AND (state = 'DONE' AND recorded_time > ({mine}) OR state = 'RUNNING' AND lease_until > CURRENT_TIMESTAMP())
+)"""
+
+    @property
+    def _table(self) -> str:
+        return f"`{self.target.table('event_store', REPLAYS.name)}`"
+
+    @property
+    def _view(self) -> str:
+        return f"`{self.target.table('event_store', 'replay_runs')}`"
+
+    def _run(self, sql: str) -> None:
+        self.client.query(sql).result()
+
+    def _holders(self, claim: Claim) -> list[Any]:
+        return list(self.client.query(self.holders_sql(claim)).result())
+
+    def holders_sql(self, claim: Claim) -> str:
+        """Return the query of RUNNING runs whose ranges meet this one and that write to the same place, the oldest first."""
+        return f"""
+SELECT run_id, command, who, started_time, lease_until, lease_until > CURRENT_TIMESTAMP() AS alive FROM {self._view}
+WHERE state = 'RUNNING' AND {self._meets(claim)} ORDER BY started_time, run_id"""
+
+    def _meets(self, claim: Claim) -> str:
+        start, end = to_rfc3339(claim.range.start), to_rfc3339(claim.range.end)
+        return f"""IFNULL(into_dataset, '') = {literal(claim.into or "")} AND (
+  clock != {literal(claim.range.by)} OR (range_start < TIMESTAMP '{end}' AND range_end > TIMESTAMP '{start}')
+)"""
+
+    def closing(self, run_id: str, error: str) -> str:
+        """Return the statement that ends a dead run's row with what it said of itself."""
+        set_here = {
+            "recorded_time": "CURRENT_TIMESTAMP()",
+            "state": "'FAILED'",
+            "lease_until": "NULL",
+            "error": literal(error),
+        }
+        names = [column.name for column in REPLAYS.columns]
+        cells = ", ".join(set_here.get(name, f"`{name}`") for name in names)
+        columns = ", ".join(f"`{name}`" for name in names)
+        return (
+            f"INSERT INTO {self._table} ({columns}) SELECT {cells} FROM {self._view} WHERE run_id = {literal(run_id)}"
+        )
+
+    def _renew(self, claim: Claim, client: bigquery.Client, done: threading.Event) -> None:
+        while not done.wait(self.lease_seconds / 3):
+            try:
+                client.query(self.row(claim, "RUNNING")).result(timeout=self.lease_seconds / 3)
+            except Exception:  # the warehouse is away: the next beat tries again, and check_held has the last word
+                continue
+
+    def _record_failure(self, claim: Claim, error: BaseException) -> None:
+        told = str(error) if isinstance(error, (RunFailed, UserError)) else type(error).__name__
+        try:
+            self._run(self.row(claim, "FAILED", error=told[:500]))
+        except AWAY:
+            return  # the lease ends by itself
+
+
+def literal(value: str | None) -> str:
+    """Return a GoogleSQL string literal. https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical"""
+    return "NULL" if value is None else json.dumps(value, ensure_ascii=False)

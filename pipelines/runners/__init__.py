@@ -1,0 +1,1 @@
+"""Start and configure the runners of this machine: DirectRunner, Prism, the Pub/Sub emulator."""

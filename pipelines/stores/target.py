@@ -1,0 +1,174 @@
+"""Where the stores are: one option group for every command that reads or writes them.
+
+`--output DIR` is a laptop: DIR/warehouse.duckdb behind the loopback BigQuery, DIR/lake. `--project` is the cloud. Code
+behind a target sees Google's own clients either way.
+"""
+
+import argparse
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from google.auth.exceptions import DefaultCredentialsError
+from google.cloud import bigquery
+
+from pipelines.bigquery_emulator.address_file import WarehouseLocked
+from pipelines.bigquery_emulator.client import bigquery_client, connect
+from pipelines.bigquery_emulator.faults.script import FaultScript
+from pipelines.bigquery_emulator.subprocess_server import LoopbackApart
+from pipelines.errors import RunFailed, UserError
+from pipelines.stores.bigquery_errors import AWAY, away
+from schemas.tables.definitions import ANALYTICS, EVENT_STORE
+from schemas.views import Names
+
+if TYPE_CHECKING:
+    from pipelines.bigquery_emulator.server import LoopbackBigQuery
+
+LOCAL_PROJECT = "local"
+WAREHOUSE = "warehouse.duckdb"
+LAKE = "lake"
+
+_PROJECT = re.compile(r"(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{3,62}")
+_DATASET = re.compile(r"[A-Za-z0-9_]{1,1024}")
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """The clients of an open target. The last two are None for Google's own addresses."""
+
+    bigquery: bigquery.Client
+    write_endpoint: str | None = None
+    """host:port of the loopback's Storage Write API."""
+    rest_url: str | None = None
+    """The loopback's REST address, for Beam's own BigQuery clients."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Project, datasets and lake root; `directory` is None in the cloud, `lake` is empty where none was given."""
+
+    project: str
+    event_store: str = EVENT_STORE
+    analytics: str = ANALYTICS
+    lake: str = ""
+    directory: Path | None = None
+    location: str | None = None
+
+    @classmethod
+    def local(cls, directory: Path, event_store: str = EVENT_STORE, analytics: str = ANALYTICS) -> "Target":
+        """Return the target of a folder on this machine; UserError where no warehouse can be in it."""
+        if "?" in str(directory.resolve()):
+            raise UserError(f"--output {directory}: DuckDB keeps no warehouse in a path with a question mark")
+        return cls(LOCAL_PROJECT, event_store, analytics, str(directory / LAKE), directory)
+
+    @classmethod
+    def from_args(cls, args: argparse.Namespace, *, needs_lake: bool = False) -> "Target":
+        """Return the target that the options name; UserError where they name none, two, or half of one."""
+        for option in ("event_store_dataset", "analytics_dataset"):
+            _check(option, getattr(args, option), _DATASET, "letters, digits and underscores")
+        event_store, analytics = args.event_store_dataset, args.analytics_dataset
+        if event_store.lower() == analytics.lower():
+            raise UserError(f"--analytics_dataset {analytics}: is the event store's dataset too; give two names")
+        if args.output is None and args.project is None:
+            raise UserError("--output DIR or --project P: one of them must say where the stores are")
+        if args.output is not None:
+            for option in ("project", "lake", "location"):
+                if (value := getattr(args, option)) is not None:
+                    raise UserError(f"--{option} {value}: does not go with --output {args.output}; give one of them")
+            return cls.local(Path(args.output), event_store, analytics)
+        _check("project", args.project, _PROJECT, "a Google Cloud project id")
+        if needs_lake and not args.lake:
+            raise UserError(f"--lake: is needed with --project {args.project}; give gs://BUCKET[/FOLDER]")
+        return cls(args.project, event_store, analytics, (args.lake or "").rstrip("/"), None, args.location)
+
+    def dataset(self, dataset: str) -> str:
+        """Return the real name of the dataset that schemas call event_store or analytics."""
+        return {EVENT_STORE: self.event_store, ANALYTICS: self.analytics}[dataset]
+
+    def table(self, dataset: str, name: str) -> str:
+        """Return `project.dataset.name`, as Google's clients take it."""
+        return f"{self.project}.{self.dataset(dataset)}.{name}"
+
+    def names(self, window_seconds: int = 60) -> Names:
+        """Return the names that view queries are rendered with."""
+        return Names(self.project, self.event_store, self.analytics, window_seconds)
+
+    @contextmanager
+    def open(
+        self, create: bool = False, faults: FaultScript | None = None, *, apart: bool = False
+    ) -> Iterator[Endpoints]:
+        """Yield clients of the stores: Google's, those of a running loopback, or of one that is started meanwhile
+        (`apart`: in a process of its own).
+
+        UserError for a folder without a warehouse (unless `create`), one that another process holds, or a project
+        without credentials; RunFailed where the stores refuse or do not answer meanwhile.
+        """
+        if self.directory is None:
+            with told(f"--project {self.project}"):
+                yield Endpoints(_cloud_client(self.project, self.location))
+            return
+        running = connect(self.directory)
+        if running is not None:
+            if faults is not None:
+                raise UserError(f"--output {self.directory}: a running process holds its warehouse; give it the faults")
+            with told(f"--output {self.directory}"):
+                yield Endpoints(bigquery_client(running.rest, self.project), running.grpc, running.rest)
+            return
+        path = self.directory / WAREHOUSE
+        if not create and not path.is_file():
+            raise UserError(f"--output {self.directory}: there is no {WAREHOUSE} in it; the command `local` makes one")
+        try:
+            server = LoopbackApart(path, self.project) if apart else _beside_us(path, self.project, faults)
+        except (WarehouseLocked, OSError) as error:
+            raise UserError(f"--output {self.directory}: {error}") from None
+        with server:
+            client = bigquery_client(server.rest_url, self.project)
+            try:
+                with told(f"--output {self.directory}"):
+                    yield Endpoints(client, server.grpc_target, server.rest_url)
+            finally:
+                client.close()
+
+
+def _beside_us(path: Path, project: str, faults: FaultScript | None) -> "LoopbackBigQuery":
+    """Start the loopback in this process. Only this loads DuckDB and a SQL parser: a second that others are spared."""
+    from pipelines.bigquery_emulator.server import LoopbackBigQuery
+
+    return LoopbackBigQuery(path, faults=faults, project=project)
+
+
+@contextmanager
+def told(where: str) -> Iterator[None]:
+    """Turn what a store's silence or refusal raises into one line for the user."""
+    try:
+        yield
+    except AWAY as error:
+        raise RunFailed(f"{where}: BigQuery refused or did not answer: {away(error)}") from error
+
+
+def add_target_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where the stores are."""
+    group = parser.add_argument_group("where the stores are (--output or --project)")
+    group.add_argument("--output", metavar="DIR", help="a folder: DIR/warehouse.duckdb and DIR/lake")
+    group.add_argument("--project", metavar="P", help="a Google Cloud project")
+    group.add_argument("--event_store_dataset", default=EVENT_STORE, metavar="D", help="dataset of the event store")
+    group.add_argument("--analytics_dataset", default=ANALYTICS, metavar="D", help="dataset of the read side")
+    group.add_argument("--lake", metavar="gs://BUCKET[/FOLDER]", help="root of the files (with --project)")
+    group.add_argument("--location", metavar="L", help="where BigQuery keeps the datasets, such as EU (with --project)")
+
+
+def _check(option: str, value: str, pattern: re.Pattern[str], what: str) -> None:
+    if not pattern.fullmatch(value):
+        raise UserError(f"--{option} {value}: must be {what}")
+
+
+def _cloud_client(project: str, location: str | None) -> bigquery.Client:
+    try:
+        return bigquery.Client(project=project, location=location)
+    except DefaultCredentialsError:
+        raise UserError(
+            f"--project {project}: no Google credentials found; `gcloud auth application-default login` makes some"
+        ) from None

@@ -1,0 +1,1 @@
+"""Decode one message: bytes, JSON, envelope, event data."""

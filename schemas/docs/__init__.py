@@ -1,0 +1,1 @@
+"""Generate documentation from the contract: pages, error codes, examples, JSON Schema."""

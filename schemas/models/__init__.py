@@ -1,0 +1,1 @@
+"""Model the data of each event type, one module per domain."""

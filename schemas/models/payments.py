@@ -1,0 +1,18 @@
+"""The payments domain: payment.processed and payment.failed; they come on the orders topic."""
+
+from schemas.models.field_types import Currency, Id, Money, Payload, Text, optional
+
+
+class PaymentProcessed(Payload):
+    """A payment went through."""
+
+    paymentId: Id
+    orderId: Id
+    amount: Money
+    currency: Currency
+
+
+class PaymentFailed(PaymentProcessed):
+    """A payment was refused; `reason` says why in the payment service's words."""
+
+    reason: Text = optional()

@@ -1,0 +1,1 @@
+"""Parse repair rules and apply them to the payload of a dead letter."""

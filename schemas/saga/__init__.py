@@ -1,0 +1,1 @@
+"""Decide the state, alerts and compensations of an order saga from its facts."""

@@ -1,0 +1,1 @@
+"""Define the BigQuery tables and generate their DDL."""

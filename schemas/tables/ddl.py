@@ -1,0 +1,76 @@
+"""Tables, views and table functions as GoogleSQL DDL: for those who run SQL, and for Google's analyzer to check."""
+
+import json
+from collections.abc import Mapping
+
+from schemas.tables.column import Column
+from schemas.tables.definitions import Table
+from schemas.views import AS_OF_ARGUMENT, Names, View
+
+
+def create_dataset(dataset: str, description: str, labels: Mapping[str, str], names: Names) -> str:
+    """Return CREATE SCHEMA, in the location of the job that runs it."""
+    pairs = ", ".join(f"({_text(key)}, {_text(value)})" for key, value in labels.items())
+    return (
+        f"CREATE SCHEMA IF NOT EXISTS `{names.project}`.`{names.dataset(dataset)}`\n"
+        f"OPTIONS (description = {_text(description)}, labels = [{pairs}])"
+    )
+
+
+def create_table(table: Table, names: Names) -> str:
+    """Return CREATE TABLE with the table's partitions, clusters and descriptions."""
+    columns = ",\n".join(f"  {_column(column)}" for column in table.columns)
+    lines = [
+        f"CREATE TABLE IF NOT EXISTS {_path(names, table.dataset, table.name)} (\n{columns}\n)",
+        f"PARTITION BY {_partition(table)}",
+        *([f"CLUSTER BY {', '.join(table.cluster)}"] if table.cluster else []),
+        f"OPTIONS (description = {_text(table.description)})",
+    ]
+    return "\n".join(lines)
+
+
+def create_view(view: View, names: Names) -> str:
+    """Return CREATE OR REPLACE VIEW with the descriptions of its columns."""
+    columns = ",\n".join(f"  {name} OPTIONS (description = {_text(what)})" for name, what in view.columns.items())
+    return (
+        f"CREATE OR REPLACE VIEW {_path(names, view.dataset, view.name)} (\n{columns}\n)\n"
+        f"OPTIONS (description = {_text(view.description)})\nAS\n{view.query(names)}"
+    )
+
+
+def create_function(view: View, names: Names) -> str:
+    """Return CREATE OR REPLACE TABLE FUNCTION of the view's "as of"."""
+    path = _path(names, view.dataset, view.function or "")
+    return (
+        f"CREATE OR REPLACE TABLE FUNCTION {path}({AS_OF_ARGUMENT} TIMESTAMP)\n"
+        f"OPTIONS (description = {_text(f'{view.description} As of a time: {view.as_of}.')})\n"
+        f"AS (\n{view.as_of_query(names)}\n)"
+    )
+
+
+def type_of(column: Column) -> str:
+    """Return the column's type in GoogleSQL."""
+    one = column.type
+    if column.fields:
+        inner = (f"{f.name} {type_of(f)}{' NOT NULL' if f.required and not f.repeated else ''}" for f in column.fields)
+        one = f"STRUCT<{', '.join(inner)}>"
+    return f"ARRAY<{one}>" if column.repeated else one
+
+
+def _column(column: Column) -> str:
+    required = " NOT NULL" if column.required and not column.repeated else ""
+    options = f" OPTIONS (description = {_text(column.description)})" if column.description else ""
+    return f"{column.name} {type_of(column)}{required}{options}"
+
+
+def _partition(table: Table) -> str:
+    column, kind = table.partition
+    return f"DATE({column})" if kind == "DAY" else f"TIMESTAMP_TRUNC({column}, {kind})"
+
+
+def _path(names: Names, dataset: str, name: str) -> str:
+    return f"`{names.project}`.`{names.dataset(dataset)}`.{name}"
+
+
+def _text(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,1 @@
+"""Write every message as it arrived to the Avro archive."""

@@ -1,0 +1,1 @@
+"""Track order sagas in batch and in keyed streaming state."""

@@ -1,0 +1,1 @@
+"""Append rows through the BigQuery Storage Write API, with retries and rejected rows as outputs."""

@@ -1,0 +1,181 @@
+"""InsertRows and LoadFiles: Beam's STREAMING_INSERTS and FILE_LOADS behind the same input and outputs as AppendRows.
+
+For where the Storage Write API is not wanted: inserts are simple and slow, at least once; load jobs cost nothing and
+have no time limit. Beam takes dicts, row by row, and knows no mixed input, so there is one write a table. Beam retries
+an insert 10,000 times by default and logs what BigQuery says, values and all: both are bounded here.
+"""
+
+import base64
+import json
+import logging
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import apache_beam as beam
+import pyarrow as pa
+from apache_beam.io.gcp.bigquery import BigQueryDisposition, RetryStrategy, WriteToBigQuery
+from apache_beam.typehints.decorators import no_annotations
+
+from schemas.outcomes import Code
+from schemas.tables.definitions import TABLES, Table
+from transforms.sinks.bigquery.append_errors import row_reason
+from transforms.sinks.bigquery.bigquery import RETRY_BUDGET_SECONDS, AppendResult
+from transforms.sinks.bigquery.bigquery_tables import BigQueryTables
+from transforms.sinks.bigquery.counters import LOST_ROWS
+from transforms.sinks.results import FailedRows
+from transforms.table_rows import TableRows
+
+_FIRST_WAIT_SECONDS = 0.2  # Beam's own; each wait after it is twice as long
+_REFUSALS = {"invalid", "Bad Request", "Forbidden", "Not Found", "Unauthorized", "notImplemented", "Not Implemented"}
+_BEAM_LOG = "apache_beam.io.gcp.bigquery"
+
+
+def retries_within(budget_seconds: float) -> int:
+    """Say how many of Beam's doubling waits fit into a budget. Beam counts them a bundle, not a request."""
+    return int(math.log2(budget_seconds / _FIRST_WAIT_SECONDS + 1))
+
+
+def to_dicts(rows: pa.RecordBatch, table: Table, parse_json: bool) -> list[dict[str, Any]]:
+    """Return the rows as Beam's writers take them: BYTES in base64, and JSON parsed where it goes to a file."""
+    dicts: list[dict[str, Any]] = rows.to_pylist()
+    for column in table.columns:
+        if column.type == "BYTES":
+            _each(dicts, column.name, lambda value: base64.b64encode(value).decode())
+        elif column.type == "JSON" and parse_json:
+            _each(dicts, column.name, json.loads)
+    return dicts
+
+
+def from_dict(row: Mapping[str, Any], table: Table) -> pa.RecordBatch:
+    """Undo `to_dicts` for one row that Beam hands back."""
+    dicts = [dict(row)]
+    for column in table.columns:
+        if column.type == "BYTES":
+            _each(dicts, column.name, base64.b64decode)
+    return pa.RecordBatch.from_pylist(dicts, schema=table.arrow_schema())
+
+
+def _each(dicts: Iterable[dict[str, Any]], name: str, change: Any) -> None:
+    for row in dicts:
+        if row.get(name) is not None:
+            row[name] = change(row[name])
+
+
+def insert_failure(errors: Iterable[Mapping[str, str]], table: Table) -> tuple[Code, str]:
+    """Say of insertAll's errors about one row what kind of failure it is, and why without a value."""
+    first = next(iter(errors), {})
+    reason, columns = first.get("reason", ""), [column.name for column in table.columns]
+    if reason == "invalid":
+        return Code.SINK_REJECTED, row_reason(f"field {first.get('location', '')}: {first.get('message', '')}", columns)
+    known = reason if reason in _REFUSALS else "the retries were used up"
+    return (Code.SINK_REJECTED if reason in _REFUSALS else Code.SINK_EXHAUSTED), f"insertAll: {known}"
+
+
+RowsInput: TypeAlias = beam.PCollection[TableRows] | tuple[beam.PCollection[TableRows], ...]
+
+
+@dataclass
+class InsertRows(beam.PTransform[Any, Any]):
+    """Insert rows through tabledata.insertAll; rows refused, or not taken within the budget, come out as failed."""
+
+    tables: BigQueryTables
+    retry_budget_seconds: float = RETRY_BUDGET_SECONDS
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    @no_annotations  # Beam knows single outputs only
+    def expand(self, rows: RowsInput) -> AppendResult:
+        split, handed = _split(rows, self.tables, parse_json=False)
+        failed = []
+        for name in self.tables.dataset_of:
+            written = split[name] | f"Insert_{name}" >> WriteToBigQuery(
+                self.tables.name(name).replace(".", ":", 1),
+                method=WriteToBigQuery.Method.STREAMING_INSERTS,
+                create_disposition=BigQueryDisposition.CREATE_NEVER,
+                insert_retry_strategy=RetryStrategy.RETRY_ON_TRANSIENT_ERROR,
+                max_retries=retries_within(self.retry_budget_seconds),
+            )
+            failed.append(written.failed_rows_with_errors | f"Failed_{name}" >> beam.ParDo(_FailedFn(name)))
+        all_failed = failed | "AllFailed" >> beam.Flatten()
+        return AppendResult(all_failed, (handed, all_failed | "Less" >> beam.Map(_less)) | "Net" >> beam.Flatten())
+
+
+@dataclass
+class LoadFiles(beam.PTransform[Any, Any]):
+    """Write rows to files under `temp` and load them; a load job that fails for good fails the run, and no row is lost.
+
+    An unbounded input needs `triggering_seconds`.
+    """
+
+    tables: BigQueryTables
+    temp: str
+    triggering_seconds: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    @no_annotations  # Beam knows single outputs only
+    def expand(self, rows: RowsInput) -> AppendResult:
+        split, handed = _split(rows, self.tables, parse_json=True)
+        for name in self.tables.dataset_of:
+            _ = split[name] | f"Load_{name}" >> WriteToBigQuery(
+                self.tables.name(name).replace(".", ":", 1),
+                schema={"fields": TABLES[name].bigquery_fields()},
+                method=WriteToBigQuery.Method.FILE_LOADS,
+                create_disposition=BigQueryDisposition.CREATE_NEVER,
+                custom_gcs_temp_location=self.temp,
+                triggering_frequency=self.triggering_seconds,
+                validate=self.temp.startswith("gs://"),
+            )
+        none_failed = handed.pipeline | "NoneFailed" >> beam.Create([], reshuffle=False)
+        return AppendResult(none_failed, handed)
+
+
+def _split(rows: RowsInput, tables: BigQueryTables, parse_json: bool) -> tuple[Any, Any]:
+    inputs = rows if isinstance(rows, tuple) else (rows,)
+    out = (
+        inputs
+        | "AllRows" >> beam.Flatten()
+        | "ToDicts" >> beam.ParDo(_ToDictsFn(parse_json)).with_outputs(*tables.dataset_of, main="handed")
+    )
+    return out, out.handed
+
+
+class _ToDictsFn(beam.DoFn):
+    """Hands out each row to the output of its table, and how many there were."""
+
+    def __init__(self, parse_json: bool) -> None:
+        self._parse_json = parse_json
+
+    def setup(self) -> None:
+        logging.getLogger(_BEAM_LOG).addFilter(hide_values)
+
+    def process(self, element: TableRows) -> Iterator[Any]:
+        for row in to_dicts(element.rows, TABLES[element.table], self._parse_json):
+            yield beam.pvalue.TaggedOutput(element.table, row)
+        yield element.table, element.rows.num_rows
+
+
+class _FailedFn(beam.DoFn):
+    def __init__(self, table: str) -> None:
+        self._table = table
+
+    def process(self, element: tuple[Any, dict[str, Any], list[dict[str, str]]]) -> Iterator[FailedRows]:
+        _, row, errors = element
+        code, reason = insert_failure(errors, TABLES[self._table])
+        LOST_ROWS[code].inc()
+        yield FailedRows(self._table, from_dict(row, TABLES[self._table]), code, reason, 1)
+
+
+def _less(failed: FailedRows) -> tuple[str, int]:
+    return failed.table, -failed.rows.num_rows
+
+
+def hide_values(record: logging.LogRecord) -> bool:
+    """Filter Beam's log: what BigQuery answers about a row quotes its values."""
+    if "errors inserting" in str(record.msg):
+        record.msg, record.args = "BigQuery did not take some rows of an insert", ()
+    return True

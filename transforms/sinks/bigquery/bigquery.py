@@ -1,0 +1,191 @@
+"""AppendRows: record batches of any of our tables into BigQuery through the Storage Write API, from Python,
+without Java.
+
+Streaming (`mode="default"`): the tables' default streams, at least once; a bundle ends when all its rows are
+confirmed. Bounded (`mode="pending"`): every bundle writes PENDING streams of its own and finalizes them;
+their names are all that is shuffled. Once every bundle is in, one step commits them (commit.py): the streams
+of a bundle that failed and ran again never get there, so they are never seen. BigQuery keeps what is pending
+for about 4 hours: a longer bounded run takes `--bigquery_method=FILE_LOADS`.
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import apache_beam as beam
+from apache_beam.transforms.window import GlobalWindow, GlobalWindows
+from apache_beam.typehints.decorators import no_annotations
+from apache_beam.utils.windowed_value import WindowedValue
+
+from transforms.sinks.bigquery.appender import TableAppender
+from transforms.sinks.bigquery.appends import AppendLimits
+from transforms.sinks.bigquery.backoff import Patience
+from transforms.sinks.bigquery.bigquery_tables import BigQueryTables, Connect, trace_id
+from transforms.sinks.bigquery.chunks import Buffer
+from transforms.sinks.bigquery.commit import CommitFn, Sealed
+from transforms.sinks.bigquery.counters import LOST_ROWS, RETRIES
+from transforms.sinks.bigquery.write_streams import DefaultStreams, GaveUp, PendingStreams, Streams
+from transforms.sinks.results import FailedRows
+from transforms.table_rows import TableRows
+
+RETRY_BUDGET_SECONDS = 600.0
+FAILED = "failed"
+
+_LOG = logging.getLogger(__name__)
+
+
+class AppendResult(NamedTuple):
+    """`failed`: FailedRows. `appended`: (table, rows) as they are visible, in parts that a reader adds up."""
+
+    failed: beam.PCollection[FailedRows]
+    appended: beam.PCollection[tuple[str, int]]
+
+
+@dataclass
+class AppendRows(beam.PTransform[beam.PCollection[TableRows], Any]):
+    """Append rows to their tables; rows that cannot be appended come out as failed, and nothing else is
+    raised.
+
+    `endpoint` is a loopback server's "host:port"; None is BigQuery. `gate`, where given, is waited for before
+    anything is committed: what must be there before the run counts as done.
+    """
+
+    tables: BigQueryTables
+    mode: Literal["pending", "default"] = "pending"
+    retry_budget_seconds: float = RETRY_BUDGET_SECONDS
+    endpoint: str | None = None
+    gate: beam.PCollection[Any] | None = None
+    limits: AppendLimits = field(default_factory=AppendLimits)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        if self.mode not in ("pending", "default"):
+            raise ValueError(f"mode must be 'pending' or 'default', got {self.mode!r}")
+        if not self.retry_budget_seconds >= 0:
+            raise ValueError(f"retry_budget_seconds must not be negative, got {self.retry_budget_seconds!r}")
+        if self.gate is not None and self.mode != "pending":
+            raise ValueError("gate needs mode='pending': the default stream shows rows at once")
+
+    def append_fn(self) -> beam.DoFn:
+        """Make the step that appends, for one worker."""
+        connect, pending = Connect(self.endpoint), self.mode == "pending"
+        return _AppendFn(self.tables, connect, self.retry_budget_seconds, self.limits, pending)
+
+    @no_annotations  # Beam knows single outputs only
+    def expand(self, pcoll: beam.PCollection[TableRows] | tuple[beam.PCollection[TableRows], ...]) -> AppendResult:
+        inputs = pcoll if isinstance(pcoll, tuple) else (pcoll,)
+        outputs = [self._append(rows, f"Input{number}") for number, rows in enumerate(inputs)]
+        failed, appended = outputs[0][FAILED], outputs[0].main
+        if len(outputs) > 1:  # a Flatten ends a stage: what a live run does with one input is done in the same bundle
+            failed = tuple(out[FAILED] for out in outputs) | "Failed" >> beam.Flatten()
+            appended = tuple(out.main for out in outputs) | "Appended" >> beam.Flatten()
+        if self.mode != "pending":
+            return AppendResult(failed, appended)
+        gate = [beam.pvalue.AsIter(self.gate | "Gate" >> beam.WindowInto(GlobalWindows()))] if self.gate else []
+        committed = (
+            appended
+            | "Together" >> beam.Map(_together)
+            | "AllBundles" >> beam.GroupByKey()
+            | "Commit" >> beam.ParDo(CommitFn(self.tables, Connect(self.endpoint), self.retry_budget_seconds), *gate)
+        )
+        return AppendResult(failed, committed)
+
+    def _append(self, rows: beam.PCollection[TableRows], label: str) -> Any:
+        return (
+            rows
+            | f"{label}Unwindow" >> beam.WindowInto(GlobalWindows())
+            | f"{label}Append" >> beam.ParDo(self.append_fn()).with_outputs(FAILED, main="main")
+        )
+
+
+class _AppendFn(beam.DoFn):
+    """Buffers rows a table and hands them to that table's appender; confirms all before the bundle ends."""
+
+    def __init__(
+        self,
+        tables: BigQueryTables,
+        connect: Connect,
+        retry_budget_seconds: float,
+        limits: AppendLimits,
+        pending: bool,
+    ) -> None:
+        self._tables, self._connect, self._budget = tables, connect, retry_budget_seconds
+        self._limits, self._pending = limits, pending
+        self._trace_id = trace_id()
+
+    def setup(self) -> None:
+        self._client = self._connect()
+        self._appenders: dict[str, TableAppender] = {}
+        self._patience: dict[str, Patience] = {}
+        self._reported: set[tuple[str, str]] = set()
+
+    def start_bundle(self) -> None:
+        self._buffers: dict[str, Buffer] = {}
+        self._marks: dict[str, Any] = {}
+        for appender in self._appenders.values():
+            appender.reset()
+
+    def process(self, element: TableRows, timestamp: Any = beam.DoFn.TimestampParam) -> Iterator[Any]:
+        table = element.table
+        buffer = self._buffers.setdefault(table, Buffer(self._limits.max_rows, self._limits.max_bytes))
+        full = buffer.add(element.rows)
+        if full is not None:
+            self._appender(table).append(full, self._marks.pop(table))
+            yield from self._lost(table)
+        self._marks[table] = min(timestamp, self._marks.get(table, timestamp))
+
+    def finish_bundle(self) -> Iterator[Any]:
+        for table, buffer in self._buffers.items():
+            rows = buffer.take()
+            if rows is not None:
+                self._appender(table).append(rows, self._marks[table])
+        for table, appender in self._appenders.items():  # after all were sent: the tables' replies overlap
+            appender.drain()
+            yield from self._lost(table)
+            RETRIES.inc(self._patience[table].take_waits())
+            if self._pending:
+                for name, rows in appender.sealed:
+                    yield GlobalWindows.windowed_value((table, name, rows))
+            elif appender.written:
+                yield GlobalWindows.windowed_value((table, appender.written))
+            appender.reset()
+
+    def teardown(self) -> None:
+        self._client.transport.close()
+
+    def _appender(self, table: str) -> TableAppender:
+        if table not in self._appenders:
+            path, patience = self._tables.path(table), Patience(self._budget)
+            streams: Streams = (
+                PendingStreams(self._client, path, self._trace_id, patience)
+                if self._pending
+                else DefaultStreams(self._client, path, self._trace_id)
+            )
+            self._patience[table] = patience
+            self._appenders[table] = TableAppender(
+                streams, patience, self._limits, lambda gave_up: self._report(table, gave_up)
+            )
+        return self._appenders[table]
+
+    def _lost(self, table: str) -> Iterator[Any]:
+        """Hand out failed rows at the earliest time of their batch, so that no later step takes them for
+        late.
+        """
+        lost, self._appenders[table].lost = self._appenders[table].lost, []
+        for one in lost:
+            LOST_ROWS[one.code].inc(one.rows.num_rows)
+            failed = FailedRows(table, one.rows, one.code, one.reason, one.attempts)
+            yield beam.pvalue.TaggedOutput(FAILED, WindowedValue(failed, one.mark, (GlobalWindow(),)))
+
+    def _report(self, table: str, gave_up: GaveUp) -> None:
+        """Log one line a table and kind of error: a sick table would fill the log otherwise."""
+        key = (table, gave_up.failure.status)
+        if key not in self._reported:
+            self._reported.add(key)
+            why = f"after {self._budget:g} s of retries" if gave_up.exhausted else "for good"
+            _LOG.error("table %s refuses rows %s: %s", self._tables.name(table), why, gave_up.failure.reason)
+
+
+def _together(sealed: Sealed) -> tuple[int, Sealed]:
+    return 0, sealed

@@ -1,0 +1,1 @@
+"""Write lake files: encode, write whole, name uniquely, list in manifests."""

@@ -1,0 +1,95 @@
+"""Manifests: which files of a window stand. Readers take the files that a window's newest generation names.
+
+A run that adds to a window writes the next generation with the files of the one before and its own; a run that
+rebuilds a window names its own files only, and so supersedes the others without touching them.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+from transforms.sinks.files.files import LakeFile, names_in, write_whole
+
+_NAME = re.compile(r"_manifest-[0-9]{6}-.*\.json$")
+"""Six digits: the names of generations are in the order of their numbers."""
+
+
+def manifest_name(generation: int, run_id: str) -> str:
+    """Return the name of a manifest's file; the underscore keeps it out of readers that list data files."""
+    return f"_manifest-{generation:06d}-{run_id}.json"
+
+
+def newest(root: str, feed: str, partition: str) -> dict[str, Any] | None:
+    """Return the newest manifest of a window, or None."""
+    folder = FileSystems.join(root, feed, partition)
+    names = [name for name in names_in(folder, "_manifest-") if _NAME.match(name)]
+    if not names:
+        return None
+    path = FileSystems.join(folder, max(names))
+    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        manifest: dict[str, Any] = json.loads(file.read())
+    return manifest
+
+
+def make_manifest(
+    before: dict[str, Any] | None, files: Iterable[LakeFile], run_id: str, *, replace: bool
+) -> dict[str, Any]:
+    """Return the next generation of a window's manifest."""
+    mine = sorted(files)
+    kept = [] if replace or before is None else before["files"]
+    entries = [*kept, *({"name": f.name, "rows": f.rows, "bytes": f.bytes, "sha256": f.sha256} for f in mine)]
+    return {
+        "feed": mine[0].feed,
+        "partition": mine[0].partition,
+        "generation": 1 if before is None else before["generation"] + 1,
+        "run_id": run_id,
+        "rows": sum(entry["rows"] for entry in entries),
+        "files": entries,
+    }
+
+
+@dataclass
+class WriteManifests(beam.PTransform[beam.PCollection[LakeFile], beam.PCollection[str]]):
+    """Write one manifest a window once all of a bounded run's files are there; give the windows' names."""
+
+    root: str
+    run_id: str
+    replace: bool = False
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, pcoll: beam.PCollection[LakeFile]) -> beam.PCollection[str]:
+        return (
+            pcoll
+            | "ByWindow" >> beam.Map(lambda file: (f"{file.feed}|{file.partition}", file))
+            | "AllFiles" >> beam.GroupByKey()
+            | "Manifest" >> beam.ParDo(_write, self.root, self.run_id, self.replace)
+        )
+
+
+def _write(keyed: tuple[str, Iterable[LakeFile]], root: str, run_id: str, replace: bool) -> Iterator[str]:
+    window, files = keyed
+    feed, partition = window.split("|")
+    before = newest(root, feed, partition)
+    if before is not None and before["run_id"] == run_id:
+        yield window  # this bundle ran before: its manifest stands
+        return
+    manifest = make_manifest(before, files, run_id, replace=replace)
+    name = manifest_name(manifest["generation"], run_id)
+    write_whole(FileSystems.join(root, feed, partition), name, json.dumps(manifest).encode())
+    yield window
+
+
+def newest_files(root: str, feed: str, partitions: Iterable[str]) -> Iterator[str]:
+    """Yield the paths of the files that stand in the given windows of a feed."""
+    for partition in partitions:
+        manifest = newest(root, feed, partition)
+        for entry in manifest["files"] if manifest else ():
+            yield FileSystems.join(root, feed, partition, entry["name"])

@@ -1,0 +1,1 @@
+"""Read messages: files, the archive, the event store, Pub/Sub subscriptions."""

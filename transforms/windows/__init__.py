@@ -1,0 +1,1 @@
+"""Aggregate in event-time windows: counts, features, pipeline metrics."""

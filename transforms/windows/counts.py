@@ -1,0 +1,127 @@
+"""CountEvents: events and amounts by fixed window of the event time and event type.
+
+Pure: `count_rows` reduces a batch to partial counts, `merge_counts` adds partials up; both on columns. In a bounded
+run partials are grouped by day (see MeasurePipeline), and every window has one pane, 0.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.tables.column import NUMERIC, TIMESTAMP
+from schemas.tables.definitions import EVENT_COUNTS
+from schemas.timestamps import SECOND_US
+from transforms.event_batch import EventBatch
+from transforms.table_rows import TableRows
+from transforms.windows.pipeline_metrics import DAY_US
+
+PARTIAL = pa.schema(
+    [("window_start", pa.int64()), ("event_type", pa.string()), ("events", pa.int64()), ("amount", NUMERIC)]
+)
+
+
+@dataclass
+class CountEvents(beam.PTransform[beam.PCollection[EventBatch], beam.PCollection[TableRows]]):
+    """Turn event batches into rows of event_counts (bounded runs)."""
+
+    run_id: str
+    window_seconds: int
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, pcoll: beam.PCollection[EventBatch]) -> beam.PCollection[TableRows]:
+        return (
+            pcoll
+            | "Reduce" >> beam.ParDo(_ReduceFn(self.window_seconds))
+            | "Group" >> beam.GroupByKey()
+            | "Merge" >> beam.ParDo(_MergeFn(self.run_id, self.window_seconds))
+        )
+
+
+def window_starts(times: pa.Array, window_seconds: int) -> pa.Array:
+    """Return the start of each instant's fixed window, in microseconds."""
+    size = window_seconds * SECOND_US
+    micros = times.cast(pa.int64())
+    return pc.multiply(pc.divide(micros, size), size)  # event times are after 2000, so division cuts downwards
+
+
+def count_rows(rows: pa.RecordBatch, window_seconds: int) -> pa.Table:
+    """Reduce a wide batch to partial counts by window and event type."""
+    table = pa.table(
+        [
+            window_starts(rows.column("event_time"), window_seconds),
+            rows.column("event_type"),
+            pa.repeat(1, rows.num_rows),
+            rows.column("amount"),
+        ],
+        schema=PARTIAL,
+    )
+    return merge_counts([table])
+
+
+def merge_counts(partials: Iterable[pa.Table]) -> pa.Table:
+    """Add up partial counts of the same window and event type; an amount is NULL where no event had one."""
+    grouped = pa.concat_tables(partials).group_by(["window_start", "event_type"])
+    summed = grouped.aggregate([("events", "sum"), ("amount", "sum")])
+    return summed.rename_columns(["window_start", "event_type", "events", "amount"]).cast(PARTIAL)
+
+
+def split_by_day(partial: pa.Table) -> Iterator[tuple[int, bytes]]:
+    """Cut a partial table by the day of its windows; each part as Arrow IPC bytes."""
+    days = pc.divide(partial["window_start"], DAY_US)
+    for day in pc.unique(days).to_pylist():
+        yield day, to_ipc(partial.filter(pc.equal(days, day)))
+
+
+def to_ipc(table: pa.Table) -> bytes:
+    """Return a table as compressed Arrow IPC bytes: what is shuffled is small."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def from_ipc(data: bytes) -> pa.Table:
+    """Return the table of Arrow IPC bytes."""
+    return pa.ipc.open_stream(data).read_all()
+
+
+def event_count_rows(counts: pa.Table, window_seconds: int, pane: int, run_id: str) -> pa.RecordBatch:
+    """Return rows of event_counts, ordered by window and event type."""
+    counts = counts.sort_by([("window_start", "ascending"), ("event_type", "ascending")])
+    size = counts.num_rows
+    starts = counts["window_start"].combine_chunks()
+    table = pa.table(
+        [
+            starts.cast(TIMESTAMP),
+            pc.add(starts, window_seconds * SECOND_US).cast(TIMESTAMP),
+            counts["event_type"],
+            counts["events"],
+            counts["amount"],
+            pa.repeat(pane, size),
+            pa.repeat(run_id, size),
+        ],
+        schema=EVENT_COUNTS.arrow_schema(),
+    )
+    return table.combine_chunks().to_batches()[0]
+
+
+class _ReduceFn(beam.DoFn):
+    def __init__(self, window_seconds: int) -> None:
+        self._window_seconds = window_seconds
+
+    def process(self, batch: EventBatch) -> Iterator[tuple[int, bytes]]:
+        yield from split_by_day(count_rows(batch.rows, self._window_seconds))
+
+
+class _MergeFn(beam.DoFn):
+    def __init__(self, run_id: str, window_seconds: int) -> None:
+        self._run_id, self._window_seconds = run_id, window_seconds
+
+    def process(self, keyed: tuple[int, Iterable[bytes]]) -> Iterator[TableRows]:
+        counts = merge_counts(map(from_ipc, keyed[1]))
+        yield TableRows(EVENT_COUNTS.name, event_count_rows(counts, self._window_seconds, 0, self._run_id))

@@ -1,0 +1,161 @@
+"""DeviceFeatures: what a device measured in each window, as Parquet by hour: count, extremes, mean, first, last.
+
+Measurements of an hour are sorted by (device, metric, event time, event id) before anything is added up, so that the
+floats come out the same whatever the order of arrival, the split into bundles or the runner.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas.tables.column import TIMESTAMP
+from schemas.timestamps import SECOND_US
+from transforms.archive.batch import HOUR_US, hour_partition
+from transforms.decode.identity import id_words
+from transforms.event_batch import TYPED_PREFIX, EventBatch
+from transforms.sinks.files.feed import split_by_hour
+from transforms.sinks.files.files import FileContent
+from transforms.sinks.files.telemetry import TABLE
+from transforms.spilled_partials import Partial, Partials, read_partials
+from transforms.windows.counts import from_ipc, to_ipc
+
+FEED = "ml/iot_features"
+FEATURES = pa.schema(
+    [
+        ("window_start", TIMESTAMP),
+        ("window_end", TIMESTAMP),
+        ("device_id", pa.string()),
+        ("metric", pa.string()),
+        ("count", pa.int64()),
+        ("min", pa.float64()),
+        ("max", pa.float64()),
+        ("mean", pa.float64()),
+        ("stddev", pa.float64()),
+        ("first", pa.float64()),
+        ("last", pa.float64()),
+    ]
+)
+"""`stddev` is the population's, 0 for one measurement; `first` and `last` go by (event time, event id)."""
+MEASUREMENTS = pa.schema(
+    [
+        ("device_id", pa.string()),
+        ("metric", pa.string()),
+        ("value", pa.float64()),
+        ("event_time", pa.int64()),
+        ("id_high", pa.uint64()),
+        ("id_low", pa.uint64()),
+    ]
+)
+
+
+@dataclass
+class DeviceFeatures(beam.PTransform[beam.PCollection[EventBatch], beam.PCollection[FileContent]]):
+    """Turn telemetry into the files of the feature feed (bounded runs); `temp` is a folder that takes measurements,
+    which are shuffled themselves where there is none.
+    """
+
+    window_seconds: int
+    temp: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        if 3600 % self.window_seconds:
+            raise ValueError(f"window_seconds must divide an hour for features, got {self.window_seconds}")
+
+    def expand(self, pcoll: beam.PCollection[EventBatch]) -> beam.PCollection[FileContent]:
+        return (
+            pcoll
+            | "ByHour" >> beam.ParDo(_ByHourFn(self.temp))
+            | "Group" >> beam.GroupByKey()
+            | "Features" >> beam.ParDo(_features_of, self.window_seconds)
+        )
+
+
+def measurements(rows: pa.RecordBatch) -> pa.RecordBatch:
+    """Return what features need of a wide batch of telemetry."""
+    words = id_words(rows.column("event_id")) if rows.num_rows else np.zeros((0, 2), np.uint64)
+    return pa.RecordBatch.from_arrays(
+        [
+            rows.column(TYPED_PREFIX + "device_id"),
+            rows.column(TYPED_PREFIX + "metric"),
+            rows.column(TYPED_PREFIX + "value"),
+            rows.column("event_time").cast(pa.int64()),
+            pa.array(words[:, 0]),
+            pa.array(words[:, 1]),
+        ],
+        schema=MEASUREMENTS,
+    )
+
+
+def features(measured: pa.Table, window_seconds: int) -> pa.Table:
+    """Return the features of measurements by window, device and metric, ordered by them."""
+    size = window_seconds * SECOND_US
+    order = [(name, "ascending") for name in ("device_id", "metric", "event_time", "id_high", "id_low")]
+    measured = measured.sort_by(order)
+    count = measured.num_rows
+    if not count:
+        return FEATURES.empty_table()
+    devices = measured["device_id"].combine_chunks().dictionary_encode()
+    metrics = measured["metric"].combine_chunks().dictionary_encode()
+    times = measured["event_time"].to_numpy()
+    windows = times - times % size
+    device, metric = devices.indices.to_numpy(), metrics.indices.to_numpy()
+    changed = np.ones(count, bool)
+    changed[1:] = (device[1:] != device[:-1]) | (metric[1:] != metric[:-1]) | (windows[1:] != windows[:-1])
+    starts = np.flatnonzero(changed)
+    ends = np.append(starts[1:], count)
+    values = measured["value"].to_numpy()
+    sizes = ends - starts
+    mean = np.add.reduceat(values, starts) / sizes
+    deviation = values - np.repeat(mean, sizes)
+    table = pa.table(
+        [
+            pa.array(windows[starts]).cast(TIMESTAMP),
+            pa.array(windows[starts] + size).cast(TIMESTAMP),
+            devices.take(pa.array(starts)).cast(pa.string()),
+            metrics.take(pa.array(starts)).cast(pa.string()),
+            pa.array(sizes.astype(np.int64)),
+            pa.array(np.minimum.reduceat(values, starts)),
+            pa.array(np.maximum.reduceat(values, starts)),
+            pa.array(mean),
+            pa.array(np.sqrt(np.add.reduceat(deviation * deviation, starts) / sizes)),
+            pa.array(values[starts]),
+            pa.array(values[ends - 1]),
+        ],
+        schema=FEATURES,
+    )
+    return table.sort_by([(name, "ascending") for name in ("window_start", "device_id", "metric")])
+
+
+def features_file(measured: pa.Table, hour: int, window_seconds: int) -> FileContent:
+    """Return the Parquet file of one hour's features."""
+    table = features(measured, window_seconds)
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="snappy")
+    return FileContent(FEED, hour_partition(hour * HOUR_US), "parquet", table.num_rows, sink.getvalue().to_pybytes())
+
+
+class _ByHourFn(beam.DoFn):
+    def __init__(self, temp: str | None) -> None:
+        self._temp = temp
+
+    def start_bundle(self) -> None:
+        self._partials = Partials(self._temp)
+
+    def process(self, batch: EventBatch) -> Iterator[tuple[int, Partial]]:
+        if batch.table == TABLE:
+            rows = measurements(batch.rows)
+            for hour, part in split_by_hour(rows, rows.column("event_time")):
+                yield hour, self._partials.put(to_ipc(pa.Table.from_batches([part])))
+
+    def finish_bundle(self) -> None:
+        self._partials.close()
+
+
+def _features_of(keyed: tuple[int, Iterable[Partial]], window_seconds: int) -> Iterator[FileContent]:
+    hour, parts = keyed
+    yield features_file(pa.concat_tables(map(from_ipc, read_partials(parts))), hour, window_seconds)
