@@ -80,8 +80,8 @@ def run(args: argparse.Namespace) -> int:
     target = Target.from_args(args, needs_lake=True)
     advice.say(advice.of_emulator(args.project))
     key, started = read_key(args.pii_key_file), now_us()
-    prism_program = need_prism(args.prism_location) if args.runner == "PrismRunner" else None
     live = stream_config(args, [given.topic for given in subscriptions], shards=1)
+    prism_program = need_prism(args.prism_location) if args.runner == "PrismRunner" else None
     run_id = run_id_of(args, started)
     with ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="event-pipelines-")))
