@@ -61,7 +61,7 @@ def state(sagas: int) -> dict[str, float]:
             mine = [one for one in bundle if shard_of(one.order_id, SHARDS) == number]
             began = time.process_time()
             with collector_paused():
-                logs[number].append(shard.absorb(mine).log)
+                logs[number].append(shard.add_facts(mine).log)
             if shard.wants_snapshot:
                 logs[number] = list(shard.snapshot())
             spent += time.process_time() - began

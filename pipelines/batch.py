@@ -32,35 +32,45 @@ def build(
     run, window = job.run, job.window_seconds
 
     messages = pipeline | "ReadMessages" >> source
-    archived = [messages | "ArchiveMessages" >> ArchiveMessages(job.lake, run.run_id)] if job.archives else []
-    decoded = messages | "DecodeMessages" >> DecodeMessages(
-        run.started, window, registry, job.accept_cloudevents, job.pii_key
+    archived = (
+        [messages | "ArchiveMessages" >> ArchiveMessages(root=job.lake, run_id=run.run_id)] if job.archives else []
     )
-    events = decoded.events | "Deduplicate" >> Deduplicate(job.temp, window, job.lateness_seconds)
+    decoded = messages | "DecodeMessages" >> DecodeMessages(
+        as_of=run.started,
+        window_seconds=window,
+        registry=registry,
+        accept_cloudevents=job.accept_cloudevents,
+        pii_key=job.pii_key,
+    )
+    events = decoded.events | "Deduplicate" >> Deduplicate(
+        temp=job.temp, window_seconds=window, lateness_seconds=job.lateness_seconds
+    )
     dead = (decoded.dead, events.dead) | "AllDeadLetters" >> beam.Flatten()
     measured = (decoded.measured, events.measured) | "AllMeasured" >> beam.Flatten()
 
-    feeds = [events.events | f"Write{feed.label}" >> WriteFeed(feed, job.lake, run.run_id) for feed in FEEDS]
+    feeds = [
+        events.events | f"Write{feed.label}" >> WriteFeed(feed=feed, root=job.lake, run_id=run.run_id) for feed in FEEDS
+    ]
     features = (
         events.events
-        | "DeviceFeatures" >> DeviceFeatures(window, job.temp)
-        | "WriteFeatures" >> WriteFiles(job.lake, run.run_id)
+        | "DeviceFeatures" >> DeviceFeatures(window_seconds=window, temp=job.temp)
+        | "WriteFeatures" >> WriteFiles(root=job.lake, run_id=run.run_id)
     )
     manifests = (
         (*archived, *feeds, features)
         | "AllFiles" >> beam.Flatten()
-        | "WriteManifests" >> WriteManifests(job.lake, run.run_id)
+        | "WriteManifests" >> WriteManifests(root=job.lake, run_id=run.run_id)
     )
 
-    sagas = events.events | "TrackSagas" >> TrackSagas(run.run_id, job.saga_timeout_us, temp=job.temp)
+    sagas = events.events | "TrackSagas" >> TrackSagas(run_id=run.run_id, timeout_us=job.saga_timeout_us, temp=job.temp)
     if job.saga_alerts_topic:
-        sagas.alerted | "PublishSagaAlerts" >> PublishSagaAlerts(job.saga_alerts_topic, sagas.clock)
+        sagas.alerted | "PublishSagaAlerts" >> PublishSagaAlerts(topic=job.saga_alerts_topic, clock=sagas.clock)
 
     rows = (
-        events.events | "ToRows" >> ToRows(run, registry),
-        events.events | "CountEvents" >> CountEvents(run.run_id, window),
-        dead | "DeadLetterRows" >> DeadLetterRows(run),
-        measured | "MeasurePipeline" >> MeasurePipeline(run.run_id, window),
+        events.events | "ToRows" >> ToRows(run=run, registry=registry),
+        events.events | "CountEvents" >> CountEvents(run_id=run.run_id, window_seconds=window),
+        dead | "DeadLetterRows" >> DeadLetterRows(run=run),
+        measured | "MeasurePipeline" >> MeasurePipeline(run_id=run.run_id, window_seconds=window),
         sagas.rows,
     )
     appended = rows | "AppendRows" >> append_rows(job, manifests)
@@ -68,6 +78,6 @@ def build(
     (
         (dead, refused)
         | "AllRefused" >> beam.Flatten()
-        | "WriteDeadLetters" >> WriteDeadLetters(job.lake, run)
-        | "DeadLetterManifests" >> WriteManifests(job.lake, run.run_id)
+        | "WriteDeadLetters" >> WriteDeadLetters(root=job.lake, run=run)
+        | "DeadLetterManifests" >> WriteManifests(root=job.lake, run_id=run.run_id)
     )

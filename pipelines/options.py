@@ -2,13 +2,12 @@
 
 import argparse
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 
 from pipelines.errors import UserError
 from schemas.pseudonymize import MIN_KEY_BYTES
 from schemas.saga.alert_events import TOPIC
-from schemas.timestamps import TimeFormatError, TimeRangeError, from_datetime, parse_rfc3339
+from schemas.timestamps import TimeFormatError, TimeRangeError, parse_rfc3339
 
 _RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -65,11 +64,6 @@ def parse_moment(option: str, text: str) -> int:
         return parse_rfc3339(text)[0]
     except (TimeFormatError, TimeRangeError):
         raise UserError(f"--{option} {text}: not a time like 2026-06-15T12:00:00Z") from None
-
-
-def now_us() -> int:
-    """Return the clock of this machine in UTC microseconds: for a run's start, never inside a rule."""
-    return from_datetime(datetime.now(UTC))
 
 
 def read_key(path: str | None) -> bytes | None:

@@ -27,25 +27,36 @@ def build(
     def events(name: str, query: str) -> beam.PCollection:
         decoded = (
             pipeline
-            | f"Read{name}" >> ReadStore(store, [query])
-            | f"Decode{name}" >> DecodeMessages(run.started, window, registry, job.accept_cloudevents, job.pii_key)
+            | f"Read{name}" >> ReadStore(store=store, queries=[query])
+            | f"Decode{name}"
+            >> DecodeMessages(
+                as_of=run.started,
+                window_seconds=window,
+                registry=registry,
+                accept_cloudevents=job.accept_cloudevents,
+                pii_key=job.pii_key,
+            )
         )
-        return (decoded.events | f"Deduplicate{name}" >> Deduplicate(job.temp, window, job.lateness_seconds)).events
+        return (
+            decoded.events
+            | f"Deduplicate{name}"
+            >> Deduplicate(temp=job.temp, window_seconds=window, lateness_seconds=job.lateness_seconds)
+        ).events
 
     hours, orders = events("Hours", of_hours), events("Orders", of_orders)
-    feeds = [hours | f"Write{feed.label}" >> WriteFeed(feed, job.lake, run.run_id) for feed in FEEDS]
+    feeds = [hours | f"Write{feed.label}" >> WriteFeed(feed=feed, root=job.lake, run_id=run.run_id) for feed in FEEDS]
     features = (
         hours
-        | "DeviceFeatures" >> DeviceFeatures(window, job.temp)
-        | "WriteFeatures" >> WriteFiles(job.lake, run.run_id)
+        | "DeviceFeatures" >> DeviceFeatures(window_seconds=window, temp=job.temp)
+        | "WriteFeatures" >> WriteFiles(root=job.lake, run_id=run.run_id)
     )
     manifests = (
         (*feeds, features)
         | "AllFiles" >> beam.Flatten()
-        | "WriteManifests" >> WriteManifests(job.lake, f"{run.run_id}-store", replace=True)
+        | "WriteManifests" >> WriteManifests(root=job.lake, run_id=f"{run.run_id}-store", replace=True)
     )
     rows = (
-        hours | "CountEvents" >> CountEvents(run.run_id, window),
-        (orders | "TrackSagas" >> TrackSagas(run.run_id, job.saga_timeout_us, temp=job.temp)).rows,
+        hours | "CountEvents" >> CountEvents(run_id=run.run_id, window_seconds=window),
+        (orders | "TrackSagas" >> TrackSagas(run_id=run.run_id, timeout_us=job.saga_timeout_us, temp=job.temp)).rows,
     )
     rows | "AppendRows" >> append_rows(job, manifests)

@@ -7,8 +7,9 @@ import apache_beam as beam
 from pipelines.config import JobConfig
 from schemas.tables.definitions import DATASET_OF
 from transforms.sinks.bigquery.beam_bigquery import InsertRows, LoadFiles
-from transforms.sinks.bigquery.bigquery import AppendResult, AppendRows
+from transforms.sinks.bigquery.bigquery import AppendRows
 from transforms.sinks.bigquery.bigquery_tables import BigQueryTables
+from transforms.sinks.results import AppendResult
 
 
 def tables_of(job: JobConfig) -> BigQueryTables:
@@ -22,11 +23,11 @@ def append_rows(job: JobConfig, gate: beam.PCollection[Any]) -> beam.PTransform[
     """
     tables = tables_of(job)
     if job.bigquery_method == "STREAMING_INSERTS":
-        return InsertRows(tables, job.sink_retry_budget_seconds)
+        return InsertRows(tables=tables, retry_budget_seconds=job.sink_retry_budget_seconds)
     if job.bigquery_method == "FILE_LOADS":
-        return LoadFiles(tables, job.temp)
+        return LoadFiles(tables=tables, temp=job.temp)
     return AppendRows(
-        tables,
+        tables=tables,
         mode="pending",
         retry_budget_seconds=job.sink_retry_budget_seconds,
         endpoint=job.write_endpoint,
@@ -37,9 +38,9 @@ def append_rows(job: JobConfig, gate: beam.PCollection[Any]) -> beam.PTransform[
 def append_rows_live(job: JobConfig) -> beam.PTransform[Any, AppendResult]:
     """Return the sink of a live run: rows are visible at once, at least once."""
     if job.bigquery_method == "STREAMING_INSERTS":
-        return InsertRows(tables_of(job), job.sink_retry_budget_seconds)
+        return InsertRows(tables=tables_of(job), retry_budget_seconds=job.sink_retry_budget_seconds)
     return AppendRows(
-        tables_of(job),
+        tables=tables_of(job),
         mode="default",
         retry_budget_seconds=job.sink_retry_budget_seconds,
         endpoint=job.write_endpoint,

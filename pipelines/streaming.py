@@ -37,49 +37,84 @@ def build(
 
     messages = pipeline | "ReadMessages" >> source
     decoded = messages | "DecodeMessages" >> DecodeMessages(
-        run.started, window, registry, job.accept_cloudevents, job.pii_key
+        as_of=run.started,
+        window_seconds=window,
+        registry=registry,
+        accept_cloudevents=job.accept_cloudevents,
+        pii_key=job.pii_key,
     )
     events = decoded.events | "Deduplicate" >> DeduplicateStream(
-        run.run_id, window, lateness, live.dedup_horizon_seconds, live.dedup_shards, registry, live.clock
+        run_id=run.run_id,
+        window_seconds=window,
+        lateness_seconds=lateness,
+        horizon_seconds=live.dedup_horizon_seconds,
+        shards=live.dedup_shards,
+        registry=registry,
+        clock=live.clock,
     )
     dead = (decoded.dead, events.dead) | "AllDeadLetters" >> beam.Flatten()
 
     for feed in FEEDS:
         _ = events.events | f"Write{feed.label}" >> WriteFeedStream(
-            feed, job.lake, run.run_id, live.flush_seconds, live.flush_bytes
+            feed=feed, root=job.lake, run_id=run.run_id, flush_seconds=live.flush_seconds, flush_bytes=live.flush_bytes
         )
     _ = events.events | "DeviceFeatures" >> DeviceFeaturesStream(
-        job.lake, run.run_id, window, lateness, live.disorder_seconds, live.early_seconds
+        root=job.lake,
+        run_id=run.run_id,
+        window_seconds=window,
+        lateness_seconds=lateness,
+        disorder_seconds=live.disorder_seconds,
+        early_seconds=live.early_seconds,
     )
 
     sagas = events.events | "TrackSagas" >> TrackSagasStream(
-        run.run_id, job.saga_timeout_us, job.saga_retention_us, live.saga_history, live.interrupted, live.clock
+        run_id=run.run_id,
+        timeout_us=job.saga_timeout_us,
+        retention_us=job.saga_retention_us,
+        history=live.saga_history,
+        interrupted=live.interrupted,
+        clock=live.clock,
     )
     said = sagas.alerted
     if job.saga_alerts_topic:
-        said = said | "PublishSagaAlerts" >> PublishSagaAlerts(job.saga_alerts_topic)
+        said = said | "PublishSagaAlerts" >> PublishSagaAlerts(topic=job.saga_alerts_topic)
 
-    stored = events.stored | "ToRows" >> ToRows(run, registry)
+    stored = events.stored | "ToRows" >> ToRows(run=run, registry=registry)
     counts = events.events | "CountEvents" >> CountEventsStream(
-        run.run_id, window, lateness, live.disorder_seconds, live.early_seconds
+        run_id=run.run_id,
+        window_seconds=window,
+        lateness_seconds=lateness,
+        disorder_seconds=live.disorder_seconds,
+        early_seconds=live.early_seconds,
     )
     metrics = (decoded.measured, events.measured) | "MeasurePipeline" >> MeasureStream(
-        run.run_id, window, live.topics, run.started, live.alert_rules, live.clock
+        run_id=run.run_id,
+        window_seconds=window,
+        topics=live.topics,
+        started=run.started,
+        rules=live.alert_rules,
+        clock=live.clock,
     )
-    alerts = said | "AlertedRows" >> AlertedRows(run.run_id)
-    letters = dead | "DeadLetterRows" >> DeadLetterRows(run)
+    alerts = said | "AlertedRows" >> AlertedRows(run_id=run.run_id)
+    letters = dead | "DeadLetterRows" >> DeadLetterRows(run=run)
     appended = (stored, sagas.rows, alerts, letters) | "AppendRows" >> append_rows_live(job)
-    appended | "SettleRows" >> SettleRows(run.run_id)
+    appended | "SettleRows" >> SettleRows(run_id=run.run_id)
     refused = appended.failed | "FailedRows" >> FailedToDeadLetters()
     (
         (dead, refused)
         | "AllRefused" >> beam.Flatten()
-        | "WriteDeadLetters" >> WriteDeadLettersStream(job.lake, run, live.flush_seconds, live.flush_bytes)
+        | "WriteDeadLetters"
+        >> WriteDeadLettersStream(
+            root=job.lake, run=run, flush_seconds=live.flush_seconds, flush_bytes=live.flush_bytes
+        )
     )
     # Apart: an accumulating window holds the watermark behind it until its lateness is over, and with it a file's time.
     sums = (counts, metrics) | "AllSums" >> beam.Flatten() | "AppendSums" >> append_rows_live(job)
     (
         sums.failed
         | "FailedSums" >> FailedToDeadLetters()
-        | "WriteFailedSums" >> WriteDeadLettersStream(job.lake, run, live.flush_seconds, live.flush_bytes)
+        | "WriteFailedSums"
+        >> WriteDeadLettersStream(
+            root=job.lake, run=run, flush_seconds=live.flush_seconds, flush_bytes=live.flush_bytes
+        )
     )

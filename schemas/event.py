@@ -5,8 +5,7 @@ from decimal import Decimal
 
 import msgspec
 
-from schemas.decode.json_object import MAX_BYTES
-from schemas.message import Message, NotAMessage
+from schemas.message import MAX_BYTES, Message, NotAMessage
 from schemas.models.field_types import Payload
 from schemas.outcomes import Code, Refused, Stage
 

@@ -20,6 +20,9 @@ from schemas.timestamps import (
 TOPICS = ("orders", "customers", "inventory", "iot-events")
 """The short names of the topics; a closed list, so that a metric may carry one."""
 
+MAX_BYTES = 1_048_576
+"""The size limit of a message's data, in bytes, counted before parsing."""
+
 UNKNOWN_TOPIC = "unknown"
 """What a metric says of a message whose topic is not in the list."""
 

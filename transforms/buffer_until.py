@@ -28,7 +28,7 @@ class Part(NamedTuple):
 Gathered = tuple[str, list[Part]]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Gather(beam.PTransform[beam.PCollection[tuple[str, Part]], beam.PCollection[Gathered]]):
     """Gather parts by key, up to `most_bytes` or `seconds` of event time."""
 
@@ -36,7 +36,6 @@ class Gather(beam.PTransform[beam.PCollection[tuple[str, Part]], beam.PCollectio
     most_bytes: int = 32 << 20
 
     def __post_init__(self) -> None:
-        super().__init__()
         if not self.seconds > 0:
             raise ValueError(f"seconds must be positive, got {self.seconds}")
         if self.most_bytes < 1:

@@ -17,7 +17,7 @@ from schemas.event import DeadLetter
 from schemas.message import Message, NotAMessage
 from schemas.saga.reducer import Saga
 from transforms.event_batch import EventBatch
-from transforms.metrics import Measure
+from transforms.metrics import BatchMetrics
 from transforms.table_rows import TableRows
 
 _SIZES: dict[type, Callable[[Any], int]] = {
@@ -26,7 +26,7 @@ _SIZES: dict[type, Callable[[Any], int]] = {
     Message: lambda message: 120 + len(message.data),
     NotAMessage: lambda line: 120 + len(line.data),
     DeadLetter: lambda letter: 256 + len(letter.data),
-    Measure: lambda measure: 64 + len(measure.lags or b""),
+    BatchMetrics: lambda measure: 64 + len(measure.lags or b""),
     Saga: lambda saga: 256,
 }
 """About what an element takes, in bytes: alone, in a list, or in a union with others of these."""

@@ -13,8 +13,7 @@ import apache_beam as beam
 from apache_beam.typehints.decorators import no_annotations
 
 from schemas.tables.definitions import EVENTS
-from transforms.sinks.bigquery.bigquery import AppendResult
-from transforms.sinks.results import FailedRows
+from transforms.sinks.results import AppendResult, FailedRows
 
 _LOCK = threading.Lock()
 _ROWS: Counter[str] = Counter()
@@ -40,14 +39,11 @@ class InFlight:
         return _ROWS[self.run_id]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class SettleRows(beam.PTransform[AppendResult, None]):
     """Tell what the sink has done with the event store's rows: appended or refused, they have arrived."""
 
     run_id: str
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     @no_annotations  # Beam knows single inputs only
     def expand(self, result: AppendResult) -> None:

@@ -36,7 +36,7 @@ SKETCH_K = 200
 """Size of a KLL sketch: a rank error of 1.33 % with 99 % confidence (Apache DataSketches)."""
 
 
-class Measure(NamedTuple):
+class BatchMetrics(NamedTuple):
     """What one batch adds to one window and topic. `lags` is a serialized KLL sketch of milliseconds, or None."""
 
     window_start: int
@@ -49,7 +49,7 @@ class Measure(NamedTuple):
     lags: bytes | None = None
 
 
-MeasuredBatch = list[Measure]
+MeasuredBatch = list[BatchMetrics]
 
 
 def counter(name: str) -> BeamCounter:
@@ -81,7 +81,8 @@ def measure_batch(
         counter(f"received_{topic}").inc(count)
         counter(f"dead_letter_{topic}").inc(bad)
     return [
-        Measure(window, topic, received=count, dead_letters=bad) for (window, topic), (count, bad) in measured.items()
+        BatchMetrics(window, topic, received=count, dead_letters=bad)
+        for (window, topic), (count, bad) in measured.items()
     ]
 
 
@@ -138,7 +139,7 @@ def measure_events(
         topic = topic_label(names[codes[part[0]]])
         count, tardy = len(part), int(late[part].sum())
         measured.append(
-            Measure(int(windows[part[0]]), topic, valid=count, late=tardy, lags=sketch_of(lags[part]).serialize())
+            BatchMetrics(int(windows[part[0]]), topic, valid=count, late=tardy, lags=sketch_of(lags[part]).serialize())
         )
         counter(f"valid_{topic}").inc(count)
         counter(f"late_{topic}").inc(tardy)
@@ -155,7 +156,7 @@ def measure_duplicates(publish_time: np.ndarray, topic: str, window_seconds: int
     label = topic_label(topic)
     counter(f"duplicate_{label}").inc(len(publish_time))
     windows, counts = np.unique(publish_time - publish_time % (window_seconds * SECOND_US), return_counts=True)
-    return [Measure(int(w), label, duplicates=int(n)) for w, n in zip(windows, counts, strict=True)]
+    return [BatchMetrics(int(w), label, duplicates=int(n)) for w, n in zip(windows, counts, strict=True)]
 
 
 def sketch_of(lags: np.ndarray) -> datasketches.kll_doubles_sketch:

@@ -52,15 +52,12 @@ def _cut(batch: pa.RecordBatch, table: Table, run: Run, prefix: str) -> pa.Recor
     return pa.RecordBatch.from_arrays(arrays, schema=table.arrow_schema())
 
 
-@dataclass
+@dataclass(kw_only=True)
 class ToRows(beam.PTransform[beam.PCollection[EventBatch], beam.PCollection[TableRows]]):
     """Turn event batches into rows of `events` and of their typed tables."""
 
     run: Run
     registry: Registry = REGISTRY
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, pcoll: beam.PCollection[EventBatch]) -> beam.PCollection[TableRows]:
         return pcoll | "Cut" >> beam.ParDo(_ToRowsFn(self.run, self.registry))

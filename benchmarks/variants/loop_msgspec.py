@@ -17,9 +17,8 @@ from benchmarks.inputs import message_batches
 from benchmarks.parquet import ParquetParts
 from benchmarks.variants.msgspec_models import DATA, ENVELOPE, Slow
 from schemas.decode.decoder import Decoder
-from schemas.decode.json_object import MAX_BYTES
 from schemas.event import Event
-from schemas.message import Message
+from schemas.message import MAX_BYTES, Message
 from schemas.registry import REGISTRY
 from schemas.tables.definitions import TABLES
 from schemas.timestamps import EARLIEST_EVENT_US, MAX_AHEAD_US, parse_rfc3339

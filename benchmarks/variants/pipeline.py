@@ -33,10 +33,14 @@ def build(pipeline: beam.Pipeline, source: Path, output: Path) -> None:
     """Wire the steps."""
     use_sized_coders()
     decoded = (
-        pipeline | "Read" >> ReadMessages(plan_inputs([str(source)], "messages"), 0) | "Decode" >> DecodeMessages(0, 60)
+        pipeline
+        | "Read" >> ReadMessages(ranges=plan_inputs([str(source)], "messages"), as_of=0)
+        | "Decode" >> DecodeMessages(as_of=0, window_seconds=60)
     )
-    kept = decoded.events | "Deduplicate" >> Deduplicate(str(output / ".temp"), 60, 86_400)
-    _ = kept.events | "Rows" >> ToRows(Run(RUN_ID, 0, "0")) | "Write" >> beam.ParDo(_WriteParquetFn(str(output)))
+    kept = decoded.events | "Deduplicate" >> Deduplicate(
+        temp=str(output / ".temp"), window_seconds=60, lateness_seconds=86_400
+    )
+    _ = kept.events | "Rows" >> ToRows(run=Run(RUN_ID, 0, "0")) | "Write" >> beam.ParDo(_WriteParquetFn(str(output)))
 
 
 def run(source: Path, output: Path, workers: int = 1) -> None:

@@ -21,7 +21,7 @@ LOCKED_SECONDS = 10.0
 """How long the loopback of a run that was killed may take to let go of the file."""
 
 
-class LoopbackApart:
+class EmulatorProcess:
     """A running loopback BigQuery over a DuckDB file; `with` ends it. WarehouseLocked says why there is none."""
 
     def __init__(self, path: Path, project: str) -> None:

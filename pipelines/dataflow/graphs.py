@@ -14,10 +14,10 @@ from pipelines.dataflow.redrive_graph import build_redrive
 from pipelines.dataflow.replay_graph import build_replay
 from pipelines.dataflow.secret_key import read_secret
 from pipelines.job import make_job, run_id_of
-from pipelines.options import now_us
 from pipelines.stores.target import Target
 from pipelines.stream_config import stream_config
 from pipelines.subscriptions import subscriptions_of
+from transforms.clock import wall_us
 from transforms.sources.read_pubsub import ReadPubSub
 
 Build = Callable[[beam.Pipeline, argparse.Namespace, str], None]
@@ -29,9 +29,9 @@ def build_streaming(pipeline: beam.Pipeline, args: argparse.Namespace, temp: str
     job = job_config(args, temp)
     live = stream_config(args, [given.topic for given in subscriptions])
     source = ReadPubSub(
-        subscriptions,
-        job.lake,
-        job.run.run_id,
+        subscriptions=subscriptions,
+        lake=job.lake,
+        run_id=job.run.run_id,
         batch_messages=args.batch_messages,
         flush_seconds=live.flush_seconds,
         flush_bytes=live.flush_bytes,
@@ -41,7 +41,7 @@ def build_streaming(pipeline: beam.Pipeline, args: argparse.Namespace, temp: str
 
 def job_config(args: argparse.Namespace, temp: str) -> JobConfig:
     """Return the values of the main job's steps."""
-    target, started = Target.from_args(args, needs_lake=True), now_us()
+    target, started = Target.from_args(args, needs_lake=True), wall_us()
     run_id = run_id_of(args, started)
     return make_job(
         args, target, None, run_id, started, read_secret(args.pii_key_secret), f"{temp.rstrip('/')}/{run_id}"

@@ -17,17 +17,18 @@ from pipelines.dataflow.after_all import finish
 from pipelines.dataflow.secret_key import read_secret
 from pipelines.errors import RunFailed, UserError
 from pipelines.job import make_job, whoami
-from pipelines.options import now_us, parse_moment
+from pipelines.options import parse_moment
 from pipelines.replay.engine import Engine, drop_staging
 from pipelines.replay.estimate import estimate
 from pipelines.replay.event_store_source import store_queries
-from pipelines.replay.ledger import Claim, Ledger
+from pipelines.replay.ledger import Claim, RunLedger
 from pipelines.replay.request import choice_of, deciding_version, filters_of
 from pipelines.replay.shadow import prepare_shadow, shadow_target
 from pipelines.replay.time_range import make_range
 from pipelines.stores.provision.provision import provision
 from pipelines.stores.target import Endpoints, Target
 from schemas.timestamps import to_datetime
+from transforms.clock import wall_us
 from transforms.sources.filter_messages import ChooseMessages
 from transforms.sources.read_event_store import ReadStore, Store
 from transforms.sources.read_files import ReadMessages
@@ -63,13 +64,13 @@ class Replayed:
 
     def __call__(self) -> None:
         with self.target.open() as endpoints:
-            ledger = Ledger(endpoints.bigquery, self.target, self.lease_seconds)
+            ledger = RunLedger(endpoints.bigquery, self.target, self.lease_seconds)
             if self._state(endpoints) == "DONE":
                 return  # a second try of this step
             with ledger.held(self.claim, Store(self.target.project, endpoints.rest_url).client()):
                 self._finish(endpoints, ledger)
 
-    def _finish(self, endpoints: Endpoints, ledger: Ledger) -> None:
+    def _finish(self, endpoints: Endpoints, ledger: RunLedger) -> None:
         engine = StagedEngine(endpoints, self.target, ledger, self.claim, self.job)
         if not self.empty and self.into is None:
             counts = engine.run(None)
@@ -89,7 +90,7 @@ class Replayed:
 
 def build_replay(pipeline: beam.Pipeline, args: argparse.Namespace, temp: str) -> None:
     """Claim the range and wire its replay. An empty range is a job that says so."""
-    started = now_us()
+    started = wall_us()
     start, end = (parse_moment(name, text) if text else None for name, text in (("from", args.start), ("to", args.end)))
     at = parse_moment("at", args.at) if args.at else started
     wanted = make_range(start, end, args.period, at, args.by)
@@ -103,7 +104,7 @@ def build_replay(pipeline: beam.Pipeline, args: argparse.Namespace, temp: str) -
     run_id = args.run_id or f"{to_datetime(started):%Y%m%dT%H%M%SZ}-{args.mode}"
     lease = max(args.lease_seconds, LEAST_LEASE_SECONDS)
     with target.open() as endpoints:
-        ledger = Ledger(endpoints.bigquery, target, lease)
+        ledger = RunLedger(endpoints.bigquery, target, lease)
         ledger.reach()
         provision(endpoints, target, window_seconds=args.window_seconds)
         plan = estimate(endpoints, target, args.source, choice, shadow=into is not None)
@@ -116,9 +117,11 @@ def build_replay(pipeline: beam.Pipeline, args: argparse.Namespace, temp: str) -
         engine = Engine(endpoints, target, ledger, claim, job)
         if plan.messages:
             if args.source == "archive":
-                source: Any = ChooseMessages(ReadMessages(plan.ranges, started), choice)
+                source: Any = ChooseMessages(source=ReadMessages(ranges=plan.ranges, as_of=started), choice=choice)
             else:
-                source = ReadStore(Store(target.project, endpoints.rest_url), store_queries(target, choice))
+                source = ReadStore(
+                    store=Store(target.project, endpoints.rest_url), queries=store_queries(target, choice)
+                )
             if into is None:
                 engine.prepare()
             else:

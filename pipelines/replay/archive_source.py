@@ -8,9 +8,9 @@ from apache_beam.io.filesystems import FileSystems
 from pipelines.replay.time_range import Range
 from schemas.message import TOPICS, UNKNOWN_TOPIC
 from schemas.timestamps import MAX_AHEAD_US
-from transforms.archive.batch import HOUR_US, hour_partition
 from transforms.sinks.files.files import literal
 from transforms.sinks.files.manifests import newest
+from transforms.sinks.files.partitions import HOUR_US, hour_partition
 from transforms.sources.file_ranges import FileRange
 
 LOOKED_AT_ONE_BY_ONE = 48

@@ -17,13 +17,13 @@ from pipelines.config import JobConfig
 from pipelines.errors import RunFailed, UserError
 from pipelines.replay.archive_source import plan_archive
 from pipelines.replay.engine import Engine, drop_staging
-from pipelines.replay.ledger import Claim, Ledger
+from pipelines.replay.ledger import Claim, RunLedger
 from pipelines.replay.time_range import Range
 from pipelines.stores.target import Endpoints, Target
 from schemas.message import TOPICS
 from schemas.timestamps import SECOND_US, from_datetime, to_datetime
 from transforms.archive.segments import open_archive
-from transforms.sources.filter_messages import Choice, ChooseMessages
+from transforms.sources.filter_messages import ChooseMessages, MessageFilter
 from transforms.sources.read_event_store import Store
 from transforms.sources.read_files import ReadMessages
 
@@ -44,7 +44,7 @@ def recover(endpoints: Endpoints, target: Target, job: JobConfig, who: str) -> N
     wanted = Range(start, max(job.run.started, start + 1), "publish_time")
     print(f"the last run was killed: what it had not stored since {to_datetime(wanted.start):%H:%M} is stored first")
     claim = Claim(run_id, wanted, "backfill", "archive", who, job.run.version, {}, command=COMMAND)
-    ledger = Ledger(endpoints.bigquery, target, LEASE_SECONDS)
+    ledger = RunLedger(endpoints.bigquery, target, LEASE_SECONDS)
     store = Store(target.project, endpoints.rest_url)
     try:
         for dead in _claimed(ledger, claim):
@@ -55,9 +55,11 @@ def recover(endpoints: Endpoints, target: Target, job: JobConfig, who: str) -> N
                 update={"temp": f"{job.temp}/recovery", "saga_alerts_topic": None}
             )
             engine = Engine(endpoints, target, ledger, claim, again, sagas=False)
-            choice = Choice(wanted.start, wanted.end, accept_cloudevents=job.accept_cloudevents)
+            choice = MessageFilter(wanted.start, wanted.end, accept_cloudevents=job.accept_cloudevents)
             plan = plan_archive(target.lake, wanted)
-            counts = engine.run(ChooseMessages(ReadMessages(plan.ranges, job.run.started), choice))
+            counts = engine.run(
+                ChooseMessages(source=ReadMessages(ranges=plan.ranges, as_of=job.run.started), choice=choice)
+            )
     except (RunFailed, UserError) as error:
         print(f"warning: {error}; `replay --mode backfill` stores it", file=sys.stderr, flush=True)
         return
@@ -99,7 +101,7 @@ def _undone(endpoints: Endpoints, target: Target) -> int | None:
     return from_datetime(first) + MARGIN_US if first is not None else None
 
 
-def _claimed(ledger: Ledger, claim: Claim) -> list[str]:
+def _claimed(ledger: RunLedger, claim: Claim) -> list[str]:
     """Claim the stretch; a recovery that was killed holds it until its lease ends."""
     limit = time.monotonic() + LEASE_SECONDS + 5
     while True:

@@ -18,14 +18,14 @@ from pipelines import rebuild as projections
 from pipelines.config import JobConfig
 from pipelines.errors import RunFailed
 from pipelines.replay.lake_files import drop_folder, publish_archive, publish_files
-from pipelines.replay.ledger import Claim, Ledger
+from pipelines.replay.ledger import Claim, RunLedger
 from pipelines.replay.merge_statements import Statements
 from pipelines.replay.publish_saga_alerts import say_sagas
 from pipelines.runners.direct import counters, make_pipeline, run_to_end
 from pipelines.stores.target import Endpoints, Target
 from schemas.timestamps import from_datetime
-from transforms.archive.batch import hour_partition
 from transforms.metrics import TOPIC_LABELS
+from transforms.sinks.files.partitions import hour_partition
 from transforms.sources.read_event_store import Store
 
 _LOG = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class Engine:
 
     endpoints: Endpoints
     target: Target
-    ledger: Ledger
+    ledger: RunLedger
     claim: Claim
     job: JobConfig
     runner: str = "FnApiRunner"

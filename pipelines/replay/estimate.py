@@ -12,7 +12,7 @@ from pipelines.replay.merge_statements import ORDER_TABLES
 from pipelines.replay.time_range import Range
 from pipelines.stores.target import Endpoints, Target
 from transforms.sources.file_ranges import FileRange
-from transforms.sources.filter_messages import Choice
+from transforms.sources.filter_messages import MessageFilter
 
 
 class Estimate(NamedTuple):
@@ -28,7 +28,7 @@ class Estimate(NamedTuple):
         return f"up to {self.messages:,} messages, {files}{self.bigquery_bytes:,} bytes of BigQuery"
 
 
-def estimate(endpoints: Endpoints, target: Target, source: str, choice: Choice, *, shadow: bool) -> Estimate:
+def estimate(endpoints: Endpoints, target: Target, source: str, choice: MessageFilter, *, shadow: bool) -> Estimate:
     """Return the estimate; nothing is read but manifests, a count, and BigQuery's own dry runs."""
     if source == "archive":
         if target.directory is not None and not Path(target.lake).is_dir():

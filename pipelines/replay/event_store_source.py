@@ -6,14 +6,14 @@ from pipelines.replay.ledger import literal as text
 from pipelines.replay.time_range import hours
 from pipelines.stores.target import Target
 from schemas.timestamps import from_datetime, to_rfc3339
-from transforms.sources.filter_messages import Choice
+from transforms.sources.filter_messages import MessageFilter
 from transforms.sources.read_event_store import SELECT
 
 QUERIES = 64
 """Into so many slices of time a range is cut at most, each a query that one worker reads."""
 
 
-def store_queries(target: Target, choice: Choice) -> list[str]:
+def store_queries(target: Target, choice: MessageFilter) -> list[str]:
     """Return the queries that together give the events of a choice, each once."""
     edges = [from_datetime(hour) for hour in hours(choice.start, choice.end)]
     step = max(1, -(-len(edges) // QUERIES))
@@ -22,7 +22,7 @@ def store_queries(target: Target, choice: Choice) -> list[str]:
     return [f"SELECT {SELECT} FROM {_from(target, choice, *pair)}" for pair in zip(starts, ends, strict=True)]
 
 
-def count_store(client: bigquery.Client, target: Target, choice: Choice) -> tuple[int, int]:
+def count_store(client: bigquery.Client, target: Target, choice: MessageFilter) -> tuple[int, int]:
     """Return how many rows a choice holds, and how many bytes BigQuery will read for them."""
     source = _from(target, choice, choice.start, choice.end)
     if not (rows := _count(client, source)):
@@ -38,7 +38,7 @@ def _count(client: bigquery.Client, source: str) -> int:
     return int(row.n)
 
 
-def _from(target: Target, choice: Choice, start: int, end: int) -> str:
+def _from(target: Target, choice: MessageFilter, start: int, end: int) -> str:
     parts = [f"{choice.by} >= TIMESTAMP '{to_rfc3339(start)}'", f"{choice.by} < TIMESTAMP '{to_rfc3339(end)}'"]
     for column, values in (("topic", choice.topics), ("event_type", choice.event_types)):
         if values:

@@ -45,7 +45,7 @@ class Claim:
 
 
 @dataclass
-class Ledger:
+class RunLedger:
     """The ledger of one target."""
 
     client: bigquery.Client

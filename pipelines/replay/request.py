@@ -9,19 +9,19 @@ from pipelines.replay.time_range import Range
 from pipelines.version import pipeline_version
 from schemas.registry import REGISTRY
 from schemas.tables.definitions import SCHEMA_VERSION
-from transforms.sources.filter_messages import Choice
+from transforms.sources.filter_messages import MessageFilter
 
 FILTERS = ("topics", "event_types", "entity", "correlation_id")
 
 
-def choice_of(args: argparse.Namespace, wanted: Range) -> Choice:
+def choice_of(args: argparse.Namespace, wanted: Range) -> MessageFilter:
     """Return what the options choose; UserError for what cannot be an event type or a correlation id."""
     for name in args.event_types:
         if REGISTRY.get(name) is None:
             raise UserError(
                 f"--event_types {name}: no such event type; there are {', '.join(t.name for t in REGISTRY)}"
             )
-    return Choice(
+    return MessageFilter(
         wanted.start, wanted.end, wanted.by, tuple(args.topics), tuple(args.event_types), args.entity,
         _uuid(args.correlation_id) if args.correlation_id else None, args.accept_cloudevents,
     )  # fmt: skip

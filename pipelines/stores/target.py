@@ -18,7 +18,7 @@ from google.cloud import bigquery
 from pipelines.bigquery_emulator.address_file import WarehouseLocked
 from pipelines.bigquery_emulator.client import bigquery_client, connect
 from pipelines.bigquery_emulator.faults.script import FaultScript
-from pipelines.bigquery_emulator.subprocess_server import LoopbackApart
+from pipelines.bigquery_emulator.subprocess_server import EmulatorProcess
 from pipelines.errors import RunFailed, UserError
 from pipelines.stores.bigquery_errors import AWAY, away
 from schemas.tables.definitions import ANALYTICS, EVENT_STORE
@@ -107,27 +107,27 @@ class Target:
         without credentials; RunFailed where the stores refuse or do not answer meanwhile.
         """
         if self.directory is None:
-            with told(f"--project {self.project}"):
+            with translate_store_errors(f"--project {self.project}"):
                 yield Endpoints(_cloud_client(self.project, self.location))
             return
         running = connect(self.directory)
         if running is not None:
             if faults is not None:
                 raise UserError(f"--output {self.directory}: a running process holds its warehouse; give it the faults")
-            with told(f"--output {self.directory}"):
+            with translate_store_errors(f"--output {self.directory}"):
                 yield Endpoints(bigquery_client(running.rest, self.project), running.grpc, running.rest)
             return
         path = self.directory / WAREHOUSE
         if not create and not path.is_file():
             raise UserError(f"--output {self.directory}: there is no {WAREHOUSE} in it; the command `local` makes one")
         try:
-            server = LoopbackApart(path, self.project) if apart else _beside_us(path, self.project, faults)
+            server = EmulatorProcess(path, self.project) if apart else _beside_us(path, self.project, faults)
         except (WarehouseLocked, OSError) as error:
             raise UserError(f"--output {self.directory}: {error}") from None
         with server:
             client = bigquery_client(server.rest_url, self.project)
             try:
-                with told(f"--output {self.directory}"):
+                with translate_store_errors(f"--output {self.directory}"):
                     yield Endpoints(client, server.grpc_target, server.rest_url)
             finally:
                 client.close()
@@ -141,7 +141,7 @@ def _beside_us(path: Path, project: str, faults: FaultScript | None) -> "Loopbac
 
 
 @contextmanager
-def told(where: str) -> Iterator[None]:
+def translate_store_errors(where: str) -> Iterator[None]:
     """Turn what a store's silence or refusal raises into one line for the user."""
     try:
         yield

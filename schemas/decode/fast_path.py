@@ -14,8 +14,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from pydantic.fields import FieldInfo
 
-from schemas.decode.json_object import MAX_BYTES
-from schemas.message import Message, NotAMessage
+from schemas.message import MAX_BYTES, Message, NotAMessage
 from schemas.models.field_types import (
     INT64_MAX,
     Currency,

@@ -15,9 +15,9 @@ from typing import Any
 
 import jiter
 
+from schemas.message import MAX_BYTES
 from schemas.outcomes import CODE_ORDER, Code, Refused, Stage
 
-MAX_BYTES = 1_048_576
 MAX_DEPTH = 64
 BOM = b"\xef\xbb\xbf"
 JSON_SPACE = b" \t\n\r"

@@ -4,9 +4,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.decode.json_object import MAX_BYTES, MAX_DEPTH
+from schemas.decode.json_object import MAX_DEPTH
 from schemas.docs.examples import PUBLISH_TIME, example_event
-from schemas.message import Message, format_line
+from schemas.message import MAX_BYTES, Message, format_line
 from schemas.outcomes import Code, Note
 from schemas.registry import REGISTRY
 from schemas.timestamps import parse_rfc3339

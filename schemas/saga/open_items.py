@@ -1,6 +1,6 @@
 """What an order holds while its saga is read: reserved stock, payments made, and how the last payment ended.
 
-The ledger turns a fact into the inputs of the transition table: whether a release leaves something held, whether
+The items turns a fact into the inputs of the transition table: whether a release leaves something held, whether
 a cancellation comes while stock is held, whether a completion follows a failed payment. Stock is counted as the
 contract's `stock_level` counts it, reserved minus released: an order's completion does not give stock back.
 """
@@ -25,7 +25,7 @@ class Compensation(NamedTuple):
     quantity: int = 0
 
 
-class Ledger:
+class OpenItems:
     """Stock and money of one order, fact by fact in the order of (event time, event id)."""
 
     __slots__ = ("failing", "held", "payments")

@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import Final, NamedTuple
 
 from schemas.saga.facts import SagaFact
-from schemas.saga.open_items import Compensation, Ledger
+from schemas.saga.open_items import Compensation, OpenItems
 from schemas.saga.transitions import CLOSED, MOVES, PUBLIC_STATE, AlertName, State
 
 DEFAULT_TIMEOUT_US: Final = 30 * 60 * 1_000_000
@@ -72,7 +72,7 @@ def reduce_saga(
     ordered = order_facts(facts)
     if not ordered:
         raise ValueError("a saga has at least one fact")
-    ledger = Ledger()
+    items = OpenItems()
     state = State.START
     deadline: int | None = None
     overdue = False
@@ -86,7 +86,7 @@ def reduce_saga(
         if deadline is not None and time_us > deadline and not overdue:
             overdue = True
             _raise(raised, AlertName.SAGA_STUCK, deadline, step_id, state)
-        for letter in ledger.read(fact):
+        for letter in items.read(fact):
             target, step, alert = MOVES[state][letter]
             if step:
                 if overdue:
@@ -98,8 +98,8 @@ def reduce_saga(
                 _raise(raised, alert, time_us, event_id, state)
         if state in CLOSED:
             deadline = None
-        if ledger.failing or state is State.CANCELLED:
-            before, owed = owed, ledger.owed(state)
+        if items.failing or state is State.CANCELLED:
+            before, owed = owed, items.owed(state)
             if _grew(before, owed):
                 requests.append(CompensationRequest(time_us, event_id, PUBLIC_STATE[state], owed))
         else:

@@ -3,7 +3,7 @@
 The reducer (`schemas.saga.reducer`) walks this table, the documentation (`schemas.saga.diagram`) is printed from it, and
 a test counts that every cell of it is exercised. What a fact means can depend on what the order holds at that
 moment (is stock still reserved? did the last payment fail?), so the table's inputs are facts refined by that
-question: the ledger (`schemas.saga.open_items`) asks it, the table itself has no conditions.
+question: the items (`schemas.saga.open_items`) asks it, the table itself has no conditions.
 
 The saga watches, it does not command: a fact has happened. The state says what happened, the alert says that it
 should not have. Only the facts marked `step` re-arm the deadline. Decisions: docs/decisions/0007-order-saga.md.
@@ -135,7 +135,7 @@ def expand(rows: tuple[Row, ...]) -> dict[State, dict[Input, Move]]:
 
 MOVES: Final = expand(ROWS)
 
-# Cells that the ledger rules out: some states never hold stock or always do, some tell how the last payment ended.
+# Cells that the items rules out: some states never hold stock or always do, some tell how the last payment ended.
 _NEEDS_STOCK: Final = (Input.RELEASED_PART, Input.RELEASED_ALL, Input.CANCELLED_HOLDING)
 _NEEDS_FAILURE: Final = (Input.RESERVED_FAILED, Input.COMPLETED_FAILED)
 _NEEDS_NO_FAILURE: Final = (Input.RESERVED, Input.RESERVED_PAID, Input.COMPLETED)

@@ -155,7 +155,7 @@ def test_a_missing_table_fails_its_rows_and_names_what_to_do(tmp_path: Path, mod
     with warehouse(tmp_path) as server:
         results.clear()
         with beam.Pipeline(runner=FnApiRunner()) as pipeline:
-            out = pipeline | beam.Create(elements) | AppendRows(tables, mode=mode, endpoint=server.target)  # type: ignore[arg-type]
+            out = pipeline | beam.Create(elements) | AppendRows(tables=tables, mode=mode, endpoint=server.target)  # type: ignore[arg-type]
             _ = out.failed | beam.Map(collect)
         assert server.ids("events") == sent_ids(elements, "events")
     (failed,) = results

@@ -26,7 +26,7 @@ def test_when_another_step_of_the_run_fails_no_row_is_seen_and_the_next_run_is_w
         pipeline = beam.Pipeline(runner=FnApiRunner())
         rows = pipeline | beam.Create(ELEMENTS)
         gate = rows | beam.Map(fail)
-        _ = rows | AppendRows(TABLES, endpoint=server.target, limits=SMALL, gate=gate)
+        _ = rows | AppendRows(tables=TABLES, endpoint=server.target, limits=SMALL, gate=gate)
         with pytest.raises(Exception, match="another step"):
             pipeline.run()
         assert [server.ids(table) for table in TABLES.dataset_of] == [[], [], []]
@@ -59,7 +59,7 @@ def test_a_commit_that_stays_unavailable_ends_the_run_within_its_budget(tmp_path
 
 def sealed(server: Warehouse, elements: list[TableRows], limits: AppendLimits = SMALL) -> list[tuple[str, str, int]]:
     """Run one bundle by hand and give the streams that it names."""
-    transform = AppendRows(TABLES, endpoint=server.target, limits=limits)
+    transform = AppendRows(tables=TABLES, endpoint=server.target, limits=limits)
     bundle = transform.append_fn()
     bundle.setup()
     bundle.start_bundle()
@@ -97,7 +97,7 @@ def test_a_commit_that_ran_twice_adds_nothing_twice(tmp_path: Path) -> None:
 
 def test_a_bundle_left_half_done_does_not_leak_into_the_next(tmp_path: Path) -> None:
     with warehouse(tmp_path) as server:
-        bundle = AppendRows(TABLES, endpoint=server.target, limits=AppendLimits(max_rows=50)).append_fn()
+        bundle = AppendRows(tables=TABLES, endpoint=server.target, limits=AppendLimits(max_rows=50)).append_fn()
         bundle.setup()
         bundle.start_bundle()
         for element in batches("events", 300, prefix="lost-"):
@@ -128,6 +128,6 @@ def test_two_workers_write_one_run(tmp_path: Path) -> None:
             ),
         ) as pipeline:
             rows = pipeline | beam.Create(ELEMENTS) | beam.Reshuffle()
-            _ = rows | AppendRows(TABLES, endpoint=server.target, limits=SMALL)
+            _ = rows | AppendRows(tables=TABLES, endpoint=server.target, limits=SMALL)
         for table in TABLES.dataset_of:
             assert server.ids(table) == sent_ids(ELEMENTS, table)

@@ -84,7 +84,11 @@ def stored(client: bigquery.Client, name: str) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("method", ["inserts", "loads"])
 def test_rows_reach_their_tables(tmp_path: Path, method: str) -> None:
-    sink = InsertRows(TABLES_HERE) if method == "inserts" else LoadFiles(TABLES_HERE, str(tmp_path / "temp"))
+    sink = (
+        InsertRows(tables=TABLES_HERE)
+        if method == "inserts"
+        else LoadFiles(tables=TABLES_HERE, temp=str(tmp_path / "temp"))
+    )
     with served(tmp_path) as client:
         failed, counts = run([rows("order_sagas", 30), rows("saga_alerts", 20)], sink)
         assert failed == []
@@ -100,7 +104,7 @@ def test_a_row_that_insert_all_refuses_fails_alone(tmp_path: Path) -> None:
     }
     with served(tmp_path, fault) as client:
         sent = rows("order_sagas", 10)
-        (failed,), counts = run([sent], InsertRows(TABLES_HERE))
+        (failed,), counts = run([sent], InsertRows(tables=TABLES_HERE))
         assert counts == {"order_sagas": 9}
         assert len(stored(client, "order_sagas")) == 9
     assert failed.code == "SINK_REJECTED"
@@ -112,7 +116,7 @@ def test_a_row_that_insert_all_refuses_fails_alone(tmp_path: Path) -> None:
 def test_inserts_into_a_missing_table_fail_at_once(tmp_path: Path) -> None:
     with served(tmp_path) as client:
         client.delete_table(TABLES_HERE.name("order_sagas"))
-        failed, counts = run([rows("order_sagas", 10)], InsertRows(TABLES_HERE))
+        failed, counts = run([rows("order_sagas", 10)], InsertRows(tables=TABLES_HERE))
     assert sum(one.rows.num_rows for one in failed) == 10
     assert sum(counts.values()) == 0
     assert {one.code for one in failed} == {"SINK_REJECTED"}

@@ -44,7 +44,7 @@ def test_labels_of_the_main_job_stand():
         run=Run("r", 0, "0"), lake="lake", temp="temp", project="p", event_store="event_store", analytics="analytics"
     )
     pipeline = beam.Pipeline()
-    batch.build(pipeline, ReadMessages([], 0), job)
+    batch.build(pipeline, ReadMessages(ranges=[], as_of=0), job)
     assert labels_of(pipeline) == LABELS
 
 

@@ -21,7 +21,7 @@ from pipelines.bigquery_emulator.address_file import FILE_NAME, WarehouseLocked,
 from pipelines.bigquery_emulator.client import bigquery_client, connect
 from pipelines.bigquery_emulator.faults.script import FaultScript
 from pipelines.bigquery_emulator.server import LoopbackBigQuery
-from pipelines.bigquery_emulator.subprocess_server import LoopbackApart
+from pipelines.bigquery_emulator.subprocess_server import EmulatorProcess
 from tests.support.storage_write import append, commit, pending, request, write_client
 
 ROOT = Path(__file__).parents[2]
@@ -111,8 +111,8 @@ def test_a_process_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
 
 def test_a_loopback_apart_ends_with_its_parent_also_where_that_is_killed(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from pipelines.bigquery_emulator.subprocess_server import LoopbackApart\n"
-        "apart = LoopbackApart(Path(sys.argv[1]), 'local'); print('up', flush=True); time.sleep(60)"
+        "import sys, time; from pathlib import Path; from pipelines.bigquery_emulator.subprocess_server import EmulatorProcess\n"
+        "apart = EmulatorProcess(Path(sys.argv[1]), 'local'); print('up', flush=True); time.sleep(60)"
     )
     path = tmp_path / "warehouse.duckdb"
     parent = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, cwd=ROOT)
@@ -122,10 +122,10 @@ def test_a_loopback_apart_ends_with_its_parent_also_where_that_is_killed(tmp_pat
     assert address is not None
     assert address.pid != parent.pid
     with pytest.raises(WarehouseLocked, match=f"process {address.pid}"):
-        LoopbackApart(path, "local")
+        EmulatorProcess(path, "local")
     parent.kill()
     parent.wait()
-    with LoopbackApart(path, "local"):  # it waits for the one that is ending
+    with EmulatorProcess(path, "local"):  # it waits for the one that is ending
         assert not address.alive()
 
 
@@ -239,7 +239,7 @@ def test_pending_rows_do_not_fill_the_memory(tmp_path: Path) -> None:
 def test_what_duckdb_may_hold_is_told_and_beside_a_live_run_it_is_less(tmp_path: Path) -> None:
     with LoopbackBigQuery(tmp_path / "a.duckdb", memory_mib=64) as server, server._warehouse.cursor() as cursor:
         assert cursor.execute("select current_setting('memory_limit')").fetchall() == [("64.0 MiB",)]
-    with LoopbackApart(tmp_path / "b.duckdb", "local") as apart:
+    with EmulatorProcess(tmp_path / "b.duckdb", "local") as apart:
         words = Path(f"/proc/{apart._process.pid}/cmdline").read_text().split("\0")
     assert words[words.index("--memory_mib") + 1] == "64"
 

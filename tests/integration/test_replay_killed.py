@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from google.api_core.exceptions import ServiceUnavailable
 
-from pipelines.replay.ledger import Claim, Ledger
+from pipelines.replay.ledger import Claim, RunLedger
 from pipelines.replay.time_range import Range
 from pipelines.stores.target import Target
 from schemas.timestamps import parse_rfc3339
@@ -40,7 +40,7 @@ def test_a_ledger_that_cannot_be_reached_stops_everything(store, known, monkeypa
     def unreachable(self, sql):
         raise ServiceUnavailable("away")
 
-    monkeypatch.setattr(Ledger, "_run", unreachable)
+    monkeypatch.setattr(RunLedger, "_run", unreachable)
     code, _, err = run_command("replay", "--output", store, "--mode", "rebuild", *NEW)
     assert code == 2
     assert "replays` cannot be reached" in err
@@ -53,7 +53,7 @@ def test_the_second_of_two_runs_over_one_range_is_refused_and_told_the_first(sto
     start, end = (parse_rfc3339(text)[0] for text in (NEW[1], NEW[3]))
     with target.open() as endpoints:
         other = Claim("first-run", Range(start, end), "rebuild", "archive", "ann@desk", "1", {})
-        assert Ledger(endpoints.bigquery, target, 600).claim(other) == []
+        assert RunLedger(endpoints.bigquery, target, 600).claim(other) == []
         code, _, err = run_command("replay", "--output", store, "--mode", "backfill", *NEW)
         assert code == 2
         assert "first-run of ann@desk holds this range" in err

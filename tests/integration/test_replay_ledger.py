@@ -14,7 +14,7 @@ from google.cloud import bigquery
 from pipelines.bigquery_emulator.client import bigquery_client
 from pipelines.bigquery_emulator.server import LoopbackBigQuery
 from pipelines.errors import RunFailed, UserError
-from pipelines.replay.ledger import Claim, Ledger
+from pipelines.replay.ledger import Claim, RunLedger
 from pipelines.replay.time_range import Range
 from pipelines.stores.provision.provision import provision
 from pipelines.stores.target import Target
@@ -35,8 +35,8 @@ def warehouse(tmp_path_factory):
 
 
 @pytest.fixture
-def ledger(warehouse) -> Ledger:
-    ledger = Ledger(bigquery_client(warehouse.rest_url), Target.local(warehouse.path.parent), 600)
+def ledger(warehouse) -> RunLedger:
+    ledger = RunLedger(bigquery_client(warehouse.rest_url), Target.local(warehouse.path.parent), 600)
     ledger.client.query("DELETE FROM event_store.replays WHERE TRUE").result()
     return ledger
 
@@ -45,7 +45,7 @@ def named(name: str, **more) -> Claim:
     return dataclasses.replace(CLAIM, run_id=name, **more)
 
 
-def state(ledger: Ledger) -> dict[str, str]:
+def state(ledger: RunLedger) -> dict[str, str]:
     rows = ledger.client.query("SELECT run_id, state FROM event_store.replay_runs").result()
     return {row.run_id: row.state for row in rows}
 
@@ -55,7 +55,7 @@ def test_of_many_claims_at_once_exactly_one_stands_and_the_others_are_told_it(le
     start = threading.Barrier(8)
 
     def claim(name: str) -> None:
-        own = Ledger(bigquery_client(warehouse.rest_url), ledger.target, 600)
+        own = RunLedger(bigquery_client(warehouse.rest_url), ledger.target, 600)
         start.wait()
         try:
             own.claim(named(name))
@@ -140,7 +140,7 @@ def test_the_earlier_of_two_claims_passes_and_the_other_does_not_even_where_it_w
     assert [row.run for row in ledger.client.query("SELECT run FROM event_store.mark").result()] == ["earlier"]
 
 
-def _publish(ledger: Ledger, claim: Claim) -> str:
+def _publish(ledger: RunLedger, claim: Claim) -> str:
     insert = f"INSERT INTO event_store.mark (run) VALUES ('{claim.run_id}')"
     return f"BEGIN TRANSACTION;\n{insert};\n{ledger.guard(claim)};\nCOMMIT TRANSACTION;"
 

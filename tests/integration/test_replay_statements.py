@@ -11,7 +11,7 @@ from pipelines.replay.comparison import all_compared
 from pipelines.replay.dead_letters import Selection, letters_sql
 from pipelines.replay.engine import staged_target
 from pipelines.replay.event_store_source import store_queries
-from pipelines.replay.ledger import Claim, Ledger
+from pipelines.replay.ledger import Claim, RunLedger
 from pipelines.replay.merge_statements import Statements
 from pipelines.replay.shadow import shadow_target
 from pipelines.replay.time_range import Range
@@ -19,7 +19,7 @@ from pipelines.stores.target import Target
 from schemas.tables.definitions import TABLES
 from schemas.views import all_views
 from tests.support.zetasql_engine import ZetaSql
-from transforms.sources.filter_messages import Choice
+from transforms.sources.filter_messages import MessageFilter
 
 LIVE = Target("local")
 STAGED = staged_target(LIVE, "run-1")
@@ -30,7 +30,7 @@ MADE = {
     "held_facts": ["event_id", "order_id"], "orders": ["order_id", "clean"],
 }  # fmt: skip
 CLAIM = Claim("run-1", Range(0, 10**6), "rebuild", "archive", 'me "quoted"', "1", {"entity": "o'1"})
-CHOICE = Choice(0, 3_600_000_000 * 30, "publish_time", ("orders",), ("order.created",), "o'1", "x")
+CHOICE = MessageFilter(0, 3_600_000_000 * 30, "publish_time", ("orders",), ("order.created",), "o'1", "x")
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def statements(script: str) -> list[str]:
 
 def scripts() -> dict[str, str]:
     made = Statements(LIVE, STAGED)
-    ledger = Ledger(None, LIVE)  # type: ignore[arg-type]
+    ledger = RunLedger(None, LIVE)  # type: ignore[arg-type]
     ends = {"guard": ledger.guard(CLAIM), "done": ledger.row(CLAIM, "DONE", counts={"messages": 1})}
     return {
         "changes of a backfill": made.find_changes(rebuild=False),

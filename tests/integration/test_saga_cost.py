@@ -47,7 +47,7 @@ def test_what_a_shard_queues_and_logs_stays_in_proportion_to_its_orders(monkeypa
                 )
                 for fact in order.facts
             ]
-            log += bool(shard.absorb([order._replace(facts=moved)]).log)
+            log += bool(shard.add_facts([order._replace(facts=moved)]).log)
             if shard.wants_snapshot:
                 log = len(list(shard.snapshot()))
     assert len(shard) == 300

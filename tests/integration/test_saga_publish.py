@@ -51,8 +51,8 @@ class Bus:
 def publish(orders, topic: str, delay_us: int = 0) -> dict[str, int]:
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
         batches = list(event_batches(arrivals(orders, delay_us)))
-        sagas = pipeline | beam.Create(batches) | TrackSagas("r1")
-        sagas.alerted | PublishSagaAlerts(topic, sagas.clock)
+        sagas = pipeline | beam.Create(batches) | TrackSagas(run_id="r1")
+        sagas.alerted | PublishSagaAlerts(topic=topic, clock=sagas.clock)
     return counters(pipeline.result)
 
 

@@ -53,13 +53,17 @@ def run(output: Path, run_id: str, messages: list[Message], stopped_at: int | No
         )  # fmt: skip
         history = SagaHistory(Store(target.project, endpoints.rest_url), tables_of(job), 0) if recalls else None
         track = TrackSagasStream(
-            run_id, history=history, interrupted=None if stopped_at is None else drained, clock=clock
+            run_id=run_id, history=history, interrupted=None if stopped_at is None else drained, clock=clock
         )
         options = PipelineOptions(prism_flags(prism.endpoint), save_main_session=False)
         pipeline = beam.Pipeline(runner="PortableRunner", options=options)
-        decoded = pipeline | stream.advance_watermark_to_infinity() | DecodeMessages(START_US, 60)
+        decoded = pipeline | stream.advance_watermark_to_infinity() | DecodeMessages(as_of=START_US, window_seconds=60)
         sagas = decoded.events | track
-        rows = (decoded.events | ToRows(job.run), sagas.rows, sagas.alerted | AlertedRows(run_id)) | beam.Flatten()
+        rows = (
+            decoded.events | ToRows(run=job.run),
+            sagas.rows,
+            sagas.alerted | AlertedRows(run_id=run_id),
+        ) | beam.Flatten()
         rows | append_rows_live(job)
         run_to_end(pipeline)
 

@@ -70,7 +70,7 @@ def tracked(pipeline: beam.Pipeline, stream: test_stream.TestStream, step: Track
 def gather(sagas) -> None:
     rows = sagas.rows
     if isinstance(sagas, TrackedSagasStream):
-        rows = (rows, sagas.alerted | AlertedRows("r1")) | beam.Flatten()
+        rows = (rows, sagas.alerted | AlertedRows(run_id="r1")) | beam.Flatten()
     rows | "Rows" >> beam.Map(lambda rows: collect(rows.table, rows_of(rows.rows)))
     sagas.alerted | "Alerted" >> beam.Map(lambda some: collect("alerted", some))
 
@@ -144,7 +144,7 @@ def test_the_bounded_form_gives_the_plain_reducers_rows_and_alerts(collected, sh
     Random(1).shuffle(facts)
     batches = [batch for some in cut(facts, 100) for batch in event_batches(some)]
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
-        sagas = pipeline | beam.Create(batches) | TrackSagas("r1", shards=shards)
+        sagas = pipeline | beam.Create(batches) | TrackSagas(run_id="r1", shards=shards)
         gather(sagas)
         sagas.clock | "Clock" >> beam.Map(lambda newest: collect("clock", newest))
     expected = reduced(orders)
@@ -165,7 +165,7 @@ def test_the_bounded_form_gives_the_plain_reducers_rows_and_alerts(collected, sh
 
 def test_the_bounded_form_of_no_events_gives_nothing(collected):
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
-        gather(pipeline | beam.Create([], reshuffle=False) | TrackSagas("r1"))
+        gather(pipeline | beam.Create([], reshuffle=False) | TrackSagas(run_id="r1"))
     assert COLLECTED == []
 
 
@@ -173,7 +173,7 @@ def test_the_stream_on_prism_gives_the_rows_and_alerts_of_the_batch(collected, p
     orders = generated_orders(*ALL_MOVES)
     facts = arrivals(orders, delay_us=300_000)
     with beam.Pipeline(options=prism_options) as pipeline:
-        gather(tracked(pipeline, stream_of(cut(facts, 100)), TrackSagasStream("r1")))
+        gather(tracked(pipeline, stream_of(cut(facts, 100)), TrackSagasStream(run_id="r1")))
     assert standing_rows() == expected_rows(orders)
     assert collected_alerts() == alerts_of(reduced(orders).values())
 
@@ -191,7 +191,7 @@ def test_late_and_shuffled_facts_on_prism_end_in_the_rows_of_the_batch_and_no_al
             now = moment(START_US + number * 30 * MINUTE_US)
             stream = stream.add_elements([TimestampedValue(pickle.dumps(batch), now) for batch in event_batches(some)])
             stream = stream.advance_watermark_to(now)
-        gather(tracked(pipeline, stream.advance_watermark_to_infinity(), TrackSagasStream("r1", shards=3)))
+        gather(tracked(pipeline, stream.advance_watermark_to_infinity(), TrackSagasStream(run_id="r1", shards=3)))
     assert standing_rows() == expected_rows(orders)
     raised = [(row["order_id"], row["alert"]) for row in collected_rows("saga_alerts")]
     assert len(raised) == len(set(raised))
@@ -212,7 +212,7 @@ def test_the_watermark_alone_makes_a_saga_stuck_and_a_later_step_recovers_it(col
             .advance_watermark_to(moment(second.publish_us + MINUTE_US))
             .advance_watermark_to_infinity()
         )
-        gather(tracked(pipeline, stream, TrackSagasStream("r1")))
+        gather(tracked(pipeline, stream, TrackSagasStream(run_id="r1")))
     versions = [(row["version"], row["alerts"]) for row in collected_rows("order_sagas")]
     assert versions == [
         (2, []),
@@ -232,7 +232,11 @@ def test_a_fact_after_the_retention_is_counted_late_and_makes_no_row(collected, 
         stream = stream.add_elements([one for fact in facts[:3] for one in _timed(fact)])
         stream = stream.advance_watermark_to(moment(facts[0].publish_us + 36 * 60 * MINUTE_US))
         stream = stream.add_elements(_timed(facts[3]._replace(publish_us=facts[0].publish_us + 37 * 60 * MINUTE_US)))
-        gather(tracked(pipeline, stream.advance_watermark_to_infinity(), TrackSagasStream("r1", retention_us=DAY_US)))
+        gather(
+            tracked(
+                pipeline, stream.advance_watermark_to_infinity(), TrackSagasStream(run_id="r1", retention_us=DAY_US)
+            )
+        )
     assert max(row["events"] for row in collected_rows("order_sagas")) == 3
     assert counters(pipeline.result).get("saga_late") == 1
 

@@ -30,7 +30,15 @@ class Source:
         subscriptions = tuple(TopicSubscription(topic, feed[1]) for topic, feed in bus.feeds.items())
         self._element, self._watermark = subscriptions, ManualWatermarkEstimator(None)
         self.stop = folder / "stop"
-        self.fn = _PullFn(PullPubSub(list(subscriptions), str(folder), folder.name, str(self.stop), **options))
+        self.fn = _PullFn(
+            PullPubSub(
+                subscriptions=list(subscriptions),
+                lake=str(folder),
+                run_id=folder.name,
+                stop_file=str(self.stop),
+                **options,
+            )
+        )
 
     def look(self):
         finalizer = _BundleFinalizerParam()

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 import schemas.decode.decoder
 from schemas.decode.decoder import Decoder
-from schemas.decode.json_object import MAX_BYTES
 from schemas.event import DeadLetter, Event
-from schemas.message import Message
+from schemas.message import MAX_BYTES, Message
 from schemas.outcomes import CODES_OF, Code, Note, Stage
 from tests.support.decoded import own_topic
 from tests.support.events import DATA, PUBLISHED_US, make_event, topic_of

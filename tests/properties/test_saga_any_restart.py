@@ -38,7 +38,7 @@ class Stores:
     def start(self) -> None:
         """Begin a run with what the stores know."""
         self.shard = SagaShard(DEFAULT_TIMEOUT_US, self._retention_us)
-        self._take(self.shard.recall(self.known()))
+        self._take(self.shard.restore(self.known()))
         self._watermark = 0
 
     def known(self) -> list[KnownOrder]:
@@ -68,7 +68,7 @@ class Stores:
             if saga.order_id not in self.rows or saga.version > self.rows[saga.order_id].version:
                 self.rows[saga.order_id] = saga
 
-    def absorb(self, *some: Arrival, rows_lost: bool = False) -> None:
+    def add_facts(self, *some: Arrival, rows_lost: bool = False) -> None:
         """Take events in; `rows_lost`: the kill comes when the events are stored and the sagas' rows are not."""
         facts = defaultdict(list)
         for arrival in some:
@@ -78,7 +78,7 @@ class Stores:
             OrderFacts(order_id, [one.fact for one in mine], [one.publish_us for one in mine])
             for order_id, mine in facts.items()
         ]
-        self._take(self.shard.absorb(orders), keep=not rows_lost)
+        self._take(self.shard.add_facts(orders), keep=not rows_lost)
 
     def advance(self, watermark_us: int) -> None:
         self._take(self.shard.advance(watermark_us))
@@ -90,7 +90,7 @@ def run(facts: list[Arrival], stops: float, kills: float, seed: int) -> Stores:
     while facts:
         some, facts = facts[:20], facts[20:]
         killed = rng.random() < kills
-        stores.absorb(*some, rows_lost=killed)
+        stores.add_facts(*some, rows_lost=killed)
         if killed or rng.random() < stops:
             stores.start()
         stores.advance(some[-1].publish_us - 1_000_000)
@@ -140,15 +140,15 @@ def test_an_order_that_was_called_stuck_by_the_end_of_an_input_recovers_without_
     ]
     [first, second, third, last] = arrivals({"o": steps})
     stores = Stores()
-    stores.absorb(first, second)
+    stores.add_facts(first, second)
     stores.advance(END_OF_INPUT_US)
     assert stores.rows["o"].version == 5
     stores.start()
     assert len(stores.written) == 2, "what stands is not written again"
-    stores.absorb(third)
+    stores.add_facts(third)
     assert stores.rows["o"].version == 6
     assert stores.rows["o"].alerts == ()
-    stores.absorb(last)
+    stores.add_facts(last)
     assert [(alert, at) for _, alert, at in stores.alerts if alert == "SAGA_STUCK"] == [
         ("SAGA_STUCK", second.fact.event_time_us + 30 * MINUTE_US)
     ]
@@ -158,18 +158,18 @@ def test_an_order_whose_retention_is_over_is_forgotten_again_and_a_late_fact_is_
     [facts] = [mine for mine in generated_orders(80, seed=5).values() if len(mine) == 4][:1]
     [*some, late] = arrivals({"o": facts})
     stores = Stores(retention_us=DAY_US)
-    stores.absorb(*some)
+    stores.add_facts(*some)
     stores.start()
     stores.advance(START_US + 2 * DAY_US)
     before = len(stores.written)
-    stores.absorb(late)
+    stores.add_facts(late)
     assert (stores.late, len(stores.written)) == (1, before)
 
 
 def test_the_state_after_a_recall_is_the_whole_shard():
     orders = generated_orders(200, seed=44)
     stores = Stores()
-    stores.absorb(*arrivals(orders))
+    stores.add_facts(*arrivals(orders))
     stores.start()
     log = list(stores.shard.snapshot())
     rebuilt = SagaShard(DEFAULT_TIMEOUT_US, 30 * DAY_US, log)

@@ -23,7 +23,7 @@ def test_in_order_of_time_rows_and_alerts_are_those_of_the_plain_reducer(orders,
     while facts:
         size = rng.randint(1, 60)
         some, facts = facts[:size], facts[size:]
-        stream.absorb(*some)
+        stream.add_facts(*some)
         stream.advance(some[-1].publish_us - 1_000_000)
         if crashes and rng.random() < 0.2:
             stream.crash(rng)
@@ -41,7 +41,7 @@ def test_whatever_the_order_of_arrival_the_highest_version_is_the_reducers_and_n
     rng.shuffle(facts)
     facts += rng.sample(facts, 200)
     for start in range(0, len(facts), 100):
-        stream.absorb(*facts[start : start + 100])
+        stream.add_facts(*facts[start : start + 100])
         stream.advance(START_US + rng.randrange(800) * MINUTE_US)
         if rng.random() < 0.2:
             stream.crash(rng)
@@ -58,7 +58,7 @@ def test_versions_of_an_order_only_grow(orders):
     facts = arrivals(orders)
     rng.shuffle(facts)
     for start in range(0, len(facts), 50):
-        stream.absorb(*facts[start : start + 50])
+        stream.add_facts(*facts[start : start + 50])
         stream.advance(START_US + start * MINUTE_US)
     versions = defaultdict(list)
     for saga in stream.sagas:
@@ -73,7 +73,7 @@ def test_the_log_is_rewritten_before_it_grows_long():
         orders = generated_orders(100, seed=number)
         orders = {f"{order_id}-{number}": facts for order_id, facts in orders.items()}
         for some in arrivals(orders):
-            stream.absorb(
+            stream.add_facts(
                 some._replace(
                     publish_us=some.publish_us + number * 5 * DAY_US,
                     fact=some.fact._replace(event_time_us=some.fact.event_time_us + number * 5 * DAY_US),

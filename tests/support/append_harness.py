@@ -71,7 +71,7 @@ def run(elements: list[TableRows], server: Warehouse, **options: Any) -> tuple[l
     results.clear()
     options = {"retry_budget_seconds": 20.0, "limits": SMALL, **options}
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
-        out = pipeline | beam.Create(elements) | AppendRows(TABLES, endpoint=server.target, **options)
+        out = pipeline | beam.Create(elements) | AppendRows(tables=TABLES, endpoint=server.target, **options)
         _ = (out.failed, out.appended) | beam.Flatten() | beam.Map(collect)
     failed = [result for result in results if isinstance(result, FailedRows)]
     counts: Counter[str] = Counter()

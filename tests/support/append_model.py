@@ -11,7 +11,7 @@ from transforms.sinks.bigquery.append_errors import classify
 from transforms.sinks.bigquery.append_stream import ConnectionEnded
 from transforms.sinks.bigquery.appender import TableAppender
 from transforms.sinks.bigquery.appends import AppendLimits
-from transforms.sinks.bigquery.backoff import Patience
+from transforms.sinks.bigquery.backoff import RetryBudget
 from transforms.sinks.bigquery.write_streams import GaveUp
 
 SCHEMA = pa.schema([("n", pa.int64()), ("text", pa.string())])
@@ -147,7 +147,7 @@ class Clock:
 
 def appender(server: Server, budget: float = 100.0, **limits: float) -> TableAppender:
     clock = Clock()
-    patience = Patience(budget, clock=clock, sleep=clock.sleep, draw=lambda: 0.9)
+    patience = RetryBudget(budget, clock=clock, sleep=clock.sleep, draw=lambda: 0.9)
     wide = AppendLimits(**{"max_rows": 3, "max_in_flight": 3, "reply_timeout_seconds": 0.01, **limits})  # type: ignore[arg-type]
     return TableAppender(server, patience, wide, lambda gave_up: None)
 

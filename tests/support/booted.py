@@ -115,7 +115,13 @@ def check_streaming(folder: Path, script: Path) -> None:
         def build(pipeline: beam.Pipeline, args: argparse.Namespace) -> None:
             subscriptions, job = subscriptions_of(args), job_config(args, str(folder / "temp"))
             job = job.model_copy(update={"write_endpoint": endpoints.write_endpoint})
-            source = PullPubSub(subscriptions, job.lake, "booted", str(folder / "stop"), stop_after_idle_seconds=6)
+            source = PullPubSub(
+                subscriptions=subscriptions,
+                lake=job.lake,
+                run_id="booted",
+                stop_file=str(folder / "stop"),
+                stop_after_idle_seconds=6,
+            )
             streaming.build(pipeline, source, job, stream_config(args, [given.topic for given in subscriptions]))
 
         out.mkdir()

@@ -1,4 +1,4 @@
-"""Ledger rows, dead letters and redrives for the two views that say where replays and dead letters stand."""
+"""Run records, dead letters and redrives for the two views that say where replays and dead letters stand."""
 
 from typing import Any
 

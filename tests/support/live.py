@@ -190,6 +190,6 @@ def bounded_run(lake: Path, folder: Path) -> Path:
             write_endpoint=endpoints.write_endpoint,
         )
         pipeline = make_pipeline("FnApiRunner", 1)
-        batch.build(pipeline, ReadMessages(ranges, 1), job)
+        batch.build(pipeline, ReadMessages(ranges=ranges, as_of=1), job)
         run_to_end(pipeline)
     return folder

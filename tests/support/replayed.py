@@ -21,7 +21,7 @@ from schemas.tables.definitions import EVENTS, TABLES, typed_table
 from schemas.timestamps import SECOND_US, to_rfc3339
 from transforms.decode.decode import decode_batch
 from transforms.decode.identity import find_repeats, identities
-from transforms.deduplicate.seen_ids import Seen, judge
+from transforms.deduplicate.seen_ids import Seen, classify_ids
 from transforms.event_batch import EventBatch, EventColumns
 from transforms.sagas.batch import sagas_of
 from transforms.sagas.columns import saga_facts
@@ -97,7 +97,7 @@ def stream(
             seen = Seen()
         for batch in _decoded(messages):
             ids = identities(batch.rows)
-            verdict = judge(ids, seen)
+            verdict = classify_ids(ids, seen)
             seen.add(0, verdict.added)
             kept = batch.rows.filter(pa.array(verdict.new | verdict.earlier))
             new = batch.rows.filter(pa.array(verdict.new))

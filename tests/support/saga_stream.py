@@ -39,12 +39,12 @@ class Stream:
         elif changes.log:
             self.log.append(changes.log)
 
-    def absorb(self, *some: Arrival) -> None:
+    def add_facts(self, *some: Arrival) -> None:
         facts = defaultdict(list)
         for arrival in some:
             facts[arrival.order_id].append(arrival)
         self._take(
-            self.shard.absorb(
+            self.shard.add_facts(
                 OrderFacts(order_id, [one.fact for one in mine], [one.publish_us for one in mine])
                 for order_id, mine in facts.items()
             )

@@ -12,7 +12,7 @@ from apache_beam.testing.util import assert_that, equal_to
 
 from schemas.tables.column import NUMERIC
 from transforms.event_batch import EventBatch
-from transforms.metrics import Measure, _distribute, late_mask, sketch_of, window_of
+from transforms.metrics import BatchMetrics, _distribute, late_mask, sketch_of, window_of
 from transforms.windows.counts import (
     CountEvents,
     count_rows,
@@ -69,7 +69,7 @@ def test_a_bounded_run_has_one_row_a_window_and_event_type_from_all_its_batches(
         made = (
             pipeline
             | beam.Create([EventBatch("order_events", rows) for rows in batches], reshuffle=False)
-            | CountEvents("run-1", 60)
+            | CountEvents(run_id="run-1", window_seconds=60)
             | beam.FlatMap(lambda one: [(one.table, *row.values()) for row in one.rows.to_pylist()])
         )
         midnight = datetime.fromtimestamp(day // 1_000_000, UTC)
@@ -114,10 +114,10 @@ def test_what_is_shuffled_is_small():
 
 def test_measures_of_one_window_and_topic_become_one():
     measures = [
-        Measure(BASE, "orders", received=3, dead_letters=1),
-        Measure(BASE, "orders", valid=2, late=1, lags=sketch_of([1.0, 3.0]).serialize()),
-        Measure(BASE, "orders", lags=sketch_of([2.0]).serialize()),
-        Measure(BASE, "customers", duplicates=1),
+        BatchMetrics(BASE, "orders", received=3, dead_letters=1),
+        BatchMetrics(BASE, "orders", valid=2, late=1, lags=sketch_of([1.0, 3.0]).serialize()),
+        BatchMetrics(BASE, "orders", lags=sketch_of([2.0]).serialize()),
+        BatchMetrics(BASE, "customers", duplicates=1),
     ]
     customers, orders = merge(measures)
     assert (orders.received, orders.valid, orders.dead_letters, orders.late) == (3, 2, 1, 1)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from transforms.sinks.bigquery.backoff import MAXIMUM_SECONDS, Patience, Trial, jittered_delay
+from transforms.sinks.bigquery.backoff import MAXIMUM_SECONDS, RetryBudget, RetryState, jittered_delay
 
 
 class Clock:
@@ -20,8 +20,8 @@ class Clock:
         self.now += seconds
 
 
-def patience(clock: Clock, budget: float = 600.0, draw: float = 0.999) -> Patience:
-    return Patience(budget, clock=clock, sleep=clock.sleep, draw=lambda: draw)
+def patience(clock: Clock, budget: float = 600.0, draw: float = 0.999) -> RetryBudget:
+    return RetryBudget(budget, clock=clock, sleep=clock.sleep, draw=lambda: draw)
 
 
 @pytest.mark.parametrize("failures", [1, 2, 5, 9, 40, 5000])
@@ -33,7 +33,7 @@ def test_a_delay_is_between_zero_and_an_exponential_bound(failures: int) -> None
 
 
 def test_a_request_that_always_fails_ends_with_the_budget() -> None:
-    clock, trial = Clock(), Trial()
+    clock, trial = Clock(), RetryState()
     table = patience(clock, budget=60)
     while table.wait(trial):
         table.succeeded()  # other requests pass all the while
@@ -44,47 +44,47 @@ def test_a_request_that_always_fails_ends_with_the_budget() -> None:
 def test_an_outage_costs_one_budget_and_not_one_a_request() -> None:
     clock = Clock()
     table = patience(clock, budget=60)
-    first = Trial()
+    first = RetryState()
     while table.wait(first):
         pass
     before = clock.now
-    assert not table.wait(Trial())
+    assert not table.wait(RetryState())
     assert clock.now == before
 
 
 def test_after_a_success_a_request_has_the_whole_budget_again() -> None:
     clock = Clock()
     table = patience(clock, budget=60)
-    first = Trial()
+    first = RetryState()
     while table.wait(first):
         pass
     table.succeeded()
-    assert table.wait(Trial())
+    assert table.wait(RetryState())
 
 
 def test_a_failure_long_after_the_last_begins_a_new_outage() -> None:
     clock = Clock()
     table = patience(clock, budget=60)
-    first = Trial()
+    first = RetryState()
     while table.wait(first):
         pass
     clock.now += 3600
-    assert table.wait(Trial())
+    assert table.wait(RetryState())
 
 
 def test_a_budget_of_zero_waits_never() -> None:
     clock = Clock()
-    assert not patience(clock, budget=0).wait(Trial())
+    assert not patience(clock, budget=0).wait(RetryState())
     assert clock.slept == []
 
 
 def test_waits_are_counted_once() -> None:
     table = patience(Clock())
-    table.wait(Trial())
-    table.wait(Trial())
+    table.wait(RetryState())
+    table.wait(RetryState())
     assert (table.take_waits(), table.take_waits()) == (2, 0)
 
 
 def test_a_negative_budget_is_refused() -> None:
     with pytest.raises(ValueError, match="budget_seconds"):
-        Patience(-1)
+        RetryBudget(-1)

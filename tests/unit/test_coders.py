@@ -14,8 +14,8 @@ from schemas.message import Message, NotAMessage
 from schemas.saga.reducer import Saga
 from transforms.coders import SizedCoder, size_of, use_sized_coders
 from transforms.event_batch import EventBatch
-from transforms.metrics import Measure
-from transforms.sources.read_files import MessageBatch
+from transforms.message_batch import MessageBatch
+from transforms.metrics import BatchMetrics
 from transforms.table_rows import TableRows
 
 ROWS = pa.record_batch({"cell": pa.array(["x" * 1000] * 100)})
@@ -27,7 +27,7 @@ def coder_of(kind):
     return registry.get_coder(convert_to_beam_type(kind))
 
 
-@pytest.mark.parametrize("kind", [EventBatch, TableRows, Message, NotAMessage, Measure, Saga, DeadLetter])
+@pytest.mark.parametrize("kind", [EventBatch, TableRows, Message, NotAMessage, BatchMetrics, Saga, DeadLetter])
 def test_a_type_with_a_size_has_the_coder(kind):
     assert isinstance(coder_of(kind), SizedCoder)
 
@@ -56,7 +56,7 @@ def test_other_types_keep_beams_coder(kind):
         (TableRows("orders", ROWS), 100_000, 101_000),
         (MESSAGE, 5_000, 5_200),
         (NotAMessage("orders", b"x" * 700, "", ""), 700, 900),
-        (Measure(0, "orders", lags=b"x" * 400), 400, 500),
+        (BatchMetrics(0, "orders", lags=b"x" * 400), 400, 500),
     ],
 )
 def test_the_size_is_about_what_it_takes(element, least, most):

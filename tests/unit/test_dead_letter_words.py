@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.decode.json_object import MAX_BYTES
+from schemas.message import MAX_BYTES
 from tests.support.events import ABSENT, CAUSATION_ID, CORRELATION_ID, make_event, make_message, refused, with_data
 
 METADATA = {"correlationId": CORRELATION_ID, "causationId": CAUSATION_ID}

@@ -8,9 +8,8 @@ import pytest
 
 import schemas.decode.decoder
 from schemas.decode.decoder import decode
-from schemas.decode.json_object import MAX_BYTES
 from schemas.event import ATTEMPT_ATTRIBUTE, DeadLetter
-from schemas.message import Message
+from schemas.message import MAX_BYTES, Message
 from schemas.outcomes import CODES_OF, Code, Refused, Stage
 from schemas.registry import REGISTRY
 from tests.support.events import (

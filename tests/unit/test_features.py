@@ -128,13 +128,13 @@ def test_the_file_of_an_hour_holds_its_features_and_says_how_many():
 
 @pytest.mark.parametrize("seconds", [1, 60, 3600])
 def test_windows_that_divide_an_hour_are_taken(seconds):
-    assert DeviceFeatures(seconds).temp is None
+    assert DeviceFeatures(window_seconds=seconds).temp is None
 
 
 @pytest.mark.parametrize("seconds", [7, 3601, 7200])
 def test_windows_that_do_not_divide_an_hour_are_refused(seconds):
     with pytest.raises(ValueError, match=f"^window_seconds must divide an hour for features, got {seconds}$"):
-        DeviceFeatures(seconds)
+        DeviceFeatures(window_seconds=seconds)
 
 
 def test_the_spread_is_the_populations_by_numpys_account():
@@ -159,7 +159,11 @@ def test_telemetry_becomes_a_file_an_hour_whatever_batches_it_came_in(tmp_path, 
             out.write(file.data)
 
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
-        files = pipeline | beam.Create(batches, reshuffle=False) | DeviceFeatures(60, str(tmp_path) if kept else None)
+        files = (
+            pipeline
+            | beam.Create(batches, reshuffle=False)
+            | DeviceFeatures(window_seconds=60, temp=str(tmp_path) if kept else None)
+        )
         _ = files | beam.Map(keep)
     assert {path.name: rows_of(pq.read_table(path)) for path in tmp_path.glob("found-*")} == {
         "found-dt=2026-06-15-hour=12": [(0, 60, "d", "t", 2, 1.0, 3.0, 2.0, 1.0, 1.0, 3.0)],

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from schemas.decode.json_object import MAX_BYTES
 from schemas.event import not_a_message
 from schemas.message import (
+    MAX_BYTES,
     TOPICS,
     UNKNOWN_TOPIC,
     Message,

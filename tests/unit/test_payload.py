@@ -10,7 +10,8 @@ import zlib
 import pytest
 import zstandard
 
-from schemas.decode.json_object import MAX_BYTES, is_compressed, parse_object
+from schemas.decode.json_object import is_compressed, parse_object
+from schemas.message import MAX_BYTES
 from schemas.outcomes import Code, Refused
 from tests.support.payloads import code_of, inspected
 

@@ -19,7 +19,7 @@ from schemas.saga.entity_state import newest_states, order_states, saga_fact
 from schemas.saga.facts import SagaFact
 from schemas.timestamps import SECOND_US, from_datetime, to_datetime
 from tests.support.golden import golden_cases
-from transforms.sources.filter_messages import Choice
+from transforms.sources.filter_messages import MessageFilter
 from transforms.sources.read_event_store import COLUMNS, message_of
 
 DECODER = Decoder()
@@ -66,15 +66,15 @@ BAD_ORDER = order(8, orderId="")
 @pytest.mark.parametrize(
     ("choice", "taken"),
     [
-        pytest.param(Choice(AT, AT + 1), "ok bad bad-order", id="range"),
-        pytest.param(Choice(AT + 1, AT + 2), "", id="after"),
-        pytest.param(Choice(AT - 1, AT), "", id="the end is outside"),
-        pytest.param(Choice(AT, AT + 1, topics=("customers",)), "", id="topic"),
-        pytest.param(Choice(AT, AT + 1, event_types=("order.completed",)), "ok bad-order", id="event type"),
-        pytest.param(Choice(AT, AT + 1, event_types=("order.created",)), "", id="another event type"),
-        pytest.param(Choice(AT, AT + 1, entity="o-1"), "ok", id="entity"),
-        pytest.param(Choice(AT, AT + 1, correlation_id="00000000-0000-4000-8000-00000000ffff"), "ok", id="flow"),
-        pytest.param(Choice(AT, AT + 1, "event_time"), "ok", id="event time: what is dead has none"),
+        pytest.param(MessageFilter(AT, AT + 1), "ok bad bad-order", id="range"),
+        pytest.param(MessageFilter(AT + 1, AT + 2), "", id="after"),
+        pytest.param(MessageFilter(AT - 1, AT), "", id="the end is outside"),
+        pytest.param(MessageFilter(AT, AT + 1, topics=("customers",)), "", id="topic"),
+        pytest.param(MessageFilter(AT, AT + 1, event_types=("order.completed",)), "ok bad-order", id="event type"),
+        pytest.param(MessageFilter(AT, AT + 1, event_types=("order.created",)), "", id="another event type"),
+        pytest.param(MessageFilter(AT, AT + 1, entity="o-1"), "ok", id="entity"),
+        pytest.param(MessageFilter(AT, AT + 1, correlation_id="00000000-0000-4000-8000-00000000ffff"), "ok", id="flow"),
+        pytest.param(MessageFilter(AT, AT + 1, "event_time"), "ok", id="event time: what is dead has none"),
     ],
 )
 def test_a_choice_takes_what_it_names(choice, taken):
@@ -84,7 +84,7 @@ def test_a_choice_takes_what_it_names(choice, taken):
 
 @pytest.mark.parametrize("hours", [1, 2, 63, 64, 65, 24 * 400])
 def test_queries_of_the_store_cover_a_range_once(hours):
-    choice = Choice(AT + 5, AT + hours * HOUR_US - 7)
+    choice = MessageFilter(AT + 5, AT + hours * HOUR_US - 7)
     queries = store_queries(Target("local"), choice)
     assert 1 <= len(queries) <= QUERIES + 1
     edges = [part.split("'")[1::2] for part in queries]

@@ -16,15 +16,15 @@ from transforms.sagas.shard import SagaShard
 def test_a_known_fact_changes_nothing():
     [first, *_] = arrivals(generated_orders(2, seed=1))
     stream = Stream()
-    stream.absorb(first)
-    stream.absorb(first, first)
+    stream.add_facts(first)
+    stream.add_facts(first, first)
     assert len(stream.sagas) == len(stream.log) == 1
 
 
 def test_a_saga_is_stuck_when_the_watermark_is_past_its_deadline_and_not_before():
     [created, *_] = arrivals({"o": _happy()})
     stream = Stream()
-    stream.absorb(created)
+    stream.add_facts(created)
     stream.advance(created.publish_us + DEFAULT_TIMEOUT_US)
     assert len(stream.sagas) == 1
     stream.advance(stream.shard.next_due())
@@ -36,7 +36,7 @@ def test_the_watermark_waits_for_history_that_is_published_late():
     facts = [one._replace(publish_us=one.publish_us + 200 * DAY_US) for one in arrivals({"o": _happy()})]
     stream = Stream()
     for fact in facts:
-        stream.absorb(fact)
+        stream.add_facts(fact)
         stream.advance(fact.publish_us)
     stream.advance(facts[-1].publish_us + DAY_US)
     assert {saga.alerts for saga in stream.sagas} == {()}
@@ -46,11 +46,11 @@ def test_the_watermark_waits_for_history_that_is_published_late():
 def test_a_closed_saga_is_forgotten_after_its_retention_and_its_late_facts_are_counted():
     *facts, last = arrivals({"o": _happy()})
     stream = Stream(retention_us=DAY_US)
-    stream.absorb(*facts)
+    stream.add_facts(*facts)
     stream.advance(facts[-1].publish_us + 2 * DAY_US)
     rows = len(stream.sagas)
     assert len(stream.shard) == 1
-    stream.absorb(last)
+    stream.add_facts(last)
     assert (stream.late, len(stream.sagas)) == (1, rows)
     stream.advance(facts[-1].publish_us + 4 * DAY_US)
     assert len(stream.shard) == 0
@@ -59,7 +59,7 @@ def test_a_closed_saga_is_forgotten_after_its_retention_and_its_late_facts_are_c
 
 def test_a_saga_that_stays_stuck_is_forgotten_too():
     stream = Stream(retention_us=DAY_US)
-    stream.absorb(arrivals({"o": _happy()})[0])
+    stream.add_facts(arrivals({"o": _happy()})[0])
     stream.advance(END_OF_INPUT_US)
     assert len(stream.shard) == 0
     assert not SagaShard(DEFAULT_TIMEOUT_US, DAY_US, stream.log)
@@ -68,9 +68,9 @@ def test_a_saga_that_stays_stuck_is_forgotten_too():
 def test_a_row_of_a_forgotten_order_that_comes_again_stands_below_the_old_one():
     facts = arrivals({"o": _happy()})
     stream = Stream(retention_us=DAY_US)
-    stream.absorb(*facts[:-1])
+    stream.add_facts(*facts[:-1])
     stream.advance(START_US + 10 * DAY_US)
-    stream.absorb(facts[-1])
+    stream.add_facts(facts[-1])
     assert stream.rows()["o"].events == len(facts) - 1
 
 
@@ -92,24 +92,24 @@ def test_a_stuck_saga_stays_stuck_when_a_late_fact_is_no_step():
         event_id="ffffffff-0000-4000-8000-000000000001",
     )
     stream = Stream()
-    stream.absorb(*arrivals({"o": [created]}))
+    stream.add_facts(*arrivals({"o": [created]}))
     stream.advance(created.event_time_us + 60 * MINUTE_US)
-    stream.absorb(*arrivals({"o": [update]}))
+    stream.add_facts(*arrivals({"o": [update]}))
     assert [(saga.version, saga.stuck) for saga in stream.sagas] == [(2, False), (3, True), (5, True)]
 
 
 def test_an_old_fact_that_comes_late_does_not_put_the_deadline_off():
     created, reserved, *_ = arrivals({"o": _happy()})
     stream = Stream()
-    stream.absorb(reserved)
+    stream.add_facts(reserved)
     due = stream.shard.next_due()
-    stream.absorb(created._replace(publish_us=created.publish_us + 20 * DAY_US))
+    stream.add_facts(created._replace(publish_us=created.publish_us + 20 * DAY_US))
     assert stream.shard.next_due() == due
 
 
 def test_what_is_forgotten_is_no_longer_in_a_rebuilt_shard():
     stream = Stream(retention_us=DAY_US)
-    stream.absorb(*arrivals({"o": _happy()}))
+    stream.add_facts(*arrivals({"o": _happy()}))
     [before] = SagaShard(DEFAULT_TIMEOUT_US, DAY_US, stream.log).snapshot()
     stream.advance(START_US + 2 * DAY_US)
     [after] = SagaShard(DEFAULT_TIMEOUT_US, DAY_US, stream.log).snapshot()
@@ -122,7 +122,7 @@ def test_orders_of_a_minute_share_a_handful_of_timers_also_where_the_timeout_is_
     for number in range(600):
         at = created.event_time_us + number * MINUTE_US // 600
         fact = created._replace(event_time_us=at, event_id=f"{number:08x}-0000-4000-8000-000000000001")
-        shard.absorb([OrderFacts(f"o-{number}", [fact], [at])])
+        shard.add_facts([OrderFacts(f"o-{number}", [fact], [at])])
     timers = 0
     while len(shard) and (due := shard.next_due()) is not None and due < created.event_time_us + 3 * MINUTE_US:
         timers += 1

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from transforms.decode.identity import ID
-from transforms.deduplicate.seen_ids import Seen, judge
+from transforms.deduplicate.seen_ids import Seen, classify_ids
 
 
 def ids_of(*events: tuple[int, int, int]) -> np.ndarray:
@@ -16,18 +16,18 @@ def ids_of(*events: tuple[int, int, int]) -> np.ndarray:
 
 
 def remember(seen: Seen, ids: np.ndarray) -> None:
-    seen.add(0, judge(ids, seen).added)
+    seen.add(0, classify_ids(ids, seen).added)
 
 
 def test_the_first_stands_and_the_rest_of_a_batch_repeats_it():
-    verdict = judge(ids_of((1, 5, 20), (1, 5, 10), (2, 5, 30)), Seen())
+    verdict = classify_ids(ids_of((1, 5, 20), (1, 5, 10), (2, 5, 30)), Seen())
     assert verdict.new.tolist() == [False, True, True]
     assert verdict.duplicate.tolist() == [True, False, False]
     assert not verdict.conflict.any()
 
 
 def test_other_content_within_a_batch_is_a_conflict():
-    verdict = judge(ids_of((1, 5, 10), (1, 6, 20)), Seen())
+    verdict = classify_ids(ids_of((1, 5, 10), (1, 6, 20)), Seen())
     assert verdict.new.tolist() == [True, False]
     assert verdict.conflict.tolist() == [False, True]
 
@@ -35,16 +35,16 @@ def test_other_content_within_a_batch_is_a_conflict():
 def test_ids_that_share_a_half_are_two():
     ids = ids_of((1, 5, 10), (1, 5, 20))
     ids["high"] = [3, 4]
-    assert judge(ids, Seen()).new.all()
+    assert classify_ids(ids, Seen()).new.all()
     seen = Seen()
     remember(seen, ids[:1])
-    assert judge(ids[1:], seen).new.all()
+    assert classify_ids(ids[1:], seen).new.all()
 
 
 def test_other_content_under_a_known_id_is_a_conflict():
     seen = Seen()
     remember(seen, ids_of((1, 5, 10)))
-    verdict = judge(ids_of((1, 6, 20), (1, 5, 30)), seen)
+    verdict = classify_ids(ids_of((1, 6, 20), (1, 5, 30)), seen)
     assert verdict.conflict.tolist() == [True, False]
     assert verdict.duplicate.tolist() == [False, True]
 
@@ -52,17 +52,17 @@ def test_other_content_under_a_known_id_is_a_conflict():
 def test_a_repeat_that_was_published_earlier_is_kept_as_a_row():
     seen = Seen()
     remember(seen, ids_of((1, 5, 20)))
-    verdict = judge(ids_of((1, 5, 10), (1, 5, 15)), seen)
+    verdict = classify_ids(ids_of((1, 5, 10), (1, 5, 15)), seen)
     assert verdict.earlier.tolist() == [True, False]
     assert verdict.duplicate.all()
     seen.add(0, verdict.added)
-    assert not judge(ids_of((1, 5, 12)), seen).earlier.any()
+    assert not classify_ids(ids_of((1, 5, 12)), seen).earlier.any()
 
 
 def test_a_message_that_is_delivered_again_is_no_earlier_one():
     seen = Seen()
     remember(seen, ids_of((1, 5, 20)))
-    verdict = judge(ids_of((1, 5, 20)), seen)
+    verdict = classify_ids(ids_of((1, 5, 20)), seen)
     assert verdict.duplicate.all()
     assert not verdict.earlier.any()
     assert not len(verdict.added)
@@ -72,7 +72,7 @@ def test_another_message_of_the_same_time_may_be_the_first_and_is_kept_as_a_row(
     seen = Seen()
     ids = ids_of((1, 5, 20), (1, 5, 20))  # the second has another message id
     remember(seen, ids[1:])
-    verdict = judge(ids[:1], seen)
+    verdict = classify_ids(ids[:1], seen)
     assert verdict.duplicate.tolist() == [True]
     assert verdict.earlier.tolist() == [True]
     assert len(verdict.added) == 1
@@ -85,8 +85,8 @@ def test_message_ids_that_differ_in_one_place_are_two(place):
     ids["message_id"][1] = b"7" * place + b"8" + b"7" * (23 - place)
     seen = Seen()
     remember(seen, ids[:1])
-    assert judge(ids[1:], seen).earlier.all()
-    assert not judge(ids[:1], seen).earlier.any()
+    assert classify_ids(ids[1:], seen).earlier.all()
+    assert not classify_ids(ids[:1], seen).earlier.any()
 
 
 def test_many_small_batches_are_few_runs():
@@ -99,9 +99,9 @@ def test_many_small_batches_are_few_runs():
 
 def test_a_dropped_bucket_is_forgotten():
     seen = Seen()
-    seen.add(3, judge(ids_of((1, 5, 10)), seen).added)
+    seen.add(3, classify_ids(ids_of((1, 5, 10)), seen).added)
     seen.drop(3)
-    assert judge(ids_of((1, 5, 11)), seen).new.all()
+    assert classify_ids(ids_of((1, 5, 11)), seen).new.all()
     assert len(seen) == 0
     seen.drop(3)  # nothing came in it since
     assert len(seen) == 0
@@ -116,7 +116,7 @@ def test_many_batches_agree_with_a_dictionary(seed):
         contents = random.integers(0, 2, size=len(names))
         rows = enumerate(zip(names.tolist(), contents.tolist(), strict=True))
         batch = ids_of(*((name, content, 1000 * number + row) for row, (name, content) in rows))
-        verdict = judge(batch, seen)
+        verdict = classify_ids(batch, seen)
         for row, (name, content) in enumerate(zip(names.tolist(), contents.tolist(), strict=True)):
             expected = "new" if name not in known else "duplicate" if known[name] == content else "conflict"
             assert getattr(verdict, expected)[row], (name, expected)

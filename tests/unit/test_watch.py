@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from transforms.metrics import Measure, sketch_of
+from transforms.metrics import BatchMetrics, sketch_of
 from transforms.windows.topic_monitor import AlertRules, Watch
 
 MINUTE = 60_000_000
@@ -14,8 +14,8 @@ def lags(milliseconds: float) -> bytes:
     return sketch_of(np.full(10, milliseconds)).serialize()
 
 
-def window(number: int, received: int = 600, **more) -> Measure:
-    return Measure(number * MINUTE, "orders", received=received, **more)
+def window(number: int, received: int = 600, **more) -> BatchMetrics:
+    return BatchMetrics(number * MINUTE, "orders", received=received, **more)
 
 
 def close(watch: Watch, number: int):

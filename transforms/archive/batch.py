@@ -11,7 +11,7 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
 from schemas.message import MESSAGE_AVRO, Message, topic_label
-from schemas.timestamps import SECOND_US, to_rfc3339
+from transforms.message_batch import MessageBatch
 from transforms.sinks.files.avro_blocks import (
     Block,
     encode_bytes,
@@ -23,18 +23,11 @@ from transforms.sinks.files.avro_blocks import (
     join_records,
 )
 from transforms.sinks.files.files import FileContent, LakeFile, write_file
-from transforms.sources.read_files import MessageBatch
+from transforms.sinks.files.partitions import HOUR_US, hour_partition
 
-HOUR_US = 3600 * SECOND_US
 FLUSH_BYTES = 16 << 20
 BLOCK_BYTES = 1 << 20
 _HEADER = file_header(MESSAGE_AVRO)
-
-
-def hour_partition(time_us: int) -> str:
-    """Return `dt=2026-06-15/hour=12` of an instant."""
-    text = to_rfc3339(time_us)
-    return f"dt={text[:10]}/hour={text[11:13]}"
 
 
 def archive_avro(messages: Sequence[Message]) -> bytes:
@@ -76,15 +69,12 @@ def archive_record(message: Message) -> dict[str, Any]:
     }
 
 
-@dataclass
+@dataclass(kw_only=True)
 class ArchiveMessages(beam.PTransform[beam.PCollection[MessageBatch], beam.PCollection[LakeFile]]):
     """Write every message to the archive; lines that are no message have only their dead letter."""
 
     root: str
     run_id: str
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, pcoll: beam.PCollection[MessageBatch]) -> beam.PCollection[LakeFile]:
         return pcoll | "Write" >> beam.ParDo(_ArchiveFn(self.root, self.run_id))

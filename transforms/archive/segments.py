@@ -19,10 +19,11 @@ from fastavro.write import Writer
 
 from schemas.message import MESSAGE_AVRO, Message, topic_label
 from schemas.timestamps import SECOND_US, to_rfc3339
-from transforms.archive.batch import HOUR_US, archive_avro, archive_record, hour_partition
+from transforms.archive.batch import archive_avro, archive_record
 from transforms.clock import Clock, wall_us
 from transforms.sinks.files.files import FileContent, LakeFile, write_file
 from transforms.sinks.files.live_manifests import add_to_manifests
+from transforms.sinks.files.partitions import HOUR_US, hour_partition
 
 MINUTE_US = 60 * SECOND_US
 MAX_SHARDS = 64

@@ -17,8 +17,8 @@ from schemas.registry import REGISTRY, Registry
 from transforms.decode.fast_path import PlainColumns
 from transforms.event_batch import EventBatch, EventColumns, Pseudonym
 from transforms.gc_pause import collector_paused
+from transforms.message_batch import MessageBatch
 from transforms.metrics import MeasuredBatch, measure_batch
-from transforms.sources.read_files import MessageBatch
 
 DEAD = "dead"
 MEASURED = "measured"
@@ -84,7 +84,7 @@ def joined(batches: Iterable[EventBatch]) -> list[EventBatch]:
     return [EventBatch(table, rows[0] if len(rows) == 1 else pa.concat_batches(rows)) for table, rows in parts.items()]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class DecodeMessages(beam.PTransform[beam.PCollection[MessageBatch], Decoded]):
     """Decode every message by the contract. `as_of` is the clock of lines that have none (UTC microseconds)."""
 
@@ -93,9 +93,6 @@ class DecodeMessages(beam.PTransform[beam.PCollection[MessageBatch], Decoded]):
     registry: Registry = REGISTRY
     accept_cloudevents: bool = False
     pii_key: bytes | None = None
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     @no_annotations
     def expand(self, pcoll: beam.PCollection[MessageBatch]) -> Decoded:

@@ -55,7 +55,7 @@ class Deduplicated(NamedTuple):
     measured: beam.PCollection[MeasuredBatch]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Deduplicate(beam.PTransform[beam.PCollection[EventBatch], Deduplicated]):
     """Keep the first event of every id. `temp` is a folder on one of Beam's file systems."""
 
@@ -65,7 +65,6 @@ class Deduplicate(beam.PTransform[beam.PCollection[EventBatch], Deduplicated]):
     shards: int = SHARDS
 
     def __post_init__(self) -> None:
-        super().__init__()
         if self.shards < 1:
             raise ValueError(f"shards must be at least 1, got {self.shards}")
 

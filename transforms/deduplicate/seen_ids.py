@@ -16,7 +16,7 @@ of the message's id."""
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
-class Verdict(NamedTuple):
+class DedupResult(NamedTuple):
     """What became of the rows of a batch: each is `new`, `duplicate` or `conflict`.
 
     `earlier` marks duplicates that may come before the one that stands: published earlier, or by another message at the
@@ -91,7 +91,7 @@ def _hashes(texts: np.ndarray) -> np.ndarray:
     return mixed.astype("u4")
 
 
-def judge(ids: np.ndarray, seen: Seen) -> Verdict:
+def classify_ids(ids: np.ndarray, seen: Seen) -> DedupResult:
     """Judge a batch of identities against what was seen before, and against each other."""
     mine = seen_ids(ids)
     order = np.lexsort((ids["row"], ids["content"], ids["message_id"], ids["publish_time"], mine["low"], mine["key"]))
@@ -107,4 +107,4 @@ def judge(ids: np.ndarray, seen: Seen) -> Verdict:
     earlier = first & known & ~conflict & ((ordered["publish_time"] < entries["publish_time"]) | together)
     back = np.empty(len(ids), np.int64)
     back[order] = np.arange(len(ids))
-    return Verdict(new[back], (~new & ~conflict)[back], conflict[back], earlier[back], ordered[new | earlier])
+    return DedupResult(new[back], (~new & ~conflict)[back], conflict[back], earlier[back], ordered[new | earlier])

@@ -5,7 +5,6 @@ Events go to a shard as Arrow bytes, a bundle's events together, so that a shard
 
 import secrets
 import struct
-import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -18,7 +17,6 @@ from apache_beam.utils.timestamp import Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
 
 from transforms.decode.identity import identities, shard_of
-from transforms.deduplicate.seen_ids import Seen
 from transforms.event_batch import EventBatch
 from transforms.in_flight import InFlight
 
@@ -81,20 +79,3 @@ class Directory:
     def live(self) -> list[int]:
         """Return the buckets that hold ids."""
         return sorted(bucket for bucket in self.buckets if bucket != EMPTY)
-
-
-class HeldIds:
-    """The ids that this process holds, by run of the step and shard; all instances of the DoFn share them."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._of: dict[tuple[str, int], tuple[bytes, Seen]] = {}
-
-    def get(self, key: tuple[str, int], token: bytes) -> Seen | None:
-        with self._lock:
-            held = self._of.pop(key, None)  # taken out: a bundle that fails leaves nothing behind
-        return held[1] if held is not None and held[0] == token else None
-
-    def put(self, key: tuple[str, int], token: bytes, seen: Seen) -> None:
-        with self._lock:
-            self._of[key] = (token, seen)

@@ -28,11 +28,12 @@ from schemas.timestamps import SECOND_US
 from transforms.clock import Clock, wall_us
 from transforms.decode.identity import identities
 from transforms.deduplicate.batch import DEAD, MEASURED, Dead, Measured, conflict_letters
-from transforms.deduplicate.seen_ids import SEEN, Seen, Verdict, judge
-from transforms.deduplicate.sharding import EMPTY, SLOTS, ByShardFn, Directory, HeldIds, ShardedRows, unpack_tables
+from transforms.deduplicate.seen_ids import SEEN, DedupResult, Seen, classify_ids
+from transforms.deduplicate.sharding import EMPTY, SLOTS, ByShardFn, Directory, ShardedRows, unpack_tables
 from transforms.event_batch import EventBatch, wide_schema
 from transforms.in_flight import InFlight
 from transforms.metrics import MeasuredBatch, measure_dead, measure_duplicates, measure_events
+from transforms.process_state import ProcessState
 
 BUCKETS_A_HORIZON = 4
 STORED = "stored"
@@ -50,7 +51,7 @@ class DeduplicatedStream(NamedTuple):
     measured: beam.PCollection[MeasuredBatch]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class DeduplicateStream(beam.PTransform[beam.PCollection[EventBatch], DeduplicatedStream]):
     """Keep the first event of every id. An id is remembered for `horizon_seconds` of publish time."""
 
@@ -63,7 +64,6 @@ class DeduplicateStream(beam.PTransform[beam.PCollection[EventBatch], Deduplicat
     clock: Clock = wall_us
 
     def __post_init__(self) -> None:
-        super().__init__()
         if self.shards < 1:
             raise ValueError(f"shards must be at least 1, got {self.shards}")
         if self.horizon_seconds < BUCKETS_A_HORIZON:
@@ -80,7 +80,7 @@ class DeduplicateStream(beam.PTransform[beam.PCollection[EventBatch], Deduplicat
         return DeduplicatedStream(out.events, out[STORED], out[DEAD], out[MEASURED])
 
 
-_HELD = HeldIds()
+_HELD: ProcessState[Seen] = ProcessState()
 
 
 class _JudgeFn(beam.DoFn):
@@ -115,12 +115,12 @@ class _JudgeFn(beam.DoFn):
         bags = (bag0, bag1, bag2, bag3, bag4, bag5)
         directory = Directory(directory_state.read())
         key = (self._step, shard)
-        held = _HELD.get(key, directory.token)
+        held = _HELD.take(key, directory.token)
         seen = _read(directory, bags) if held is None else held
         judged = []
         for table, data in unpack_tables(packed):
             rows = pa.ipc.read_record_batch(pa.py_buffer(data), self._schemas[table])
-            verdict = judge(identities(rows), seen)
+            verdict = classify_ids(identities(rows), seen)
             self._remember(verdict.added, seen, directory, bags)
             judged.append((EventBatch(table, rows), verdict))
         directory_state.write(directory.pack())
@@ -147,7 +147,7 @@ class _JudgeFn(beam.DoFn):
         """Drop the buckets whose horizon has passed, and come again for the next."""
         bags = (bag0, bag1, bag2, bag3, bag4, bag5)
         directory = Directory(directory_state.read())
-        seen = _HELD.get((self._step, shard), directory.token)
+        seen = _HELD.take((self._step, shard), directory.token)
         for slot, bucket in enumerate(directory.buckets):
             if bucket != EMPTY and self._expiry(bucket) <= fired.micros:
                 bags[slot].clear()
@@ -181,7 +181,7 @@ class _JudgeFn(beam.DoFn):
             seen.add(bucket, mine)
             bags[slot].add(mine.tobytes())
 
-    def _outcomes(self, batch: EventBatch, verdict: Verdict) -> Iterator[EventBatch | Stored | Dead | Measured]:
+    def _outcomes(self, batch: EventBatch, verdict: DedupResult) -> Iterator[EventBatch | Stored | Dead | Measured]:
         new, duplicate, earlier, conflict = verdict.new, verdict.duplicate, verdict.earlier, verdict.conflict
         self._flow.settle(int((~new & ~earlier).sum()))
         if new.any():

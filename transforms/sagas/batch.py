@@ -45,7 +45,7 @@ class TrackedSagas(NamedTuple):
     clock: beam.PCollection[int]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class TrackSagas(beam.PTransform[beam.PCollection[EventBatch], TrackedSagas]):
     """Turn distinct events into the sagas of their orders (bounded runs); `temp` is a folder that takes their facts,
     which are shuffled themselves where there is none.
@@ -57,7 +57,6 @@ class TrackSagas(beam.PTransform[beam.PCollection[EventBatch], TrackedSagas]):
     temp: str | None = None
 
     def __post_init__(self) -> None:
-        super().__init__()
         if self.timeout_us <= 0:
             raise ValueError(f"timeout_us must be positive, got {self.timeout_us}")
         if self.shards < 1:

@@ -23,7 +23,7 @@ _LOG = logging.getLogger(__name__)
 PUBLISH_SECONDS = 60.0
 
 
-@dataclass
+@dataclass(kw_only=True)
 class PublishSagaAlerts(beam.PTransform[beam.PCollection[list[Saga]], beam.PCollection[list[Saga]]]):
     """Publish what sagas raised and owe, and hand the sagas on once it is said.
 
@@ -34,7 +34,6 @@ class PublishSagaAlerts(beam.PTransform[beam.PCollection[list[Saga]], beam.PColl
     clock: beam.PCollection[int] | None = None
 
     def __post_init__(self) -> None:
-        super().__init__()
         if not TOPIC.fullmatch(self.topic):
             raise ValueError(f"topic must be projects/P/topics/T, got {self.topic!r}")
 

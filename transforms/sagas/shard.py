@@ -91,7 +91,7 @@ class SagaShard:
     def __len__(self) -> int:
         return len(self._orders)
 
-    def absorb(self, orders: Iterable[OrderFacts]) -> Changes:
+    def add_facts(self, orders: Iterable[OrderFacts]) -> Changes:
         """Take facts in; those that are known change nothing."""
         changes, log = Changes([], [], 0, b""), dict[str, Held]()
         late = 0
@@ -111,7 +111,7 @@ class SagaShard:
             log[order_id] = msgspec.structs.replace(held, facts=held.facts[known:])
         return changes._replace(late=late, log=self._encode(log))
 
-    def recall(self, orders: Iterable[KnownOrder]) -> Changes:
+    def restore(self, orders: Iterable[KnownOrder]) -> Changes:
         """Go on with orders that a run before this one held: what it said of them is not said again.
 
         A row of version 2n or 2n + 1 says that n facts had been seen. Are these all, then the requests that they make were

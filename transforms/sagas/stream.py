@@ -7,7 +7,6 @@ runner's state does not outlive it, a shard begins with what the stores know of 
 """
 
 import secrets
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -28,6 +27,7 @@ from transforms.clock import Clock, wall_us
 from transforms.event_batch import EventBatch
 from transforms.gc_pause import collector_paused
 from transforms.metrics import counter
+from transforms.process_state import ProcessState
 from transforms.sagas.batch import ALERTED, Alerted
 from transforms.sagas.columns import FACTS, by_order, order_saga_rows, saga_alert_rows, saga_facts, split_by_shard
 from transforms.sagas.history import SagaHistory
@@ -47,7 +47,7 @@ class TrackedSagasStream(NamedTuple):
     alerted: beam.PCollection[list[Saga]]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class TrackSagasStream(beam.PTransform[beam.PCollection[EventBatch], TrackedSagasStream]):
     """Turn distinct events into the sagas of their orders (unbounded runs).
 
@@ -65,7 +65,6 @@ class TrackSagasStream(beam.PTransform[beam.PCollection[EventBatch], TrackedSaga
     shards: int = 2
 
     def __post_init__(self) -> None:
-        super().__init__()
         for name in ("timeout_us", "retention_us", "shards"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
@@ -87,14 +86,11 @@ class TrackSagasStream(beam.PTransform[beam.PCollection[EventBatch], TrackedSaga
         return TrackedSagasStream(tracked.rows, tracked[ALERTED])
 
 
-@dataclass
+@dataclass(kw_only=True)
 class AlertedRows(beam.PTransform[beam.PCollection[list[Saga]], beam.PCollection[TableRows]]):
     """Turn sagas whose alerts were said into rows of both tables."""
 
     run_id: str
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, pcoll: beam.PCollection[list[Saga]]) -> beam.PCollection[TableRows]:
         return pcoll | "ToRows" >> beam.FlatMap(_alerted_rows, self.run_id)
@@ -130,25 +126,7 @@ class _GatherFn(beam.DoFn):
                 yield WindowedValue((shard, packed), self._earliest, [GlobalWindow()])
 
 
-class _HeldShards:
-    """The shards that this process holds, by run of the step and shard; all instances of the DoFn share them."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._of: dict[tuple[str, int], tuple[bytes, SagaShard]] = {}
-
-    def take(self, key: tuple[str, int], token: bytes) -> SagaShard | None:
-        """Return the shard if it is the one that the token names; a bundle that fails leaves none behind."""
-        with self._lock:
-            held = self._of.pop(key, None)
-        return held[1] if held is not None and held[0] == token else None
-
-    def put(self, key: tuple[str, int], token: bytes, shard: SagaShard) -> None:
-        with self._lock:
-            self._of[key] = (token, shard)
-
-
-_HELD = _HeldShards()
+_HELD: ProcessState[SagaShard] = ProcessState()
 
 
 class _TrackFn(beam.DoFn):
@@ -180,12 +158,12 @@ class _TrackFn(beam.DoFn):
             facts = pa.Table.from_batches([pa.ipc.read_record_batch(pa.py_buffer(packed), FACTS)])
             yield from self._rows(changes)
             with collector_paused():
-                changes = shard.absorb(by_order(facts))
+                changes = shard.add_facts(by_order(facts))
         self._close(number, shard, changes, token, log, due, anew=recalled is not None)
         yield from self._rows(changes)
 
     @on_timer(DUE)
-    def let_time_pass(
+    def on_due(
         self,
         number: Any = beam.DoFn.KeyParam,
         fired: Any = beam.DoFn.TimestampParam,
@@ -210,7 +188,7 @@ class _TrackFn(beam.DoFn):
         shard = SagaShard(self._timeout_us, self._retention_us, log.read())
         if name or self._history is None:
             return shard, None
-        return shard, shard.recall(self._history.take(number, self._shards))
+        return shard, shard.restore(self._history.take(number, self._shards))
 
     def _close(
         self, number: int, shard: SagaShard, changes: Changes, token: Any, log: Any, due: Any, anew: bool = False

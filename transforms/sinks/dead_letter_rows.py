@@ -61,14 +61,11 @@ def failed_day(letter: DeadLetter, run: Run) -> str:
     return f"dt={to_rfc3339(moment)[:10]}"
 
 
-@dataclass
+@dataclass(kw_only=True)
 class DeadLetterRows(beam.PTransform[beam.PCollection[list[DeadLetter]], beam.PCollection[TableRows]]):
     """Turn dead letters into rows of their table."""
 
     run: Run
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, pcoll: beam.PCollection[list[DeadLetter]]) -> beam.PCollection[TableRows]:
         return pcoll | "Rows" >> beam.ParDo(_rows_of, self.run)

@@ -20,12 +20,9 @@ OUTCOME_TABLES = (EVENTS.name, DEAD_LETTERS.name)
 """A refused row of these is a message whose outcome stands in the files only; of others, a projection is behind."""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class FailedToDeadLetters(beam.PTransform[beam.PCollection[FailedRows], beam.PCollection[list[DeadLetter]]]):
     """Turn failed rows into dead letters whose payload is the row itself as JSON."""
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, pcoll: beam.PCollection[FailedRows]) -> beam.PCollection[list[DeadLetter]]:
         return pcoll | "Letters" >> beam.ParDo(_letters_of)

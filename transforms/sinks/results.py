@@ -3,7 +3,9 @@ letters of them.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
+import apache_beam as beam
 import pyarrow as pa
 
 
@@ -18,3 +20,10 @@ class FailedRows:
     code: str
     reason: str
     attempts: int
+
+
+class AppendResult(NamedTuple):
+    """`failed`: FailedRows. `appended`: (table, rows) as they are visible, in parts that a reader adds up."""
+
+    failed: beam.PCollection[FailedRows]
+    appended: beam.PCollection[tuple[str, int]]

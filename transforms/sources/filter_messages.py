@@ -12,11 +12,11 @@ import apache_beam as beam
 from schemas.decode.decoder import Decoder
 from schemas.event import DeadLetter, Event
 from schemas.message import Message, NotAMessage
-from transforms.sources.read_files import MessageBatch
+from transforms.message_batch import MessageBatch
 
 
 @dataclass(frozen=True)
-class Choice:
+class MessageFilter:
     """A half-open range of UTC microseconds on one clock, and filters; an empty filter lets everything pass."""
 
     start: int
@@ -53,22 +53,19 @@ class Choice:
         )
 
 
-@dataclass
+@dataclass(kw_only=True)
 class ChooseMessages(beam.PTransform[Any, Any]):
     """Read by `source` and keep what `choice` takes: together they are a source."""
 
     source: beam.PTransform[Any, Any]
-    choice: Choice = field(default_factory=lambda: Choice(0, 1))
-
-    def __post_init__(self) -> None:
-        super().__init__()
+    choice: MessageFilter = field(default_factory=lambda: MessageFilter(0, 1))
 
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[MessageBatch]:
         return pbegin | "All" >> self.source | "Choose" >> beam.ParDo(_ChooseFn(self.choice))
 
 
 class _ChooseFn(beam.DoFn):
-    def __init__(self, choice: Choice) -> None:
+    def __init__(self, choice: MessageFilter) -> None:
         self._choice = choice
 
     def setup(self) -> None:

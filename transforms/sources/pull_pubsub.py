@@ -24,8 +24,8 @@ from schemas.message import TOPICS
 from transforms.archive.segments import StreamArchive, open_archive
 from transforms.clock import wall_us
 from transforms.in_flight import InFlight
+from transforms.message_batch import MessageBatch
 from transforms.sources.polling_restriction import END, Looks
-from transforms.sources.read_files import MessageBatch
 from transforms.sources.subscription import Subscription
 
 IDLE_AFTER_SECONDS = 1.0
@@ -42,7 +42,7 @@ class TopicSubscription:
     subscription: str
 
 
-@dataclass
+@dataclass(kw_only=True)
 class PullPubSub(beam.PTransform[Any, beam.PCollection[MessageBatch]]):
     """Pull subscriptions on a portable runner; `lake` is where the archive stands.
 
@@ -62,7 +62,6 @@ class PullPubSub(beam.PTransform[Any, beam.PCollection[MessageBatch]]):
     max_in_flight: int = 20_000
 
     def __post_init__(self) -> None:
-        super().__init__()
         if not self.subscriptions:
             raise ValueError("subscriptions must name at least one")
         for given in self.subscriptions:

@@ -16,7 +16,8 @@ from google.cloud import bigquery
 
 from schemas.message import Message
 from schemas.timestamps import from_datetime, to_rfc3339
-from transforms.sources.read_files import MessageBatch, batches
+from transforms.message_batch import MessageBatch
+from transforms.sources.read_files import batches
 from transforms.sources.read_progress import PROGRESS
 
 COLUMNS = (
@@ -43,15 +44,12 @@ class Store:
         return bigquery.Client(project=self.project, credentials=AnonymousCredentials(), client_options=options)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class ReadStore(beam.PTransform[Any, Any]):
     """Read messages by queries that give COLUMNS; each query is read by one worker."""
 
     store: Store
     queries: list[str]
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[MessageBatch]:
         return (

@@ -16,6 +16,7 @@ from apache_beam.utils.timestamp import MIN_TIMESTAMP
 from apache_beam.utils.windowed_value import WindowedValue
 
 from schemas.message import MESSAGE_AVRO, Message, NotAMessage, from_record, parse_line
+from transforms.message_batch import MessageBatch
 from transforms.sources.file_ranges import FileRange
 from transforms.sources.read_progress import PROGRESS
 
@@ -39,18 +40,13 @@ _ARCHIVE_SCHEMA = fastavro.parse_schema(
     }
 )
 
-MessageBatch = list[Message | NotAMessage]
 
-
-@dataclass
+@dataclass(kw_only=True)
 class ReadMessages(beam.PTransform[Any, beam.PCollection[MessageBatch]]):
     """Read planned ranges. `as_of` (UTC microseconds) is the publish time of plain events."""
 
     ranges: list[FileRange]
     as_of: int
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[MessageBatch]:
         return (

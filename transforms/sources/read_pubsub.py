@@ -18,17 +18,18 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from schemas.message import Message, topic_label
 from schemas.timestamps import from_datetime
-from transforms.archive.batch import HOUR_US, archive_avro, hour_partition
+from transforms.archive.batch import archive_avro
 from transforms.buffer_until import Gather, Gathered, Part
+from transforms.message_batch import MessageBatch
 from transforms.sinks.files.files import FileContent, LakeFile, write_file
 from transforms.sinks.files.live_manifests import add_to_manifests
+from transforms.sinks.files.partitions import HOUR_US, hour_partition
 from transforms.sources.pull_pubsub import TopicSubscription
-from transforms.sources.read_files import MessageBatch
 
 _decode = msgspec.msgpack.Decoder(list[Message]).decode
 
 
-@dataclass
+@dataclass(kw_only=True)
 class ReadPubSub(beam.PTransform[Any, beam.PCollection[MessageBatch]]):
     """Read subscriptions through Beam's source, in batches of a bundle, and archive them under `lake`."""
 
@@ -41,7 +42,6 @@ class ReadPubSub(beam.PTransform[Any, beam.PCollection[MessageBatch]]):
     shards: int = 1
 
     def __post_init__(self) -> None:
-        super().__init__()
         if not self.subscriptions:
             raise ValueError("subscriptions must name at least one")
         if self.shards < 1:
@@ -58,7 +58,7 @@ class ReadPubSub(beam.PTransform[Any, beam.PCollection[MessageBatch]]):
         _ = (
             messages
             | "ByHour" >> beam.ParDo(_parts, self.shards).with_output_types(tuple[str, Part])
-            | "Gather" >> Gather(self.flush_seconds, self.flush_bytes)
+            | "Gather" >> Gather(seconds=self.flush_seconds, most_bytes=self.flush_bytes)
             | "WriteArchive" >> beam.Map(_write, self.lake, self.run_id)
         )
         return messages

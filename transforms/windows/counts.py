@@ -23,15 +23,12 @@ PARTIAL = pa.schema(
 )
 
 
-@dataclass
+@dataclass(kw_only=True)
 class CountEvents(beam.PTransform[beam.PCollection[EventBatch], beam.PCollection[TableRows]]):
     """Turn event batches into rows of event_counts (bounded runs)."""
 
     run_id: str
     window_seconds: int
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, pcoll: beam.PCollection[EventBatch]) -> beam.PCollection[TableRows]:
         return (

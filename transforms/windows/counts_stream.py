@@ -48,7 +48,7 @@ def windows(
     )
 
 
-@dataclass
+@dataclass(kw_only=True)
 class CountEventsStream(beam.PTransform[beam.PCollection[EventBatch], beam.PCollection[TableRows]]):
     """Turn event batches into rows of event_counts, by event time."""
 
@@ -57,9 +57,6 @@ class CountEventsStream(beam.PTransform[beam.PCollection[EventBatch], beam.PColl
     lateness_seconds: int
     disorder_seconds: int = DISORDER_SECONDS
     early_seconds: int = 0
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     @no_annotations
     def expand(self, pcoll: beam.PCollection[EventBatch]) -> beam.PCollection[TableRows]:

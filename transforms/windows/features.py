@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 
 from schemas.tables.column import TIMESTAMP
 from schemas.timestamps import SECOND_US
-from transforms.archive.batch import HOUR_US, hour_partition
 from transforms.decode.identity import id_words
 from transforms.event_batch import TYPED_PREFIX, EventBatch
 from transforms.sinks.files.feed import split_by_hour
 from transforms.sinks.files.files import FileContent
+from transforms.sinks.files.partitions import HOUR_US, hour_partition
 from transforms.sinks.files.telemetry import TABLE
 from transforms.spilled_partials import Partial, Partials, read_partials
 from transforms.windows.counts import from_ipc, to_ipc
@@ -52,7 +52,7 @@ MEASUREMENTS = pa.schema(
 )
 
 
-@dataclass
+@dataclass(kw_only=True)
 class DeviceFeatures(beam.PTransform[beam.PCollection[EventBatch], beam.PCollection[FileContent]]):
     """Turn telemetry into the files of the feature feed (bounded runs); `temp` is a folder that takes measurements,
     which are shuffled themselves where there is none.
@@ -62,7 +62,6 @@ class DeviceFeatures(beam.PTransform[beam.PCollection[EventBatch], beam.PCollect
     temp: str | None = None
 
     def __post_init__(self) -> None:
-        super().__init__()
         if 3600 % self.window_seconds:
             raise ValueError(f"window_seconds must divide an hour for features, got {self.window_seconds}")
 

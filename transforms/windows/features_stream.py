@@ -14,17 +14,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from schemas.timestamps import SECOND_US, to_rfc3339
-from transforms.archive.batch import hour_partition
 from transforms.event_batch import EventBatch
 from transforms.sinks.files.files import FileContent, LakeFile, write_file
 from transforms.sinks.files.live_manifests import add_to_manifests
+from transforms.sinks.files.partitions import hour_partition
 from transforms.sinks.files.telemetry import TABLE
 from transforms.windows.counts import from_ipc, to_ipc, window_starts
 from transforms.windows.counts_stream import DISORDER_SECONDS, Partial, at_window, split_late, windows
 from transforms.windows.features import FEED, features, measurements
 
 
-@dataclass
+@dataclass(kw_only=True)
 class DeviceFeaturesStream(beam.PTransform[beam.PCollection[EventBatch], beam.PCollection[LakeFile]]):
     """Write the features of every window as a file a firing; the hour's manifest names the newest of each window."""
 
@@ -36,7 +36,6 @@ class DeviceFeaturesStream(beam.PTransform[beam.PCollection[EventBatch], beam.PC
     early_seconds: int = 0
 
     def __post_init__(self) -> None:
-        super().__init__()
         if 3600 % self.window_seconds:
             raise ValueError(f"window_seconds must divide an hour for features, got {self.window_seconds}")
 

@@ -13,22 +13,19 @@ import pyarrow as pa
 
 from schemas.tables.definitions import PIPELINE_METRICS
 from schemas.timestamps import SECOND_US
-from transforms.metrics import SKETCH_K, Measure, MeasuredBatch
+from transforms.metrics import SKETCH_K, BatchMetrics, MeasuredBatch
 from transforms.table_rows import TableRows
 
 DAY_US = 86_400 * SECOND_US
 RANKS = (0.5, 0.95, 0.99)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class MeasurePipeline(beam.PTransform[beam.PCollection[MeasuredBatch], beam.PCollection[TableRows]]):
     """Turn what every step measured into rows of pipeline_metrics (bounded runs)."""
 
     run_id: str
     window_seconds: int
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, pcoll: beam.PCollection[MeasuredBatch]) -> beam.PCollection[TableRows]:
         return (
@@ -56,7 +53,7 @@ class _MergeFn(beam.DoFn):
         yield TableRows(PIPELINE_METRICS.name, metric_rows(merged, "batch", self._window_seconds, self._run_id))
 
 
-def merge(measures: Iterable[Measure]) -> list[Measure]:
+def merge(measures: Iterable[BatchMetrics]) -> list[BatchMetrics]:
     """Add up measures of the same window and topic; the result is ordered by window and topic."""
     sums: dict[tuple[int, str], list[int]] = {}
     sketches: dict[tuple[int, str], list[bytes]] = {}
@@ -70,9 +67,9 @@ def merge(measures: Iterable[Measure]) -> list[Measure]:
     return [_measure(key, sums[key], sketches.get(key)) for key in sorted(sums)]
 
 
-def _measure(key: tuple[int, str], sums: list[int], sketches: list[bytes] | None) -> Measure:
+def _measure(key: tuple[int, str], sums: list[int], sketches: list[bytes] | None) -> BatchMetrics:
     received, valid, duplicates, dead_letters, late = sums
-    return Measure(*key, received, valid, duplicates, dead_letters, late, _merged(sketches))
+    return BatchMetrics(*key, received, valid, duplicates, dead_letters, late, _merged(sketches))
 
 
 def _merged(parts: list[bytes] | None) -> bytes | None:
@@ -93,7 +90,7 @@ def percentiles(lags: bytes | None) -> tuple[float | None, float | None, float |
     return p50, p95, p99, float(sketch.get_max_value())
 
 
-def metric_rows(measures: Iterable[Measure], mode: str, window_seconds: int, run_id: str) -> pa.RecordBatch:
+def metric_rows(measures: Iterable[BatchMetrics], mode: str, window_seconds: int, run_id: str) -> pa.RecordBatch:
     """Return rows of pipeline_metrics; a bounded run has no baseline and raises no alerts."""
     rows = []
     for one in measures:

@@ -22,7 +22,7 @@ from apache_beam.utils.timestamp import Timestamp
 from schemas.tables.definitions import PIPELINE_METRICS
 from schemas.timestamps import SECOND_US
 from transforms.clock import Clock, wall_us
-from transforms.metrics import Measure, MeasuredBatch, window_of
+from transforms.metrics import BatchMetrics, MeasuredBatch, window_of
 from transforms.table_rows import TableRows
 from transforms.windows.pipeline_metrics import metric_rows
 from transforms.windows.topic_monitor import AlertRules, ClosedWindow, Watch
@@ -31,7 +31,7 @@ END = "_END"
 TopicMeasures = tuple[str, MeasuredBatch]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class MeasureStream(beam.PTransform[Any, beam.PCollection[TableRows]]):
     """Turn what every step measured, each a collection, into rows of pipeline_metrics.
 
@@ -44,9 +44,6 @@ class MeasureStream(beam.PTransform[Any, beam.PCollection[TableRows]]):
     started: int
     rules: AlertRules = field(default_factory=AlertRules)
     clock: Clock = wall_us
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     @no_annotations  # Beam knows single inputs only
     def expand(self, measured: tuple[beam.PCollection[MeasuredBatch], ...]) -> beam.PCollection[TableRows]:
@@ -65,7 +62,7 @@ class MeasureStream(beam.PTransform[Any, beam.PCollection[TableRows]]):
 
 
 def _nothing(topic: str, started: int, window_seconds: int) -> TopicMeasures:
-    return topic, [Measure(window_of(started, window_seconds), topic)]
+    return topic, [BatchMetrics(window_of(started, window_seconds), topic)]
 
 
 def _by_topic(measured: MeasuredBatch) -> Iterator[TopicMeasures]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from schemas.timestamps import SECOND_US
-from transforms.metrics import Measure
+from transforms.metrics import BatchMetrics
 from transforms.windows.pipeline_metrics import merge, percentiles
 
 LAG = "LAG"
@@ -41,7 +41,7 @@ class AlertRules:
 class ClosedWindow(NamedTuple):
     """One closed window: its sums, the baseline before it, and the alerts that `began`, or `ended`, with it."""
 
-    measure: Measure
+    measure: BatchMetrics
     baseline: float | None
     began: tuple[str, ...]
     ended: tuple[str, ...]
@@ -53,7 +53,7 @@ class Watch:
 
     topic: str
     next_window: int | None = None
-    open: dict[int, Measure] = field(default_factory=dict)
+    open: dict[int, BatchMetrics] = field(default_factory=dict)
     rates: deque[float] = field(default_factory=deque)
     alerts: set[str] = field(default_factory=set)
 
@@ -62,7 +62,7 @@ class Watch:
         if self.next_window is None or (window_start < self.next_window and not self.rates):
             self.next_window = window_start
 
-    def add(self, measures: Iterable[Measure]) -> None:
+    def add(self, measures: Iterable[BatchMetrics]) -> None:
         """Take what was counted."""
         for one in measures:
             self.start(one.window_start)
@@ -77,12 +77,12 @@ class Watch:
         closed = []
         size = window_seconds * SECOND_US
         while self.next_window is not None and self.next_window < before:
-            measure = self.open.pop(self.next_window, None) or Measure(self.next_window, self.topic)
+            measure = self.open.pop(self.next_window, None) or BatchMetrics(self.next_window, self.topic)
             closed.append(self._judge(measure, window_seconds, rules))
             self.next_window += size
         return closed
 
-    def _judge(self, measure: Measure, window_seconds: int, rules: AlertRules) -> ClosedWindow:
+    def _judge(self, measure: BatchMetrics, window_seconds: int, rules: AlertRules) -> ClosedWindow:
         known = len(self.rates) >= rules.baseline_least
         baseline = statistics.median(self.rates) if known else None
         rate = measure.received / window_seconds
@@ -95,7 +95,7 @@ class Watch:
         return ClosedWindow(measure, baseline, tuple(began), tuple(ended))
 
 
-def active_alerts(measure: Measure, rate: float, baseline: float | None, rules: AlertRules) -> Iterable[str]:
+def active_alerts(measure: BatchMetrics, rate: float, baseline: float | None, rules: AlertRules) -> Iterable[str]:
     """Say which alerts hold in a window."""
     lag = percentiles(measure.lags)[1]
     if lag is not None and lag > rules.lag_ms:

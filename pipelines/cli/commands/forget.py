@@ -19,10 +19,10 @@ from pipelines.erasure.lake_files import HeldFile, Lake
 from pipelines.erasure.matching import Person
 from pipelines.erasure.tables import Holding, Kept, Tables
 from pipelines.errors import RunFailed, UserError
-from pipelines.options import now_us
 from pipelines.stores.target import WAREHOUSE, Target, add_target_arguments
 from pipelines.version import pipeline_version
 from schemas.timestamps import to_datetime, to_rfc3339
+from transforms.clock import wall_us
 from transforms.sinks.files.files import write_whole
 
 HELP = "list what is held of a customer, and delete it with --yes (docs/personal-data.md)"
@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
 
 def forget(findings: Findings, tables: Tables, lake: Lake, request: str | None = None) -> str:
     """Delete what was found and return the path of the record, which is written even if something fails midway."""
-    now = now_us()
+    now = wall_us()
     run_id = f"forget-{to_datetime(now):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
     done = Done()
     try:

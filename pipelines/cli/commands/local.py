@@ -19,12 +19,13 @@ from pipelines.config import JobConfig
 from pipelines.errors import RunFailed, UserError
 from pipelines.inputs import SUFFIXES, plan_inputs
 from pipelines.job import make_job, run_id_of
-from pipelines.options import add_job_arguments, now_us, parse_moment, positive, read_key, run_name
+from pipelines.options import add_job_arguments, parse_moment, positive, read_key, run_name
 from pipelines.report import write_report
 from pipelines.runners.direct import RUNNERS, counters, make_pipeline, run_to_end
 from pipelines.stores.provision.provision import provision
 from pipelines.stores.target import Endpoints, Target
 from schemas.timestamps import to_rfc3339
+from transforms.clock import wall_us
 from transforms.sources.file_ranges import FORMATS
 from transforms.sources.read_files import ReadMessages
 
@@ -56,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the job; return 0, or 1 where the run failed or its messages do not add up."""
-    began, started = time.monotonic(), now_us()
+    began, started = time.monotonic(), wall_us()
     as_of = parse_moment("as_of", args.as_of) if args.as_of else started
     key = read_key(args.pii_key_file)
     faults = load_faults(args.faults) if args.faults else None
@@ -78,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
         if args.bigquery_method != "STORAGE_WRITE" and endpoints.rest_url:
             stack.enter_context(point_beam_at(endpoints.rest_url, target.project))
         pipeline = make_pipeline(args.runner, args.direct_num_workers)
-        batch.build(pipeline, ReadMessages(ranges, as_of), job)
+        batch.build(pipeline, ReadMessages(ranges=ranges, as_of=as_of), job)
         try:
             with show_progress(size, workers=args.direct_num_workers):
                 result = run_to_end(pipeline)

@@ -12,10 +12,10 @@ from google.cloud import bigquery, pubsub_v1
 from pipelines.cli.commands.replay import tell
 from pipelines.errors import RunFailed, UserError
 from pipelines.job import make_job, run_id_of, whoami
-from pipelines.options import add_job_arguments, add_run_id, now_us, parse_moment, positive, read_key
+from pipelines.options import add_job_arguments, add_run_id, parse_moment, positive, read_key
 from pipelines.replay.dead_letters import DEAD_LETTER_ATTRIBUTE, Selection, read_contents, read_ids, read_letters
 from pipelines.replay.engine import Engine, drop_staging
-from pipelines.replay.ledger import Claim, Ledger
+from pipelines.replay.ledger import Claim, RunLedger
 from pipelines.replay.merge_statements import Statements
 from pipelines.replay.redrive_plan import Mended, Plan, plan_redrive
 from pipelines.replay.time_range import Range
@@ -28,6 +28,7 @@ from schemas.repair.apply import RulesError, load_rules, mask
 from schemas.repair.rules import Rules
 from schemas.tables.definitions import REDRIVES
 from schemas.timestamps import to_rfc3339
+from transforms.clock import wall_us
 from transforms.sources.read_event_store import Store
 from transforms.sources.read_files import batches
 
@@ -70,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
         checked = read_rules("check", args.check)
         print(f"{args.check}: {len(checked.rules)} rules, {sum(len(r.tests) for r in checked.rules)} tests pass")
         return 0
-    started, key = now_us(), read_key(args.pii_key_file)
+    started, key = wall_us(), read_key(args.pii_key_file)
     rules = read_rules("rules", args.rules) if args.rules else None
     if args.limit < 0:
         raise UserError(f"--limit {args.limit}: must be 0 (all) or more")
@@ -86,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
     if args.to_topics and not project:
         raise UserError("--to_topics: --pubsub_project P must say where the topics are")
     with target.open() as endpoints:
-        ledger = Ledger(endpoints.bigquery, target, args.lease_seconds)
+        ledger = RunLedger(endpoints.bigquery, target, args.lease_seconds)
         ledger.reach()
         if not args.dry_run:
             provision(endpoints, target, window_seconds=args.window_seconds)

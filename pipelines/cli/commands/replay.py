@@ -8,11 +8,11 @@ from typing import Any
 from pipelines.cli.progress import show_progress
 from pipelines.errors import UserError
 from pipelines.job import make_job, run_id_of, whoami
-from pipelines.options import add_job_arguments, add_run_id, now_us, parse_moment, positive, read_key
+from pipelines.options import add_job_arguments, add_run_id, parse_moment, positive, read_key
 from pipelines.replay.engine import Engine, drop_staging
 from pipelines.replay.estimate import Estimate, estimate
 from pipelines.replay.event_store_source import store_queries
-from pipelines.replay.ledger import Claim, Ledger
+from pipelines.replay.ledger import Claim, RunLedger
 from pipelines.replay.request import choice_of, deciding_version, filters_of
 from pipelines.replay.shadow import prepare_shadow, shadow_target
 from pipelines.replay.time_range import CLOCKS, PERIODS, Range, make_range
@@ -21,7 +21,8 @@ from pipelines.stores.bigquery_errors import AWAY, away
 from pipelines.stores.provision.provision import provision
 from pipelines.stores.target import Endpoints, Target, add_target_arguments
 from schemas.message import TOPICS
-from transforms.sources.filter_messages import Choice, ChooseMessages
+from transforms.clock import wall_us
+from transforms.sources.filter_messages import ChooseMessages, MessageFilter
 from transforms.sources.read_event_store import ReadStore, Store
 from transforms.sources.read_files import ReadMessages
 
@@ -63,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Replay, and print what became of it."""
-    began, started = time.monotonic(), now_us()
+    began, started = time.monotonic(), wall_us()
     at = parse_moment("at", args.at) if args.at else started
     start = parse_moment("from", args.start) if args.start else None
     end = parse_moment("to", args.end) if args.end else None
@@ -75,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"--into {args.into}: is for --mode shadow, and needed there; the mode is {args.mode}")
     into = shadow_target(target, args.into) if args.into else None
     with target.open() as endpoints:
-        ledger = Ledger(endpoints.bigquery, target, args.lease_seconds)
+        ledger = RunLedger(endpoints.bigquery, target, args.lease_seconds)
         ledger.reach()
         plan = _estimated(args, endpoints, target, choice, shadow=into is not None)
         print(f"{args.mode} of {wanted}: {plan}", file=sys.stderr)
@@ -102,13 +103,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _replay(
-    args: argparse.Namespace, engine: Engine, choice: Choice, plan: Estimate, into: Target | None
+    args: argparse.Namespace, engine: Engine, choice: MessageFilter, plan: Estimate, into: Target | None
 ) -> dict[str, int]:
     if args.source == "archive":
-        read: Any = ReadMessages(plan.ranges, engine.job.run.started)
-        source = ChooseMessages(read, choice)
+        read: Any = ReadMessages(ranges=plan.ranges, as_of=engine.job.run.started)
+        source = ChooseMessages(source=read, choice=choice)
     else:
-        source = ReadStore(engine.store, store_queries(engine.target, choice))
+        source = ReadStore(store=engine.store, queries=store_queries(engine.target, choice))
     if into is None:
         return engine.run(source)
     prepare_shadow(engine.endpoints, into, args.window_seconds)
@@ -119,7 +120,7 @@ def _replay(
 
 
 def _estimated(
-    args: argparse.Namespace, endpoints: Endpoints, target: Target, choice: Choice, *, shadow: bool
+    args: argparse.Namespace, endpoints: Endpoints, target: Target, choice: MessageFilter, *, shadow: bool
 ) -> Estimate:
     try:
         return estimate(endpoints, target, args.source, choice, shadow=shadow)

@@ -25,7 +25,7 @@ from pipelines.cli import notices as advice
 from pipelines.cli.run_summary import read_summary, resources
 from pipelines.errors import RunFailed
 from pipelines.job import make_job, run_id_of, whoami
-from pipelines.options import add_job_arguments, add_saga_retention, now_us, read_key, run_name
+from pipelines.options import add_job_arguments, add_saga_retention, read_key, run_name
 from pipelines.process import hand_back_memory
 from pipelines.replay.crash_recovery import recover
 from pipelines.report import write_report
@@ -37,9 +37,10 @@ from pipelines.stores.target import Target, add_target_arguments
 from pipelines.stream_config import add_stream_arguments, stream_config
 from pipelines.subscriptions import add_subscription_arguments, subscriptions_of
 from schemas.timestamps import SECOND_US, to_rfc3339
-from transforms.archive.batch import HOUR_US
+from transforms.clock import wall_us
 from transforms.metrics import TOPIC_LABELS
 from transforms.sagas.history import SagaHistory
+from transforms.sinks.files.partitions import HOUR_US
 from transforms.sources.pull_pubsub import PullPubSub, outstanding
 from transforms.sources.read_event_store import Store
 from transforms.sources.read_pubsub import ReadPubSub
@@ -79,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     subscriptions = subscriptions_of(args)
     target = Target.from_args(args, needs_lake=True)
     advice.say(advice.of_emulator(args.project))
-    key, started = read_key(args.pii_key_file), now_us()
+    key, started = read_key(args.pii_key_file), wall_us()
     live = stream_config(args, [given.topic for given in subscriptions], shards=1)
     prism_program = need_prism(args.prism_location) if args.runner == "PrismRunner" else None
     run_id = run_id_of(args, started)
@@ -100,22 +101,27 @@ def run(args: argparse.Namespace) -> int:
             options = PipelineOptions(["--streaming"], save_main_session=False)
             pipeline = beam.Pipeline(runner=BundleBasedDirectRunner(), options=options)
             source: beam.PTransform[Any, Any] = ReadPubSub(
-                subscriptions, job.lake, run_id, args.batch_messages, live.flush_seconds, live.flush_bytes
+                subscriptions=subscriptions,
+                lake=job.lake,
+                run_id=run_id,
+                batch_messages=args.batch_messages,
+                flush_seconds=live.flush_seconds,
+                flush_bytes=live.flush_bytes,
             )
         else:
             prism = stack.enter_context(Prism(prism_program, (target.directory or work) / "prism.log"))
             options = PipelineOptions(prism_flags(prism.endpoint), save_main_session=False)
             pipeline = beam.Pipeline(runner="PortableRunner", options=options)
             source = PullPubSub(
-                subscriptions,
-                job.lake,
-                run_id,
-                str(stop_file),
-                args.batch_messages,
-                args.linger_ms / 1000,
-                args.max_messages,
-                args.stop_after_idle,
-                args.max_in_flight,
+                subscriptions=subscriptions,
+                lake=job.lake,
+                run_id=run_id,
+                stop_file=str(stop_file),
+                batch_messages=args.batch_messages,
+                linger_seconds=args.linger_ms / 1000,
+                max_messages=args.max_messages,
+                stop_after_idle_seconds=args.stop_after_idle,
+                max_in_flight=args.max_in_flight,
             )
         streaming.build(pipeline, source, job, live)
         print(f"run {run_id}: {len(subscriptions)} subscriptions; Ctrl-C or SIGTERM drains and ends", flush=True)
@@ -129,7 +135,7 @@ def run(args: argparse.Namespace) -> int:
         if target.directory is not None:
             about = {"run_id": run_id, "version": job.run.version, "started": to_rfc3339(started)}
             summary = {**about, **read_summary(endpoints.bigquery, target, run_id, counted), **resources()}
-            summary["seconds"] = round((now_us() - started) / SECOND_US, 2)
+            summary["seconds"] = round((wall_us() - started) / SECOND_US, 2)
             (target.directory / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
             options = {name: value for name, value in vars(args).items() if name not in ("run", "pii_key_file")}
             write_report(endpoints.bigquery, target, summary, options, target.directory / "report.html")

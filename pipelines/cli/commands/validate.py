@@ -13,12 +13,13 @@ from typing import Any, BinaryIO, cast
 import msgspec
 
 from pipelines.errors import UserError
-from pipelines.options import now_us, parse_moment
+from pipelines.options import parse_moment
 from schemas.decode.decoder import Decoder
 from schemas.event import Event, not_a_message
 from schemas.message import TOPICS, UNKNOWN_TOPIC, Message, NotAMessage, parse_line
 from schemas.outcomes import Code
 from schemas.registry import REGISTRY
+from transforms.clock import wall_us
 
 HELP = "check messages against the contract before they are sent; exit code 1 where one would be a dead letter"
 
@@ -54,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print a verdict a message and the counts; return 1 where there is a dead letter."""
-    as_of = parse_moment("as_of", args.as_of) if args.as_of else now_us()
+    as_of = parse_moment("as_of", args.as_of) if args.as_of else wall_us()
     counts: Counter[str] = Counter()
     try:
         with _open(args.file) as file:

@@ -26,7 +26,7 @@ from transforms.sinks.bigquery.append_errors import (
 )
 from transforms.sinks.bigquery.append_stream import ConnectionEnded, WriteStream
 from transforms.sinks.bigquery.appends import Append, AppendLimits, Lost, appends_held
-from transforms.sinks.bigquery.backoff import Patience
+from transforms.sinks.bigquery.backoff import RetryBudget
 from transforms.sinks.bigquery.write_streams import GaveUp, Streams
 
 _UNSEEN = Failure(Kind.UNSEEN, "CONNECTION_ENDED", "CONNECTION_ENDED")
@@ -37,7 +37,7 @@ class TableAppender:
     """Appends of one table; what came of them is read from `written`, `sealed` and `lost`."""
 
     def __init__(
-        self, streams: Streams, patience: Patience, limits: AppendLimits, report: Callable[[GaveUp], None]
+        self, streams: Streams, patience: RetryBudget, limits: AppendLimits, report: Callable[[GaveUp], None]
     ) -> None:
         self.written = 0
         self.sealed: list[tuple[str, int]] = []

@@ -8,7 +8,7 @@ import pyarrow as pa
 from schemas.outcomes import Code
 from transforms.sinks.bigquery import chunks
 from transforms.sinks.bigquery.append_stream import Reply
-from transforms.sinks.bigquery.backoff import Trial
+from transforms.sinks.bigquery.backoff import RetryState
 from transforms.sinks.bigquery.write_streams import GaveUp
 
 MAX_IN_FLIGHT = 4
@@ -47,7 +47,7 @@ class Append:
     alone: bool = True
     in_doubt: bool = False
     attempts: int = 0
-    trial: Trial = field(default_factory=Trial)
+    trial: RetryState = field(default_factory=RetryState)
     reply: Reply | None = None
     verdict: GaveUp | None = None
 

@@ -23,14 +23,14 @@ def jittered_delay(failures: int, draw: float) -> float:
 
 
 @dataclass
-class Trial:
+class RetryState:
     """What one request went through so far."""
 
     failures: int = 0
     first_failure: float | None = None
 
 
-class Patience:
+class RetryBudget:
     """The patience with one table. Clock, sleep and draw are injected."""
 
     def __init__(
@@ -53,7 +53,7 @@ class Patience:
         """Note that the table answered: an outage, if there was one, is over."""
         self._down_since = None
 
-    def wait(self, trial: Trial) -> bool:
+    def wait(self, trial: RetryState) -> bool:
         """Sleep before the next try of a request that failed; False when the budget is used up: give up."""
         now = self._clock()
         trial.failures += 1

@@ -21,10 +21,10 @@ from apache_beam.typehints.decorators import no_annotations
 from schemas.outcomes import Code
 from schemas.tables.definitions import TABLES, Table
 from transforms.sinks.bigquery.append_errors import row_reason
-from transforms.sinks.bigquery.bigquery import RETRY_BUDGET_SECONDS, AppendResult
+from transforms.sinks.bigquery.bigquery import RETRY_BUDGET_SECONDS
 from transforms.sinks.bigquery.bigquery_tables import BigQueryTables
 from transforms.sinks.bigquery.counters import LOST_ROWS
-from transforms.sinks.results import FailedRows
+from transforms.sinks.results import AppendResult, FailedRows
 from transforms.table_rows import TableRows
 
 _FIRST_WAIT_SECONDS = 0.2  # Beam's own; each wait after it is twice as long
@@ -76,15 +76,12 @@ def insert_failure(errors: Iterable[Mapping[str, str]], table: Table) -> tuple[C
 RowsInput: TypeAlias = beam.PCollection[TableRows] | tuple[beam.PCollection[TableRows], ...]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class InsertRows(beam.PTransform[Any, Any]):
     """Insert rows through tabledata.insertAll; rows refused, or not taken within the budget, come out as failed."""
 
     tables: BigQueryTables
     retry_budget_seconds: float = RETRY_BUDGET_SECONDS
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     @no_annotations  # Beam knows single outputs only
     def expand(self, rows: RowsInput) -> AppendResult:
@@ -103,7 +100,7 @@ class InsertRows(beam.PTransform[Any, Any]):
         return AppendResult(all_failed, (handed, all_failed | "Less" >> beam.Map(_less)) | "Net" >> beam.Flatten())
 
 
-@dataclass
+@dataclass(kw_only=True)
 class LoadFiles(beam.PTransform[Any, Any]):
     """Write rows to files under `temp` and load them; a load job that fails for good fails the run, and no row is lost.
 
@@ -113,9 +110,6 @@ class LoadFiles(beam.PTransform[Any, Any]):
     tables: BigQueryTables
     temp: str
     triggering_seconds: int | None = None
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     @no_annotations  # Beam knows single outputs only
     def expand(self, rows: RowsInput) -> AppendResult:

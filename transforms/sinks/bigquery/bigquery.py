@@ -11,7 +11,7 @@ for about 4 hours: a longer bounded run takes `--bigquery_method=FILE_LOADS`.
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import apache_beam as beam
 from apache_beam.transforms.window import GlobalWindow, GlobalWindows
@@ -20,13 +20,13 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from transforms.sinks.bigquery.appender import TableAppender
 from transforms.sinks.bigquery.appends import AppendLimits
-from transforms.sinks.bigquery.backoff import Patience
+from transforms.sinks.bigquery.backoff import RetryBudget
 from transforms.sinks.bigquery.bigquery_tables import BigQueryTables, Connect, trace_id
 from transforms.sinks.bigquery.chunks import Buffer
 from transforms.sinks.bigquery.commit import CommitFn, Sealed
 from transforms.sinks.bigquery.counters import LOST_ROWS, RETRIES
 from transforms.sinks.bigquery.write_streams import DefaultStreams, GaveUp, PendingStreams, Streams
-from transforms.sinks.results import FailedRows
+from transforms.sinks.results import AppendResult, FailedRows
 from transforms.table_rows import TableRows
 
 RETRY_BUDGET_SECONDS = 600.0
@@ -35,14 +35,7 @@ FAILED = "failed"
 _LOG = logging.getLogger(__name__)
 
 
-class AppendResult(NamedTuple):
-    """`failed`: FailedRows. `appended`: (table, rows) as they are visible, in parts that a reader adds up."""
-
-    failed: beam.PCollection[FailedRows]
-    appended: beam.PCollection[tuple[str, int]]
-
-
-@dataclass
+@dataclass(kw_only=True)
 class AppendRows(beam.PTransform[beam.PCollection[TableRows], Any]):
     """Append rows to their tables; rows that cannot be appended come out as failed, and nothing else is
     raised.
@@ -59,7 +52,6 @@ class AppendRows(beam.PTransform[beam.PCollection[TableRows], Any]):
     limits: AppendLimits = field(default_factory=AppendLimits)
 
     def __post_init__(self) -> None:
-        super().__init__()
         if self.mode not in ("pending", "default"):
             raise ValueError(f"mode must be 'pending' or 'default', got {self.mode!r}")
         if not self.retry_budget_seconds >= 0:
@@ -117,7 +109,7 @@ class _AppendFn(beam.DoFn):
     def setup(self) -> None:
         self._client = self._connect()
         self._appenders: dict[str, TableAppender] = {}
-        self._patience: dict[str, Patience] = {}
+        self._patience: dict[str, RetryBudget] = {}
         self._reported: set[tuple[str, str]] = set()
 
     def start_bundle(self) -> None:
@@ -156,7 +148,7 @@ class _AppendFn(beam.DoFn):
 
     def _appender(self, table: str) -> TableAppender:
         if table not in self._appenders:
-            path, patience = self._tables.path(table), Patience(self._budget)
+            path, patience = self._tables.path(table), RetryBudget(self._budget)
             streams: Streams = (
                 PendingStreams(self._client, path, self._trace_id, patience)
                 if self._pending

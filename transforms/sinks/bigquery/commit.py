@@ -11,7 +11,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from transforms.sinks.bigquery.backoff import Patience
+from transforms.sinks.bigquery.backoff import RetryBudget
 from transforms.sinks.bigquery.bigquery_tables import BigQueryTables, Connect
 from transforms.sinks.bigquery.counters import RETRIES
 from transforms.sinks.bigquery.write_streams import GaveUp, commit_streams
@@ -37,7 +37,7 @@ class CommitFn(beam.DoFn):
         for table, name, rows in element[1]:
             streams.setdefault(table, {})[name] = rows
         for table in sorted(streams, key=lambda table: (table == COMMITTED_LAST, table)):
-            patience = Patience(self._budget)
+            patience = RetryBudget(self._budget)
             try:
                 commit_streams(self._client, self._tables.path(table), sorted(streams[table]), patience)
             except GaveUp as gave_up:

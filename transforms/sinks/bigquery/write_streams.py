@@ -14,7 +14,7 @@ from google.cloud.bigquery_storage_v1 import BigQueryWriteClient, types
 
 from transforms.sinks.bigquery.append_errors import STORAGE, Failure, Kind, classify, classify_exception
 from transforms.sinks.bigquery.append_stream import WriteStream
-from transforms.sinks.bigquery.backoff import Patience, Trial
+from transforms.sinks.bigquery.backoff import RetryBudget, RetryState
 
 CALL_TIMEOUT_SECONDS = 60.0  # CreateWriteStream alone may take 25 s when many workers start
 _Result = TypeVar("_Result")
@@ -36,13 +36,13 @@ class _Refused(Exception):
         self.failure = failure
 
 
-def persist(call: Callable[[], _Result], patience: Patience) -> _Result:
+def persist(call: Callable[[], _Result], patience: RetryBudget) -> _Result:
     """Call until it succeeds; raise GaveUp for a permanent failure, or when the patience ends.
 
     A success is not told to the patience: streams can be opened and finalized while no append passes. GaveUp does not
     chain the error it stands for: a server's text may quote a value.
     """
-    trial = Trial()
+    trial = RetryState()
     while True:
         try:
             return call()
@@ -97,7 +97,7 @@ class PendingStreams:
         client: BigQueryWriteClient,
         table: str,
         trace_id: str,
-        patience: Patience,
+        patience: RetryBudget,
         call_timeout_seconds: float = CALL_TIMEOUT_SECONDS,
     ) -> None:
         self._client, self._table, self._trace_id = client, table, trace_id
@@ -127,7 +127,7 @@ def commit_streams(
     client: BigQueryWriteClient,
     table: str,
     names: Sequence[str],
-    patience: Patience,
+    patience: RetryBudget,
     call_timeout_seconds: float = CALL_TIMEOUT_SECONDS,
 ) -> None:
     """Make the rows of these streams visible, all or none; raise GaveUp. A commit that was done before counts

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.tables.definitions import Table
-from transforms.archive.batch import HOUR_US, hour_partition
 from transforms.event_batch import EventBatch
 from transforms.sinks.files.files import FileContent
+from transforms.sinks.files.partitions import HOUR_US, hour_partition
 
 
 @dataclass(frozen=True)

@@ -54,16 +54,13 @@ def make_manifest(
     }
 
 
-@dataclass
+@dataclass(kw_only=True)
 class WriteManifests(beam.PTransform[beam.PCollection[LakeFile], beam.PCollection[str]]):
     """Write one manifest a window once all of a bounded run's files are there; give the windows' names."""
 
     root: str
     run_id: str
     replace: bool = False
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, pcoll: beam.PCollection[LakeFile]) -> beam.PCollection[str]:
         return (

@@ -15,15 +15,12 @@ from transforms.table_rows import Run
 DEAD_LETTERS_FEED = "dead_letters"
 
 
-@dataclass
+@dataclass(kw_only=True)
 class WriteFiles(beam.PTransform[beam.PCollection[FileContent], beam.PCollection[LakeFile]]):
     """Write each content as one file of the lake."""
 
     root: str
     run_id: str
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, pcoll: beam.PCollection[FileContent]) -> beam.PCollection[LakeFile]:
         return pcoll | "Write" >> beam.Map(_write, self.root, self.run_id)
@@ -33,7 +30,7 @@ def _write(content: FileContent, root: str, run_id: str) -> LakeFile:
     return write_file(root, content, run_id)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class WriteFeed(beam.PTransform[beam.PCollection[EventBatch], beam.PCollection[LakeFile]]):
     """Write the rows of a feed, one file a batch and hour."""
 
@@ -41,22 +38,16 @@ class WriteFeed(beam.PTransform[beam.PCollection[EventBatch], beam.PCollection[L
     root: str
     run_id: str
 
-    def __post_init__(self) -> None:
-        super().__init__()
-
     def expand(self, pcoll: beam.PCollection[EventBatch]) -> beam.PCollection[LakeFile]:
         return pcoll | "Files" >> beam.FlatMap(self.feed.files) | "Write" >> beam.Map(_write, self.root, self.run_id)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class WriteDeadLetters(beam.PTransform[beam.PCollection[list[DeadLetter]], beam.PCollection[LakeFile]]):
     """Write dead letters as JSON lines by the day of their failure, at most 10,000 a file."""
 
     root: str
     run: Run
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, pcoll: beam.PCollection[list[DeadLetter]]) -> beam.PCollection[LakeFile]:
         return (

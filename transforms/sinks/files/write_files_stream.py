@@ -20,7 +20,7 @@ FLUSH_SECONDS = 60.0
 FLUSH_BYTES = 32 << 20
 
 
-@dataclass
+@dataclass(kw_only=True)
 class WriteFeedStream(beam.PTransform[beam.PCollection[EventBatch], beam.PCollection[LakeFile]]):
     """Write the rows of a feed, by hour of the event time."""
 
@@ -30,19 +30,16 @@ class WriteFeedStream(beam.PTransform[beam.PCollection[EventBatch], beam.PCollec
     flush_seconds: float = FLUSH_SECONDS
     flush_bytes: int = FLUSH_BYTES
 
-    def __post_init__(self) -> None:
-        super().__init__()
-
     def expand(self, pcoll: beam.PCollection[EventBatch]) -> beam.PCollection[LakeFile]:
         return (
             pcoll
             | "ByHour" >> beam.ParDo(_feed_parts, self.feed).with_output_types(tuple[str, Part])
-            | "Gather" >> Gather(self.flush_seconds, self.flush_bytes)
+            | "Gather" >> Gather(seconds=self.flush_seconds, most_bytes=self.flush_bytes)
             | "Write" >> beam.Map(_write_feed, self.feed, self.root, self.run_id)
         )
 
 
-@dataclass
+@dataclass(kw_only=True)
 class WriteDeadLettersStream(beam.PTransform[beam.PCollection[list[DeadLetter]], beam.PCollection[LakeFile]]):
     """Write dead letters as JSON lines, by day of their failure."""
 
@@ -51,14 +48,11 @@ class WriteDeadLettersStream(beam.PTransform[beam.PCollection[list[DeadLetter]],
     flush_seconds: float = FLUSH_SECONDS
     flush_bytes: int = FLUSH_BYTES
 
-    def __post_init__(self) -> None:
-        super().__init__()
-
     def expand(self, pcoll: beam.PCollection[list[DeadLetter]]) -> beam.PCollection[LakeFile]:
         return (
             pcoll
             | "Lines" >> beam.ParDo(_letter_parts, self.run).with_output_types(tuple[str, Part])
-            | "Gather" >> Gather(self.flush_seconds, self.flush_bytes)
+            | "Gather" >> Gather(seconds=self.flush_seconds, most_bytes=self.flush_bytes)
             | "Write" >> beam.Map(_write_letters, self.root, self.run.run_id)
         )
 
