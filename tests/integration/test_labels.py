@@ -2,18 +2,17 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import apache_beam as beam
 from apache_beam.pipeline import PipelineVisitor
 
 from pipelines import batch
 from pipelines.config import JobConfig
+from tests.support.paths import ROOT
 from transforms.metrics import COUNTER_NAMES, DISTRIBUTION_NAMES
 from transforms.sources.read_files import ReadMessages
 from transforms.table_rows import Run
 
-ROOT = Path(__file__).resolve().parents[2]
 LABELS = [
     "AllDeadLetters", "AllFiles", "AllMeasured", "AllRefused", "AppendRows", "ArchiveMessages", "CountEvents",
     "DeadLetterManifests", "DeadLetterRows", "DecodeMessages", "Deduplicate", "DeviceFeatures", "FailedRows",

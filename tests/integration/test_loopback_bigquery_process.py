@@ -22,9 +22,9 @@ from pipelines.bigquery_emulator.client import bigquery_client, connect
 from pipelines.bigquery_emulator.faults.script import FaultScript
 from pipelines.bigquery_emulator.server import LoopbackBigQuery
 from pipelines.bigquery_emulator.subprocess_server import EmulatorProcess
+from tests.support.paths import ROOT
 from tests.support.storage_write import append, commit, pending, request, write_client
 
-ROOT = Path(__file__).parents[2]
 FIELD = bigquery.SchemaField
 COLUMNS = [FIELD("id", "INT64", "REQUIRED"), FIELD("data", "JSON"), FIELD("at", "TIMESTAMP"), FIELD("n", "NUMERIC")]
 SCHEMA = pa.schema([("id", pa.int64()), ("data", pa.string())])

@@ -1,7 +1,5 @@
 """`provision` against the loopback BigQuery, through Google's own client."""
 
-from pathlib import Path
-
 import pytest
 from google.cloud import bigquery
 
@@ -13,8 +11,7 @@ from pipelines.stores.provision.resources import Settings
 from pipelines.stores.target import Target
 from schemas.tables.definitions import TABLES
 from schemas.views import all_views
-
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.support.paths import ROOT
 
 
 @pytest.fixture
@@ -143,7 +140,7 @@ def test_a_wrong_option_is_named_with_its_value(tmp_path, capsys, option, value)
 
 
 def test_the_exported_files_are_those_of_the_models(tmp_path):
-    folder = REPOSITORY / "templates" / "bigquery"
+    folder = ROOT / "templates" / "bigquery"
     on_disk = {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
     assert on_disk == exported(), "run: python -m pipelines provision --export templates/bigquery"
     (tmp_path / "views").mkdir()

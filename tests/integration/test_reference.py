@@ -1,7 +1,5 @@
 """docs/reference is made of the code and says what the code does: options, error codes, tables, metrics."""
 
-from pathlib import Path
-
 import pytest
 
 from pipelines.cli.main import COMMANDS
@@ -9,9 +7,10 @@ from pipelines.cli.reference_docs import PAGES, SINK_COUNTERS, write
 from schemas.outcomes import Code
 from schemas.tables.definitions import TABLES
 from schemas.views import all_views
+from tests.support.paths import ROOT
 from transforms.metrics import COUNTER_NAMES, DISTRIBUTION_NAMES, OUTCOMES, TOPIC_LABELS
 
-FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
+FOLDER = ROOT / "docs" / "reference"
 PAGE = {name: (FOLDER / name).read_text(encoding="utf-8") for name in PAGES}
 
 

@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 import time
-from pathlib import Path
 from random import Random
 
 import pyarrow as pa
@@ -14,6 +13,7 @@ from benchmarks.sagas import bundles, state
 from schemas.decode.decoder import Decoder
 from schemas.saga.reducer import DEFAULT_TIMEOUT_US
 from tests.support.command import run_command
+from tests.support.paths import ROOT
 from tests.support.saga_events import MINUTE_US, arrivals, generated_orders, messages_of
 from transforms.decode.decode import decode_batch
 from transforms.event_batch import EventColumns
@@ -24,8 +24,6 @@ from transforms.sagas.columns import saga_facts, split_by_shard
 from transforms.sagas.shard import SagaShard
 from transforms.sagas.stream import DEFAULT_RETENTION_US
 from transforms.windows.counts import to_ipc
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_an_open_saga_of_three_facts_takes_less_than_330_bytes_of_state():

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.command import run_command
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 TUTORIAL = "docs/tutorial.md"
 PAGES = sorted(
     str(path.relative_to(ROOT))

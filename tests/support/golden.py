@@ -6,10 +6,10 @@
 import base64
 import gzip
 import json
-from pathlib import Path
 from typing import Any
 
-DATA = Path(__file__).resolve().parents[1] / "data"
+from tests.support.paths import DATA
+
 MESSAGES = DATA / "messages.ndjson"
 LARGE_MESSAGES = DATA / "large_messages.ndjson.gz"
 

@@ -14,7 +14,8 @@ from collections import Counter
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.paths import ROOT
+
 LOCK = ROOT / "templates" / "requirements.lock"
 PARTS = ("setup.py", "pyproject.toml", "requirements.txt", "requirements-dev.txt", "README.md", "LICENSE")
 PACKAGES = ("schemas", "transforms", "pipelines")

@@ -14,7 +14,8 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.paths import ROOT
+
 OFFLINE = ROOT / "tests" / "support" / "offline"
 STAND_IN = ROOT / "tests" / "support" / "stand_in_launcher.sh"
 NOWHERE = "http://127.0.0.1:9"

@@ -24,11 +24,11 @@ from pipelines.runners.pubsub_emulator import Emulator, missing, publisher
 from pipelines.stores.provision.provision import provision
 from pipelines.stores.target import Target
 from schemas.message import TOPICS
+from tests.support.paths import ROOT
 from transforms.sources.file_ranges import FileRange
 from transforms.sources.read_files import ReadMessages
 from transforms.table_rows import Run
 
-ROOT = Path(__file__).resolve().parents[2]
 RUN_SECONDS = 150
 
 

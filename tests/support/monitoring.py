@@ -2,13 +2,13 @@
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import yaml
 from google.cloud import monitoring_v3
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.paths import ROOT
+
 POLICIES = ROOT / "templates" / "monitoring" / "policies"
 RUNBOOKS = ROOT / "docs" / "runbooks"
 VALUES = {

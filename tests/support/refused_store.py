@@ -5,9 +5,10 @@ from pathlib import Path
 
 from tests.support.command import run_command
 from tests.support.events import message_line
+from tests.support.paths import ROOT
 from tests.support.runs import query, write_messages
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "templates" / "redrive" / "rules.example.yaml"
+EXAMPLE = ROOT / "templates" / "redrive" / "rules.example.yaml"
 RULES = """
 rules:
   - name: quantities in words

@@ -6,8 +6,6 @@ from typing import Any
 
 import duckdb
 
-SHARED = Path(__file__).resolve().parents[2].parent / "shared"
-
 
 def query(output: Path, sql: str) -> list[tuple[Any, ...]]:
     """Read a finished run's warehouse with plain DuckDB."""

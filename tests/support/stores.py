@@ -15,12 +15,12 @@ import duckdb
 from pipelines.replay.compare_features import partitions, read_features
 from schemas.registry import REGISTRY
 from schemas.views import all_views
+from tests.support.paths import ROOT
 from tests.support.runs import query
 
 ALL_TIME = ("--from", "2000-01-01T00:00:00Z", "--to", "2030-01-01T00:00:00Z")
 TYPED = tuple(REGISTRY.by_table())
 NOT_KNOWLEDGE = ("replay_runs", "dead_letter_states")
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def knowledge(output: Path) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from typing import Any
 
 import hcl2
 
+from tests.support.paths import ROOT
 from tests.support.tools import require
 
-ROOT = Path(__file__).resolve().parents[2]
 TERRAFORM = ROOT / "templates" / "terraform"
 WORKFLOW = ROOT / "templates" / "schedules" / "launch.yaml"
 GOOD = {"project": "my-project", "region": "europe-west1"}

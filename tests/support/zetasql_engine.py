@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from wasmtime import Config
@@ -32,6 +31,7 @@ from schemas.tables.column import Column
 from schemas.tables.ddl import type_of
 from schemas.tables.definitions import Table
 from schemas.views import Names, View
+from tests.support.paths import ROOT
 
 NAMES = Names("local")
 _KINDS = {
@@ -45,7 +45,7 @@ _KINDS = {
     "TIMESTAMP": TypeKind.TYPE_TIMESTAMP,
 }
 Rows = list[dict[str, Any]]
-COMPILED = Path(__file__).resolve().parents[2] / "build" / "zetasql"
+COMPILED = ROOT / "build" / "zetasql"
 
 
 class _Compiled(Config):

@@ -1,14 +1,14 @@
 """`plan`: the arithmetic is that of the page, grows with the rate, and names the limit that binds and what to change."""
 
 import json
-from pathlib import Path
 
 import pytest
 
 from pipelines.capacity import Load, Measured, capacity
 from tests.support.command import run_command
+from tests.support.paths import ROOT
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "capacity.md"
+PAGE = ROOT / "docs" / "capacity.md"
 
 
 def test_the_page_shows_what_the_command_prints():

@@ -1,13 +1,11 @@
 """The files of the read side: their headers, placeholders and order, and the page that documents them."""
 
-from pathlib import Path
-
 import pytest
 
 from schemas.tables.definitions import TABLES
 from schemas.views import Names, all_views, find_view, parse_view
+from tests.support.paths import ROOT
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 GOOD = "-- What it shows.\n-- key: a\n-- as_of: by then\n-- a: the one\nSELECT a FROM ${analytics}.t WHERE ${as_of}"
 
 
@@ -103,7 +101,7 @@ def test_a_name_finds_the_view_of_analytics_first():
 
 
 def test_the_page_describes_every_view_and_column():
-    page = (REPOSITORY / "docs" / "read-side.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "read-side.md").read_text(encoding="utf-8")
     for view in all_views():
         part = page.split(f"### {view.dataset}.{view.name}\n")[1].split("\n### ")[0]
         assert view.description in part

@@ -4,7 +4,6 @@ Pub/Sub refuses what does not fit a topic's schema; the published alerts of ever
 """
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,10 +11,10 @@ from google.protobuf import descriptor_pb2, descriptor_pool, json_format, messag
 
 from schemas.saga.alert_events import COMPENSATION_REQUESTED, EVENT_TYPES, saga_alert_events
 from schemas.saga.reducer import END_OF_INPUT_US, order_facts, reduce_saga
+from tests.support.paths import ROOT
 from tests.support.saga_examples import golden_fact
 
 protoc = pytest.importorskip("grpc_tools.protoc", reason="pip install -r requirements-dev.txt brings protoc")
-ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = ROOT / "templates" / "pubsub" / "saga_alert.proto"
 GOLDEN = sorted((ROOT / "tests" / "data" / "sagas").glob("*.json"))
 

@@ -8,8 +8,9 @@ import pytest
 
 from pipelines.bigquery_emulator.faults.injector import Faults
 from pipelines.bigquery_emulator.faults.script import Fault, FaultScript, RowErrors
+from tests.support.paths import DATA
 
-DATA = Path(__file__).parents[1] / "data" / "faults"
+FAULTS = DATA / "faults"
 
 
 def script(**fault: Any) -> FaultScript:
@@ -53,7 +54,7 @@ def test_a_mistake_is_named_in_one_line(fault: dict[str, Any], message: str) -> 
 
 
 def test_files_are_read_and_named_in_errors(tmp_path: Path) -> None:
-    example = FaultScript.load(DATA / "example.yaml")
+    example = FaultScript.load(FAULTS / "example.yaml")
     assert [fault.on for fault in example.faults] == ["append", "append", "append", "commit", "query"]
     same = tmp_path / "same.json"
     same.write_text('{"faults": [{"on": "query", "delay_seconds": 1}]}')

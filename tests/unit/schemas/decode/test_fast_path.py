@@ -27,7 +27,7 @@ from tests.support.events import (
     with_data,
 )
 from tests.support.golden import golden_lines
-from tests.unit.test_registry import WITH_SHIPMENTS, Shipment
+from tests.support.shipments import WITH_SHIPMENTS, Shipment
 
 
 @pytest.mark.parametrize("accept_cloudevents", [False, True], ids=["plain", "accepting"])

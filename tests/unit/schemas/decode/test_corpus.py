@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import zlib
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +12,8 @@ from schemas.decode.decoder import decode
 from schemas.event import DeadLetter, Event
 from schemas.message import Message
 from schemas.timestamps import parse_rfc3339
+from tests.support.paths import SHARED
 
-SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 CORPUS = SHARED / "corpus" / "messages.json"
 
 _corpus: dict[str, Any] = json.loads(CORPUS.read_text()) if CORPUS.exists() else {"cases": []}

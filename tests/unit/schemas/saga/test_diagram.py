@@ -2,12 +2,10 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 from schemas.saga.diagram import BEGIN_MARK, END_MARK, document, markdown_table, mermaid
 from schemas.saga.transitions import MOVES, Input, State
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.paths import ROOT
 
 
 def test_the_document_holds_what_is_generated() -> None:

@@ -10,10 +10,11 @@ from schemas.saga.facts import SagaFact, fact_from
 from schemas.saga.reducer import END_OF_INPUT_US, order_facts, reduce_saga
 from schemas.saga.transitions import AlertName, Input, Move, Row, State, expand
 from schemas.timestamps import parse_rfc3339
+from tests.support.paths import DATA, SHARED
 from tests.support.saga_examples import MINUTE_US, at, event_id, expected, fact, golden_fact, seen, spell
 
-GOLDENS = sorted((Path(__file__).resolve().parents[1] / "data" / "sagas").glob("*.json"))
-CORPUS = Path(__file__).resolve().parents[2].parent / "shared" / "corpus" / "messages.json"
+GOLDENS = sorted((DATA / "sagas").glob("*.json"))
+CORPUS = SHARED / "corpus" / "messages.json"
 
 
 @pytest.mark.parametrize("golden", GOLDENS, ids=lambda path: path.stem)

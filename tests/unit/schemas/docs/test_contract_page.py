@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 
 from schemas.decode.decoder import decode
 from schemas.docs.contract_page import BLOCKS, fill, main
@@ -10,8 +9,9 @@ from schemas.event import Event
 from schemas.message import NotAMessage, parse_line
 from schemas.outcomes import Code
 from tests.support.events import make_message
+from tests.support.paths import ROOT
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = ROOT / "docs"
 PAGE = DOCS / "data-contract.md"
 READ_SIDE = DOCS / "read-side.md"
 

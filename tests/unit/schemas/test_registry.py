@@ -13,10 +13,10 @@ from schemas.docs.examples import PUBLISH_TIME, example_event
 from schemas.docs.json_schema import event_json_schema
 from schemas.event import DeadLetter, Event
 from schemas.message import TOPICS, Message
-from schemas.models.field_types import Id, ListOf, Money, Number, Payload, PersonalText, Quantity, Text, Time, optional
-from schemas.registry import REGISTRY, EventType, Registry
+from schemas.registry import REGISTRY
 from schemas.tables.definitions import all_tables, typed_table
 from schemas.timestamps import parse_rfc3339
+from tests.support.shipments import SHIPPED, WITH_SHIPMENTS
 
 CONTRACT = """
 order.created order-service orders
@@ -49,30 +49,6 @@ def test_an_event_type_is_found_by_its_exact_name():
     assert REGISTRY.get("Order.Created") is None
     assert REGISTRY.topic_of("iot.telemetry") == "iot-events"
     assert REGISTRY.topic_of("iot") is None
-
-
-class Parcel(Payload):
-    """A part of a shipment."""
-
-    parcelId: Id
-    weight: Number
-
-
-class Shipment(Payload):
-    """A shipment left the house."""
-
-    shipmentId: Id
-    orderId: Id
-    parcels: ListOf[Parcel]
-    count: Quantity
-    price: Money = optional()
-    leftAt: Time = optional()
-    recipient: PersonalText = optional()
-    remark: Text = optional()
-
-
-SHIPPED = EventType("shipment.sent", Shipment, "shipping", "orders", "shipmentId", "shipment_events", "price")
-WITH_SHIPMENTS = Registry([*REGISTRY, SHIPPED])
 
 
 def decoded(event: dict, topic: str = "orders") -> Event | DeadLetter:

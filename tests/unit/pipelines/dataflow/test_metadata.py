@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 from google.cloud import dataflow_v1beta3 as dataflow
@@ -12,8 +11,8 @@ from pipelines.dataflow.metadata import container_spec, metadata, metadata_text,
 from pipelines.dataflow.parameters import option_name
 from pipelines.dataflow.templates import DISPATCH, TEMPLATES
 from tests.support.command import run_command
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 IMAGE = "europe-docker.pkg.dev/my-project/pipelines/event-pipelines:0.1.0"
 HERE = sorted(TEMPLATES)
 
