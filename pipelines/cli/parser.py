@@ -1,11 +1,11 @@
 """How a command line is read: a mistake is one line that names the option, the value, and what was perhaps meant."""
 
 import argparse
-import difflib
 import itertools
 import sys
-from collections.abc import Iterable
 from typing import Any, NoReturn
+
+from pipelines.suggest import did_you_mean
 
 
 class Parser(argparse.ArgumentParser):
@@ -65,14 +65,3 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
 
     def _get_default_metavar_for_optional(self, action: argparse.Action) -> str:
         return "N" if action.type is not None else action.dest.rsplit("_", 1)[-1].upper()
-
-
-def did_you_mean(given: str, known: Iterable[str]) -> str:
-    """Return `; did you mean X?`, or nothing where no known word is near; dashes and case are no difference."""
-    alike = {_plain(word): word for word in known}
-    near = difflib.get_close_matches(_plain(given), alike, 1, 0.6)
-    return f"; did you mean {alike[near[0]]}?" if near else ""
-
-
-def _plain(word: str) -> str:
-    return word.lower().strip("-").replace("-", "_")

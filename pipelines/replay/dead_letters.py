@@ -7,10 +7,10 @@ from typing import Any
 
 from google.cloud import bigquery
 
-from pipelines.cli.parser import did_you_mean
 from pipelines.errors import UserError
 from pipelines.replay.ledger import literal
 from pipelines.stores.target import Target
+from pipelines.suggest import did_you_mean
 from schemas.decode.decoder import Decoder
 from schemas.event import ATTEMPT_ATTRIBUTE, Event
 from schemas.message import Message

@@ -3,8 +3,8 @@
 import argparse
 import textwrap
 
-from pipelines.cli.parser import did_you_mean
 from pipelines.errors import UserError
+from pipelines.suggest import did_you_mean
 from schemas.docs.contract_page import stages_of
 from schemas.docs.error_codes import EXPLANATIONS, NOTES, show
 from schemas.outcomes import Code, Note

@@ -6,10 +6,10 @@ import sys
 from google.api_core.exceptions import GoogleAPICallError, NotFound
 
 from pipelines.cli.output_formats import FORMATS, write_rows
-from pipelines.cli.parser import did_you_mean
 from pipelines.errors import RunFailed, UserError
 from pipelines.options import parse_moment
 from pipelines.stores.target import Target, add_target_arguments
+from pipelines.suggest import did_you_mean
 from schemas.timestamps import to_rfc3339
 from schemas.views import View, all_views, find_view
 

@@ -5,8 +5,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from pipelines.cli.parser import did_you_mean
 from pipelines.errors import UserError
+from pipelines.suggest import did_you_mean
 from schemas.docs.examples import example_event
 from schemas.docs.json_schema import event_json_schema
 from schemas.registry import REGISTRY, EventType, Registry
