@@ -1,4 +1,4 @@
-# Two commands: `make demo` and `make test`. Both keep their environment in .venv.
+# `make demo` and `make test` need Python 3.11, make and PyPI. `make help` lists everything.
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,55 +6,71 @@ DEMO := build/demo
 EVENTS ?= 100000
 MUTANTS ?= schemas.*7
 
-.PHONY: demo test unit mutants lint reference coverage bench bench-extras stream-demo lock clean
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all unit mutants lint format reference coverage bench bench-extras stream-demo lock clean clean-demo
 
-$(VENV)/.ready: requirements.txt requirements-dev.txt setup.py
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -r requirements.txt -r requirements-dev.txt -e .
-	touch $@
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.ready ## simulate 100,000 messages and run the main job over them
+$(VENV)/.ready: requirements.txt requirements-dev.txt pyproject.toml setup.py
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not installed; install Python 3.11, or name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "creating the environment in $(VENV) (about a minute)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade pip
+	@$(BIN)/python -m pip install --quiet -r requirements.txt -r requirements-dev.txt -e .
+	@touch $@
+
+demo: $(VENV)/.ready ## generate 100,000 test messages and run the batch pipeline on them (EVENTS=1000 for a quick look)
 	$(BIN)/python -m pipelines simulate --output $(DEMO)/input --events $(EVENTS) --seed 1 --overwrite
 	$(BIN)/python -m pipelines local --input $(DEMO)/input --output $(DEMO)/output --overwrite
 
-test: $(VENV)/.ready lint ## style, types and all tests but the slow ones
+test: $(VENV)/.ready lint ## style, types and the tests; what needs more than PyPI is skipped with the reason
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow and not full"
+
+test-all: $(VENV)/.ready lint ## what CI runs: the tests, and those that take longer than they are worth on a laptop
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow"
 
-unit: $(VENV)/.ready ## what is run at every save, in seconds: plugins that no unit test uses stay away
+unit: $(VENV)/.ready ## the unit tests alone, without the plugins that none of them uses: seconds
 	$(BIN)/python -m pytest -p no:hypothesispytest -p no:anyio -p no:xdist -p no:logging tests/unit
 
-mutants: $(VENV)/.ready ## changes the code in small ways and sees whether a test fails; docs/mutation.md (MUTANTS="schemas.timestamps.*")
-	$(BIN)/mutmut run --max-children 1 $(foreach one,$(MUTANTS),'$(one)')
+mutants: $(VENV)/.ready ## mutation tests (MUTANTS="schemas.timestamps.*"); docs/mutation.md
+	$(BIN)/mutmut run --max-children 1 $(foreach pattern,$(MUTANTS),'$(pattern)')
 	$(BIN)/mutmut results | grep -v "not checked"
 
-lint: $(VENV)/.ready
+lint: $(VENV)/.ready ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 
-reference: $(VENV)/.ready ## the pages and the files of Terraform that are made of the code
+format: $(VENV)/.ready ## format the code
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format --quiet .
+
+reference: $(VENV)/.ready ## regenerate reference pages, DDL, Terraform's schemas and template metadata from the code
 	$(BIN)/python -m pipelines.cli.reference_docs docs/reference
 	$(BIN)/python -m schemas.docs.contract_page docs/data-contract.md docs/read-side.md
 	$(BIN)/python -m pipelines provision --export templates/bigquery
 	$(BIN)/python -m pipelines template-spec --write_metadata templates
 
-coverage: $(VENV)/.ready ## branches of schemas/ that unit and property tests take; fails under 98 %
+coverage: $(VENV)/.ready ## branch coverage of schemas/ by unit and property tests; fails under 98 %
 	$(BIN)/python -m pytest -n 2 -m "not slow" tests/unit tests/properties \
 		--cov=schemas --cov-branch --cov-fail-under=98 --cov-report=term-missing:skip-covered
 
-bench: $(VENV)/.ready ## CPU seconds per million events, against other ways of doing the same (BENCH="--events 100000")
+bench: $(VENV)/.ready ## CPU seconds per million events beside other implementations (BENCH="--events 100000")
 	$(BIN)/python -m benchmarks $(BENCH)
 
-bench-extras: $(VENV)/.ready ## Bytewax, Pathway and PyFlink, each into a venv of its own
+bench-extras: $(VENV)/.ready ## install Bytewax, Pathway and PyFlink, each into an environment of its own
 	$(BIN)/python -m benchmarks.extras
 
-stream-demo: $(VENV)/.ready ## the main job live, against the Pub/Sub emulator
+stream-demo: $(VENV)/.ready ## run the streaming pipeline against the Pub/Sub emulator (needs java, the emulator and Prism)
 	$(BIN)/python -m pipelines stream-demo
 
-lock: $(VENV)/.ready ## pin the image's packages anew, with hashes
+lock: $(VENV)/.ready ## pin the image's packages with hashes
 	$(BIN)/uv pip compile requirements.txt --generate-hashes --python-version 3.11 \
 	  --python-platform x86_64-manylinux_2_28 --no-header --no-emit-index-url -q -o templates/requirements.lock
 
-clean:
-	rm -rf build dist *.egg-info
+clean: ## delete build products; the demo's output and the environment stay
+	rm -rf build/lib build/bdist.* build/sbom.json build/zetasql dist *.egg-info .mypy_cache .ruff_cache
+
+clean-demo: ## delete the demos' input and output
+	rm -rf $(DEMO) build/stream-demo

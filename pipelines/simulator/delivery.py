@@ -73,12 +73,9 @@ class Delivery:
             notes=notes,
             late=late,
         )
-        messages = [message]
-        for _ in range(self._again.take()):
-            messages.append(self._deliver_again(message))
-        for _ in range(self._dirty.take()):
-            messages.append(self._spoil(message))
-        return messages
+        repeats = [self._deliver_again(message) for _ in range(self._again.take())]
+        spoiled = [self._spoil(message) for _ in range(self._dirty.take())]
+        return [message, *repeats, *spoiled]
 
     def _deliver_again(self, message: SimulatedMessage) -> SimulatedMessage:
         """Return the bus's own redelivery (same message id, same bytes), or the producer's second try."""

@@ -23,8 +23,10 @@ def stages_of(code: Code) -> str:
 def event_types_table(registry: Registry = REGISTRY) -> str:
     """Return one line an event type: topic, source, data, table."""
     lines = ["| eventType | topic | source | data | table |", "| --- | --- | --- | --- | --- |"]
-    for one in registry:
-        lines.append(f"| {one.name} | {one.topic} | {one.source} | {_fields(one.model)} | {one.table} |")
+    lines += [
+        f"| {event_type.name} | {event_type.topic} | {event_type.source} | {_fields(event_type.model)} | {event_type.table} |"
+        for event_type in registry
+    ]
     return "\n".join(lines)
 
 

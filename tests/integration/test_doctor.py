@@ -164,7 +164,7 @@ WRONG = {
     "no key": (lambda s: s.remove("versions/1"), "there is no such version"),
     "a disabled key": (lambda s: s.find("versions/1").update(state="DISABLED"), "is DISABLED"),
     "a disabled KMS key": (lambda s: s.find("cryptoKeys/k")["primary"].update(state="DESTROYED"), "is DESTROYED"),
-    "no image": (lambda s: s.remove("tags/0.1.0"), "event-pipelines:0.1.0: is not there"),
+    "no image": (lambda s: s.remove("tags/0.2.0"), "event-pipelines:0.2.0: is not there"),
     "no container spec": (lambda s: s.remove("streaming.json"), "streaming.json: there is none"),
     "a spec of another image": (lambda s: s.find("streaming.json").update(image="x/y:0"), "names the image x/y:0"),
     "a spec that Dataflow cannot read": (lambda s: s.find("streaming.json").update(nonsense=1), "would not read it"),

@@ -43,7 +43,7 @@ def test_the_image_says_what_it_is_and_how_it_is_started(built: Built):
     assert environment["RUN_PYTHON_SDK_IN_DEFAULT_ENVIRONMENT"] == "1"
     assert not [name for name in environment if name.startswith("FLEX_TEMPLATE_PYTHON_") and "PY_FILE" not in name]
     labels = built.config["Labels"]
-    assert labels["org.opencontainers.image.version"] == "0.1.0"
+    assert labels["org.opencontainers.image.version"] == "0.2.0"
     assert labels["org.opencontainers.image.title"] == "event-pipelines"
 
 
@@ -52,7 +52,7 @@ def test_it_holds_the_versions_of_the_lock_and_the_project(built: Built):
         "python", "-m", "pip", "list", "--format=json", "--path", "/usr/local/lib/python3.11/dist-packages"
     )
     versions = {canonicalize_name(one["name"]): one["version"] for one in json.loads(done.stdout)}
-    assert versions.pop("event-pipelines") == "0.1.0"
+    assert versions.pop("event-pipelines") == "0.2.0"
     assert versions == WANTED
     assert built.run("python", "-m", "pip", "check").returncode == 0
 

@@ -86,7 +86,7 @@ def build(folder: Path) -> Built:
     boot = need_boot()
     if os.geteuid() != 0:
         skip_or_fail("debootstrap and buildah's vfs need root")
-    image = "localhost/event-pipelines:0.1.0"
+    image = "localhost/event-pipelines:0.2.0"
     kept = (folder / "build.log").exists()
     (folder / "storage.conf").write_text(
         f'[storage]\ndriver = "vfs"\ngraphroot = "{folder}/graph"\nrunroot = "{folder}/run"\n'

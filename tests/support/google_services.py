@@ -21,7 +21,7 @@ from schemas.message import TOPICS
 
 PROJECT, REGION = "my-project", "europe-west1"
 WORKER = f"event-pipelines-worker@{PROJECT}.iam.gserviceaccount.com"
-IMAGE = f"{REGION}-docker.pkg.dev/{PROJECT}/event-pipelines/event-pipelines:0.1.0"
+IMAGE = f"{REGION}-docker.pkg.dev/{PROJECT}/event-pipelines/event-pipelines:0.2.0"
 SECRET = f"projects/{PROJECT}/secrets/event-pipelines-pii-key/versions/1"
 KEY = f"projects/{PROJECT}/locations/{REGION}/keyRings/r/cryptoKeys/k"
 SUBNETWORK = f"regions/{REGION}/subnetworks/pipelines"
@@ -61,7 +61,7 @@ def healthy() -> dict[str, Any]:
         f"iam.googleapis.com/v1/{project}/serviceAccounts/{WORKER}": {"email": WORKER},
         f"secretmanager.googleapis.com/v1/{SECRET}": {"state": "ENABLED"},
         f"cloudkms.googleapis.com/v1/{KEY}": {"primary": {"state": "ENABLED"}},
-        f"{registry}/event-pipelines/tags/0.1.0": {"version": "sha256:1"},
+        f"{registry}/event-pipelines/tags/0.2.0": {"version": "sha256:1"},
         f"storage.googleapis.com/storage/v1/b/{base}-templates/o/streaming.json": container_spec(
             TEMPLATES["streaming"], IMAGE
         ),

@@ -20,7 +20,7 @@ OFFLINE = ROOT / "tests" / "support" / "offline"
 STAND_IN = ROOT / "tests" / "support" / "stand_in_launcher.sh"
 NOWHERE = "http://127.0.0.1:9"
 PROJECT, REGION = "my-project", "europe-west1"
-IMAGE = "europe-docker.pkg.dev/my-project/pipelines/event-pipelines:0.1.0"
+IMAGE = "europe-docker.pkg.dev/my-project/pipelines/event-pipelines:0.2.0"
 ENVIRONMENT = {
     "tempLocation": "temp_location",
     "stagingLocation": "staging_location",

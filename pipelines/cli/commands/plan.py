@@ -87,6 +87,8 @@ def table(plans: list[Capacity]) -> str:
         head = f"{plan.load.rate:,.0f}/s: "
         if not plan.binding:
             lines.append(f"{head}no limit binds; the next is {tightest.name} ({tightest.share:.0%} used)")
-        for one in plan.binding:
-            lines.append(f"{head}{one.name}: {one.use:,.0f} of {one.limit:,.0f} {one.unit}. Change: {one.change}")
+        lines += [
+            f"{head}{limit.name}: {limit.use:,.0f} of {limit.limit:,.0f} {limit.unit}. Change: {limit.change}"
+            for limit in plan.binding
+        ]
     return "\n".join(lines)

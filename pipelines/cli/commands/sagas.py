@@ -117,11 +117,8 @@ def alerts_query(target: Target) -> str:
 
 def _standing(raised: list[tuple[Any, ...]], alerts: set[str], run_id: str) -> list[tuple[str, datetime]]:
     """Return each alert that stands, once: as the run of the newest row raised it, or else an earlier one."""
-    found: dict[str, datetime] = {}
-    for alert, time, _ in sorted(raised, key=lambda row: (row[2] == run_id, row[1])):
-        if alert in alerts:
-            found[alert] = time
-    return list(found.items())
+    newest_last = sorted(raised, key=lambda row: (row[2] == run_id, row[1]))
+    return list({alert: time for alert, time, _ in newest_last if alert in alerts}.items())
 
 
 def _view(target: Target) -> str:

@@ -2,7 +2,7 @@
 project             = "my-project-prod"
 region              = "europe-west1"
 location            = "europe-west1" # where the key is
-image_tag           = "0.1.0"
+image_tag           = "0.2.0"
 start_streaming     = false # `launch streaming` checks an update before it asks for it
 max_workers         = 20
 machine_type        = "n2-standard-4"

@@ -118,7 +118,7 @@ class TableAppender:
                     return self._leave(append)
                 self._drop_bad_rows(append, failure)
                 if not append.rows.num_rows:
-                    return
+                    return None
             elif kind is not Kind.UNSEEN and (kind is not Kind.BEHIND or append.alone):
                 if not self._patience.wait(append.trial):
                     return self._give_up(append, GaveUp(failure, exhausted=True))
@@ -195,7 +195,7 @@ class TableAppender:
             if gave_up.failure.kind is not Kind.STREAM:
                 for append in rest:
                     self._lose(append, append.verdict or gave_up)
-                return
+                return None
             gone = gave_up.failure
         else:
             taken = appends_held(end, [(append.offset, append.rows.num_rows) for append in in_doubt], count)
@@ -203,7 +203,7 @@ class TableAppender:
                 self.sealed += [(stream.name, count)] if count else []
                 self.written += count
                 self._resend(in_doubt[taken:])
-                return
+                return None
         if self._patience.wait(rest[0].trial):
             self._resend(rest)
         else:

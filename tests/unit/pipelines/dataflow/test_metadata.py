@@ -13,7 +13,7 @@ from pipelines.dataflow.templates import DISPATCH, TEMPLATES
 from tests.support.command import run_command
 from tests.support.paths import ROOT
 
-IMAGE = "europe-docker.pkg.dev/my-project/pipelines/event-pipelines:0.1.0"
+IMAGE = "europe-docker.pkg.dev/my-project/pipelines/event-pipelines:0.2.0"
 HERE = sorted(TEMPLATES)
 
 
