@@ -16,7 +16,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from transforms.sinks.files.files import LakeFile, names_in, write_whole
 
-_NAME = re.compile(r"_manifest-[0-9]{6}-.*\.json$")
+is_manifest = re.compile(r"_manifest-[0-9]{6}-.*\.json$").match
 """Six digits: the names of generations are in the order of their numbers."""
 
 
@@ -28,7 +28,7 @@ def manifest_name(generation: int, run_id: str) -> str:
 def newest(root: str, feed: str, partition: str) -> dict[str, Any] | None:
     """Return the newest manifest of a window, or None."""
     folder = FileSystems.join(root, feed, partition)
-    names = [name for name in names_in(folder, "_manifest-") if _NAME.match(name)]
+    names = [name for name in names_in(folder, "_manifest-") if is_manifest(name)]
     if not names:
         return None
     path = FileSystems.join(folder, max(names))
