@@ -1,7 +1,7 @@
 """Coders that say how large an element is without encoding it.
 
 Beam asks for the size of some elements after every step: the first ten of each bundle, then ever fewer. For types it does
-not know its coder pickles the element to answer, which for a batch is megabytes that are thrown away (decision 0023).
+not know its coder pickles the element to answer, which for a batch is megabytes that are thrown away (decision 0013).
 """
 
 import pickle

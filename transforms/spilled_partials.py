@@ -1,7 +1,7 @@
 """Partials: what a bounded run's step has for another behind a shuffle, kept in files, so that names are shuffled only.
 
 FnApiRunner holds in memory, more than once, what is shuffled: 66 bytes an event of facts and measurements are 265 MB at
-four million events (docs/decisions/0022). A bundle writes one file; a partial is a stretch of it.
+four million events (docs/decisions/0012). A bundle writes one file; a partial is a stretch of it.
 """
 
 import uuid

@@ -1,7 +1,7 @@
 """After a kill: what a live run had archived and not stored, before the next run over the same folder begins.
 
 A run that was killed leaves open segments in its archive; what it held in memory was published shortly before they
-were. A backfill of that stretch gives it to the stores (docs/decisions/0018). It stands in the ledger before the segments
+were. A backfill of that stretch gives it to the stores (docs/decisions/0008). It stands in the ledger before the segments
 are finished, so that a recovery that is killed itself is done by the next start. Sagas are left to the stream, which
 knows what it has said of them.
 """

@@ -1,4 +1,4 @@
-"""The ledger of replays: who replays what, in facts that are only ever added to (decision 0006).
+"""The ledger of replays: who replays what, in facts that are only ever added to (decision 0005).
 
 A replay claims its range before it writes anything. Two claims on one range: the second is refused and told the first;
 both at the same instant: the later one withdraws. A claim is a lease, renewed while the run lives; a dead run's lease

@@ -67,7 +67,7 @@ class Way(NamedTuple):
 
 def saga_states(stores: Stores) -> list[StateCount]:
     """Return the sagas by state; empty where none are tracked."""
-    # A saga is stuck while its version is odd (docs/decisions/0007-order-saga.md).
+    # A saga is stuck while its version is odd (docs/decisions/0006-order-saga.md).
     found = stores.rows(
         f"""SELECT state, COUNT(*) AS sagas, COUNTIF(MOD(version, 2) = 1) AS stuck
         FROM {stores.analytics}.order_saga_current GROUP BY state ORDER BY state"""

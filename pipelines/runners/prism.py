@@ -102,7 +102,7 @@ def prism_flags(endpoint: str) -> list[str]:
 
     The state cache is off: it weighs every value by walking all modules, 2-3 ms a call. Splits are off: Prism 2.77
     splits slow bundles of stateful steps too and forgets that their keys are in progress, so two bundles of one key
-    run at once and the state of one is lost (docs/decisions/0005). Beam's client gives the streams of a job's state and
+    run at once and the state of one is lost (docs/decisions/0004). Beam's client gives the streams of a job's state and
     messages the deadline of a call to the job server, 300 s by default: after that the run would be over.
     """
     return [

@@ -3,7 +3,7 @@
 Facts are taken in the order of (event time, event id) and each event id once, so the arrival order, redeliveries
 and the way a stream is cut into pieces make no difference, and a late fact simply gives a new row with a higher
 version. What each fact does stands in `schemas.saga.transitions`; what was decided where the contract leaves
-room stands in docs/decisions/0007-order-saga.md, each with a golden example in tests/data/sagas.
+room stands in docs/decisions/0006-order-saga.md, each with a golden example in tests/data/sagas.
 """
 
 from collections.abc import Iterable

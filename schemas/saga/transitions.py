@@ -6,7 +6,7 @@ moment (is stock still reserved? did the last payment fail?), so the table's inp
 question: the items (`schemas.saga.open_items`) asks it, the table itself has no conditions.
 
 The saga watches, it does not command: a fact has happened. The state says what happened, the alert says that it
-should not have. Only the facts marked `step` re-arm the deadline. Decisions: docs/decisions/0007-order-saga.md.
+should not have. Only the facts marked `step` re-arm the deadline. Decisions: docs/decisions/0006-order-saga.md.
 """
 
 from enum import StrEnum

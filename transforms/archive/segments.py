@@ -1,4 +1,4 @@
-"""The archive of a live run: open segments that are on disk before anything is acknowledged (docs/decisions/0005).
+"""The archive of a live run: open segments that are on disk before anything is acknowledged (docs/decisions/0004).
 
 A segment is an Avro file that grows by one block a bundle, each forced to disk. When its minute is over it gets its
 final name and stands in the manifest. After a crash the next start cuts it after its last whole block and finishes it:

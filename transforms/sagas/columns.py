@@ -1,7 +1,7 @@
 """Sagas on columns: the facts that wide event batches hold, the sagas of a table of facts, and their rows.
 
 Pure; both forms of TrackSagas are made of these. A fact costs 4 to 5 µs from its wide batch to its saga, so that the
-sagas of a million events add about a tenth to a run's CPU (docs/decisions/0017).
+sagas of a million events add about a tenth to a run's CPU (docs/decisions/0007).
 """
 
 import zlib

@@ -1,7 +1,7 @@
 """SagaHistory: what the stores know of the orders that a stream still holds, for a start whose state is empty.
 
 On a laptop the runner's state dies with it. The facts of an order stand in the typed tables, what was said of it in
-`order_sagas` and `saga_alerts`: so the next start goes on with every order (docs/decisions/0018). No column with
+`order_sagas` and `saga_alerts`: so the next start goes on with every order (docs/decisions/0008). No column with
 personal data is read.
 """
 

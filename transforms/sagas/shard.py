@@ -1,6 +1,6 @@
 """The sagas of one shard of orders while they live: facts in, changed sagas and alerts out, and a log to rebuild from.
 
-Pure: no Beam, no clock. The stateful step keeps the log in a bag and this object in memory (docs/decisions/0017).
+Pure: no Beam, no clock. The stateful step keeps the log in a bag and this object in memory (docs/decisions/0007).
 Every order has one time at which it must be looked at again: its deadline, then the end of its retention, then the
 end of the time in which facts that come too late are recognised. So whatever is held goes in the end.
 """

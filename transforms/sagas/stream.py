@@ -1,9 +1,9 @@
 """TrackSagasStream: every order's saga as its events arrive, in keyed state, with event-time timers for deadlines.
 
 The key is a shard of orders, not an order: a stateful call costs Beam a millisecond, and an order has five facts
-(docs/decisions/0017). State is a bag with the shard's log and the token of the log's content; the shard itself stays in
+(docs/decisions/0007). State is a bag with the shard's log and the token of the log's content; the shard itself stays in
 this process, and is read again from the log only where the token says that what is held is something else. Where the
-runner's state does not outlive it, a shard begins with what the stores know of its orders (docs/decisions/0018).
+runner's state does not outlive it, a shard begins with what the stores know of its orders (docs/decisions/0008).
 """
 
 import secrets

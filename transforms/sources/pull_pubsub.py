@@ -4,7 +4,7 @@ The splittable DoFn keeps the promise "nothing lost" where the runner's shuffle 
 its own bundle, and acknowledges in the bundle's finalizer, when the runner has taken the bundle's results.
 
 All subscriptions are one element: a bundle takes a batch of each, and every step behind the source is called once where
-it would be called once a topic. A bundle costs 3 to 5 ms whatever it holds (docs/decisions/0005).
+it would be called once a topic. A bundle costs 3 to 5 ms whatever it holds (docs/decisions/0004).
 """
 
 import os

@@ -2,7 +2,7 @@
 
 A batch is reduced to partial counts first; only they go through Beam's windows and triggers. What was published after
 its window and the allowed lateness would be dropped there: such counts become rows at once, each batch's under a run id
-of its own (`RUN/late/…`), because rows of different runs add up (docs/decisions/0005).
+of its own (`RUN/late/…`), because rows of different runs add up (docs/decisions/0004).
 """
 
 import secrets

@@ -18,7 +18,7 @@ from schemas.tables.definitions import ANALYTICS
 
 HELP = "where orders stand, and which are stuck"
 STATES = tuple(state.value for state in (*OPEN, *CLOSED))
-# A saga is stuck while its version is odd (docs/decisions/0007-order-saga.md).
+# A saga is stuck while its version is odd (docs/decisions/0006-order-saga.md).
 _STUCK = "MOD(version, 2) = 1"
 _LISTED = "order_id, state, {stuck} AS stuck, updated_time, deadline, events, alerts, correlation_id"
 

@@ -1,7 +1,7 @@
 """Avro container files written from columns: what fastavro does record by record, a column at a time.
 
 Every field of a record becomes Arrow columns of bytes; Arrow's join of those, row by row, is one buffer that holds the
-records of a block. Nothing is made for one record alone (docs/decisions/0021). The tests read such files with fastavro.
+records of a block. Nothing is made for one record alone (docs/decisions/0011). The tests read such files with fastavro.
 """
 
 from collections.abc import Iterable

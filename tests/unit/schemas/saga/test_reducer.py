@@ -1,4 +1,4 @@
-"""The saga reducer decides each golden example and each corpus sequence as the contract and decision 0007 say."""
+"""The saga reducer decides each golden example and each corpus sequence as the contract and decision 0006 say."""
 
 import json
 from pathlib import Path
