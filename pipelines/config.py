@@ -1,6 +1,7 @@
 """What a run is told, parsed once into one frozen config; transforms get the values they need, never the config."""
 
 from dataclasses import replace
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -29,6 +30,9 @@ class JobConfig(BaseModel):
     saga_timeout_minutes: int = Field(default=30, ge=1)
     saga_retention_days: float = Field(default=30, gt=0)
     saga_alerts_topic: str | None = None
+    publish: Literal["accepted", "all"] = "accepted"
+    """`accepted`: commit the accepted rows and report the rejected ones as undelivered. `all`: commit nothing if a row
+    was rejected; for staging, which is published as a whole or not at all."""
     archives: bool = True
     """Whether messages go to the archive: not where they come out of it."""
 

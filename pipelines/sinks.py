@@ -32,6 +32,8 @@ def append_rows(job: JobConfig, gate: beam.PCollection[Any]) -> beam.PTransform[
         retry_budget_seconds=job.sink_retry_budget_seconds,
         endpoint=job.write_endpoint,
         gate=gate,
+        publish=job.publish,
+        what=job.run.run_id,
     )
 
 

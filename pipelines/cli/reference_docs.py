@@ -16,7 +16,8 @@ from schemas.outcomes import Code, Note
 from schemas.tables.definitions import SCHEMA_VERSION, TABLES
 from schemas.views import all_views
 from transforms.metrics import COUNTER_NAMES, DISTRIBUTION_NAMES, NAMESPACE, OUTCOMES, TOPIC_LABELS
-from transforms.sinks.bigquery.counters import LOST_ROWS, RETRIES
+from transforms.sinks.bigquery.counters import APPENDED_TABLES, LOST_ROWS, RETRIES
+from transforms.sinks.publish_gate import ROWS_MADE, ROWS_REJECTED
 
 MADE = "<!-- made by `python -m pipelines.cli.reference_docs docs/reference`; edit the code, not this page -->"
 EXAMPLE_BYTES = 200
@@ -31,6 +32,8 @@ METRICS = {
     "saga_late": "events of orders that ended longer ago than `--saga_retention_days`",
     "saga_published": "alerts and requested compensations published",
     "saga_publish_failed": "alerts and requested compensations that no topic took",
+    ROWS_MADE: "rows that were to be appended to the table",
+    ROWS_REJECTED: "rows that the table did not take: SINK_REJECTED and SINK_EXHAUSTED",
     "event_lag_ms": "from eventTime to processed (in a bounded run: to publishTime), milliseconds",
     "publish_lag_ms": "from publishTime to processed, milliseconds; live runs only",
     "sink_retries": "calls to BigQuery that were tried again",
@@ -138,6 +141,8 @@ def metrics_page() -> str:
     by_topic = {f"{outcome}_{topic}" for outcome in OUTCOMES for topic in TOPIC_LABELS}
     for name in [*(name for name in COUNTER_NAMES if name not in by_topic), *SINK_COUNTERS]:
         parts.append(f"| `{name}` | {_counted(name)} |")
+    parts += [f"| `{prefix}<table>` | {METRICS[prefix]} |" for prefix in (ROWS_MADE, ROWS_REJECTED)]
+    parts += ["", f"`<table>` is one of {', '.join(f'`{table}`' for table in APPENDED_TABLES)}."]
     parts += ["", "| distribution | what it measures |", "| --- | --- |"]
     return "\n".join([*parts, *(f"| `{name}` | {METRICS[name]} |" for name in DISTRIBUTION_NAMES)]) + "\n"
 

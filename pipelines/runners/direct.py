@@ -1,6 +1,7 @@
 """Which Beam runner a bounded run takes, and what its failure may say."""
 
 import logging
+import re
 import traceback
 from typing import Any
 
@@ -12,6 +13,9 @@ from pipelines.errors import RunFailed
 
 RUNNERS = ("FnApiRunner", "DirectRunner", "PrismRunner")
 OWN_PACKAGES = ("schemas", "transforms", "pipelines")
+_OWN_ERROR = re.compile(rf"^(?:{'|'.join(OWN_PACKAGES)})\.[\w.]+: (.+)$", re.MULTILINE)
+_WHILE_RUNNING = re.compile(r" \[while running '[^']*'\]")
+"""What Beam appends to the text of an exception: the label of a step, which says nothing to a user."""
 
 
 def make_pipeline(runner: str, workers: int, extra: list[str] | None = None) -> beam.Pipeline:
@@ -48,7 +52,9 @@ def was_interrupted(error: BaseException | None) -> bool:
 def describe(error: BaseException) -> str:
     """Say where a run failed: the innermost line of our code and the kind of error; no text that could hold data."""
     if isinstance(error, (RunFailed, TimeoutError)) or type(error).__module__.split(".")[0] in OWN_PACKAGES:
-        return f"the run failed: {error}"
+        return f"the run failed: {_WHILE_RUNNING.sub('', str(error))}"
+    if own := _OWN_ERROR.findall(str(error)):  # raised in a worker process: the runner hands on its traceback as text
+        return f"the run failed: {_WHILE_RUNNING.sub('', own[-1])}"
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)

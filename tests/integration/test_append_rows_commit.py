@@ -12,6 +12,7 @@ from transforms.sinks.bigquery.appends import AppendLimits
 from transforms.sinks.bigquery.bigquery import AppendRows
 from transforms.sinks.bigquery.bigquery_tables import Connect
 from transforms.sinks.bigquery.commit import CommitFn
+from transforms.sinks.publish_gate import PublishRefused
 from transforms.table_rows import TableRows
 
 ELEMENTS = batches("events", 400) + batches("order_events", 200) + batches("payment_events", 100)
@@ -57,7 +58,7 @@ def test_a_commit_that_stays_unavailable_ends_the_run_within_its_budget(tmp_path
         assert server.ids("events") == []
 
 
-def sealed(server: Warehouse, elements: list[TableRows], limits: AppendLimits = SMALL) -> list[tuple[str, str, int]]:
+def sealed(server: Warehouse, elements: list[TableRows], limits: AppendLimits = SMALL) -> list[Any]:
     """Run one bundle by hand and give the streams that it names."""
     transform = AppendRows(tables=TABLES, endpoint=server.target, limits=limits)
     bundle = transform.append_fn()
@@ -70,7 +71,7 @@ def sealed(server: Warehouse, elements: list[TableRows], limits: AppendLimits = 
     return out
 
 
-def commit(server: Warehouse, streams: list[tuple[str, str, int]]) -> dict[str, int]:
+def commit(server: Warehouse, streams: list[Any]) -> dict[str, int]:
     step = CommitFn(TABLES, Connect(server.target), 5.0)
     step.setup()
     counts = dict(step.process((0, streams)))
@@ -114,9 +115,40 @@ def test_a_bundle_left_half_done_does_not_leak_into_the_next(tmp_path: Path) -> 
 def test_streams_are_cut_by_size_so_that_a_bundle_needs_bounded_memory(tmp_path: Path) -> None:
     with warehouse(tmp_path) as server:
         streams = sealed(server, ELEMENTS, AppendLimits(max_rows=50, max_stream_bytes=4_000))
-        assert len([name for table, name, _ in streams if table == "events"]) > 2
+        assert len([part for part in streams if part[0] == "events"]) > 2
         assert commit(server, streams)["events"] == 400
         assert server.ids("events") == sent_ids(ELEMENTS, "events")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {
+            "on": "append",
+            "table": "order_events",
+            "row_errors": {"column": "event_id", "equals": "order_events-000003"},
+        },
+        {"on": "append", "table": "order_events", "status": "UNAVAILABLE"},
+        {"on": "create_stream", "table": "order_events", "status": "PERMISSION_DENIED"},
+    ],
+    ids=["row rejected", "retries exhausted", "no stream"],
+)
+def test_a_run_that_is_published_whole_commits_no_table_if_a_row_was_rejected(
+    tmp_path: Path, fault: dict[str, Any]
+) -> None:
+    with warehouse(tmp_path, fault) as server:
+        with pytest.raises(PublishRefused, match=r"run-1: nothing was published.* order_events: [\d]+ of 200 rows"):
+            run(ELEMENTS, server, publish="all", what="run-1", retry_budget_seconds=0.5)
+        assert [server.ids(table) for table in TABLES.dataset_of] == [[], [], []]
+
+
+def test_rows_that_vanished_between_append_and_commit_stop_the_commit(tmp_path: Path) -> None:
+    with warehouse(tmp_path) as server:
+        streams = sealed(server, ELEMENTS)
+        lost = next(part for part in streams if part[0] == "payment_events")
+        with pytest.raises(PublishRefused, match="payment_events: 100 rows were made, but 0 appended"):
+            commit(server, [part for part in streams if part is not lost])
+        assert [server.ids(table) for table in TABLES.dataset_of] == [[], [], []]
 
 
 def test_two_workers_write_one_run(tmp_path: Path) -> None:

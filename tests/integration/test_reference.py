@@ -9,6 +9,7 @@ from schemas.tables.definitions import TABLES
 from schemas.views import all_views
 from tests.support.paths import ROOT
 from transforms.metrics import COUNTER_NAMES, DISTRIBUTION_NAMES, OUTCOMES, TOPIC_LABELS
+from transforms.sinks.bigquery.counters import APPENDED_TABLES, ROW_COUNTERS
 
 FOLDER = ROOT / "docs" / "reference"
 PAGE = {name: (FOLDER / name).read_text(encoding="utf-8") for name in PAGES}
@@ -44,7 +45,10 @@ def test_every_code_table_and_view_has_its_place():
 def test_every_metric_stands_on_its_page():
     named = [line.split("`")[1] for line in PAGE["metrics.md"].splitlines() if line.startswith("| `")]
     patterns = [name for name in named if "<topic>" in name]
-    written = [name for name in named if "<topic>" not in name]
+    of_tables = [name for name in named if "<table>" in name]
+    written = [name for name in named if "<" not in name]
     by_topic = [name.replace("<topic>", topic) for name in patterns for topic in TOPIC_LABELS]
-    assert sorted(by_topic + written) == sorted((*COUNTER_NAMES, *SINK_COUNTERS, *DISTRIBUTION_NAMES))
+    by_table = [name.replace("<table>", table) for name in of_tables for table in APPENDED_TABLES]
+    known = (*COUNTER_NAMES, *SINK_COUNTERS, *ROW_COUNTERS, *DISTRIBUTION_NAMES)
+    assert sorted(by_topic + by_table + written) == sorted(known)
     assert len(patterns) == len(OUTCOMES)

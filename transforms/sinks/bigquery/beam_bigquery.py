@@ -23,7 +23,7 @@ from schemas.tables.definitions import TABLES, Table
 from transforms.sinks.bigquery.append_errors import row_reason
 from transforms.sinks.bigquery.bigquery import RETRY_BUDGET_SECONDS
 from transforms.sinks.bigquery.bigquery_tables import BigQueryTables
-from transforms.sinks.bigquery.counters import LOST_ROWS
+from transforms.sinks.bigquery.counters import count_made, count_rejected
 from transforms.sinks.results import AppendResult, FailedRows
 from transforms.table_rows import TableRows
 
@@ -148,6 +148,7 @@ class _ToDictsFn(beam.DoFn):
         logging.getLogger(_BEAM_LOG).addFilter(hide_values)
 
     def process(self, element: TableRows) -> Iterator[Any]:
+        count_made(element.table, element.rows.num_rows)
         for row in to_dicts(element.rows, TABLES[element.table], self._parse_json):
             yield beam.pvalue.TaggedOutput(element.table, row)
         yield element.table, element.rows.num_rows
@@ -160,7 +161,7 @@ class _FailedFn(beam.DoFn):
     def process(self, element: tuple[Any, dict[str, Any], list[dict[str, str]]]) -> Iterator[FailedRows]:
         _, row, errors = element
         code, reason = insert_failure(errors, TABLES[self._table])
-        LOST_ROWS[code].inc()
+        count_rejected(self._table, code, 1)
         yield FailedRows(self._table, from_dict(row, TABLES[self._table]), code, reason, 1)
 
 

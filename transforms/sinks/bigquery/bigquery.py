@@ -1,11 +1,11 @@
 """AppendRows: record batches of any of our tables into BigQuery through the Storage Write API, from Python,
 without Java.
 
-Streaming (`mode="default"`): the tables' default streams, at least once; a bundle ends when all its rows are
-confirmed. Bounded (`mode="pending"`): every bundle writes PENDING streams of its own and finalizes them;
-their names are all that is shuffled. Once every bundle is in, one step commits them (commit.py): the streams
-of a bundle that failed and ran again never get there, so they are never seen. BigQuery keeps what is pending
-for about 4 hours: a longer bounded run takes `--bigquery_method=FILE_LOADS`.
+Streaming (`mode="default"`): the tables' default streams, at least once; a bundle ends when all its rows are confirmed.
+Batch (`mode="pending"`): every bundle writes PENDING streams of its own and finalizes them; their names are all that is
+shuffled. Once every bundle has ended, one step checks that the result is complete and commits them (commit.py). The
+streams of a bundle that failed and was retried never get there, so they are never visible. BigQuery keeps pending
+streams for about 4 hours: a longer batch run needs `--bigquery_method=FILE_LOADS`.
 """
 
 import logging
@@ -23,8 +23,8 @@ from transforms.sinks.bigquery.appends import AppendLimits
 from transforms.sinks.bigquery.backoff import RetryBudget
 from transforms.sinks.bigquery.bigquery_tables import BigQueryTables, Connect, trace_id
 from transforms.sinks.bigquery.chunks import Buffer
-from transforms.sinks.bigquery.commit import CommitFn, Sealed
-from transforms.sinks.bigquery.counters import LOST_ROWS, RETRIES
+from transforms.sinks.bigquery.commit import BundleCounts, CommitFn, Publish, Sealed
+from transforms.sinks.bigquery.counters import RETRIES, count_made, count_rejected
 from transforms.sinks.bigquery.write_streams import DefaultStreams, GaveUp, PendingStreams, Streams
 from transforms.sinks.results import AppendResult, FailedRows
 from transforms.table_rows import TableRows
@@ -37,11 +37,18 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(kw_only=True)
 class AppendRows(beam.PTransform[beam.PCollection[TableRows], Any]):
-    """Append rows to their tables; rows that cannot be appended come out as failed, and nothing else is
-    raised.
+    """Append rows to their tables; rejected rows are an output.
 
-    `endpoint` is a loopback server's "host:port"; None is BigQuery. `gate`, where given, is waited for before
-    anything is committed: what must be there before the run counts as done.
+    Args:
+        tables: where the tables are.
+        mode: `pending` commits all rows of a batch run at its end; `default` shows rows at once, at least once.
+        retry_budget_seconds: how long failed requests of a table are retried, seconds.
+        endpoint: `host:port` of the BigQuery emulator; None is BigQuery.
+        gate: the commit waits until this collection is complete (`pending` only).
+        publish: `accepted` commits the accepted rows; `all` commits nothing and fails the run if a row was rejected
+            (`pending` only). See publish_gate.py.
+        what: name of the run, for the error of a refused publish.
+        limits: sizes of requests and streams.
     """
 
     tables: BigQueryTables
@@ -49,6 +56,8 @@ class AppendRows(beam.PTransform[beam.PCollection[TableRows], Any]):
     retry_budget_seconds: float = RETRY_BUDGET_SECONDS
     endpoint: str | None = None
     gate: beam.PCollection[Any] | None = None
+    publish: Publish = "accepted"
+    what: str = "the run"
     limits: AppendLimits = field(default_factory=AppendLimits)
 
     def __post_init__(self) -> None:
@@ -58,6 +67,10 @@ class AppendRows(beam.PTransform[beam.PCollection[TableRows], Any]):
             raise ValueError(f"retry_budget_seconds must not be negative, got {self.retry_budget_seconds!r}")
         if self.gate is not None and self.mode != "pending":
             raise ValueError("gate needs mode='pending': the default stream shows rows at once")
+        if self.publish not in ("accepted", "all"):
+            raise ValueError(f"publish must be 'accepted' or 'all', got {self.publish!r}")
+        if self.publish == "all" and self.mode != "pending":
+            raise ValueError("publish='all' needs mode='pending': the default stream shows rows at once")
 
     def append_fn(self) -> beam.DoFn:
         """Make the step that appends, for one worker."""
@@ -74,12 +87,13 @@ class AppendRows(beam.PTransform[beam.PCollection[TableRows], Any]):
             appended = tuple(out.main for out in outputs) | "Appended" >> beam.Flatten()
         if self.mode != "pending":
             return AppendResult(failed, appended)
+        commit = CommitFn(self.tables, Connect(self.endpoint), self.retry_budget_seconds, self.publish, self.what)
         gate = [beam.pvalue.AsIter(self.gate | "Gate" >> beam.WindowInto(GlobalWindows()))] if self.gate else []
         committed = (
             appended
             | "Together" >> beam.Map(_together)
             | "AllBundles" >> beam.GroupByKey()
-            | "Commit" >> beam.ParDo(CommitFn(self.tables, Connect(self.endpoint), self.retry_budget_seconds), *gate)
+            | "Commit" >> beam.ParDo(commit, *gate)
         )
         return AppendResult(failed, committed)
 
@@ -115,11 +129,15 @@ class _AppendFn(beam.DoFn):
     def start_bundle(self) -> None:
         self._buffers: dict[str, Buffer] = {}
         self._marks: dict[str, Any] = {}
+        self._made: dict[str, int] = {}
+        self._rejected: dict[str, int] = {}
         for appender in self._appenders.values():
             appender.reset()
 
     def process(self, element: TableRows, timestamp: Any = beam.DoFn.TimestampParam) -> Iterator[Any]:
-        table = element.table
+        table, rows = element.table, element.rows.num_rows
+        self._made[table] = self._made.get(table, 0) + rows
+        count_made(table, rows)
         buffer = self._buffers.setdefault(table, Buffer(self._limits.max_rows, self._limits.max_bytes))
         full = buffer.add(element.rows)
         if full is not None:
@@ -137,8 +155,11 @@ class _AppendFn(beam.DoFn):
             yield from self._lost(table)
             RETRIES.inc(self._patience[table].take_waits())
             if self._pending:
-                for name, rows in appender.sealed:
-                    yield GlobalWindows.windowed_value((table, name, rows))
+                for name, held in appender.sealed:
+                    yield GlobalWindows.windowed_value(Sealed(table, name, held))
+                if made := self._made.get(table, 0):
+                    counts = BundleCounts(table, made, self._rejected.get(table, 0))
+                    yield GlobalWindows.windowed_value(counts)
             elif appender.written:
                 yield GlobalWindows.windowed_value((table, appender.written))
             appender.reset()
@@ -166,7 +187,8 @@ class _AppendFn(beam.DoFn):
         """
         lost, self._appenders[table].lost = self._appenders[table].lost, []
         for one in lost:
-            LOST_ROWS[one.code].inc(one.rows.num_rows)
+            count_rejected(table, one.code, one.rows.num_rows)
+            self._rejected[table] = self._rejected.get(table, 0) + one.rows.num_rows
             failed = FailedRows(table, one.rows, one.code, one.reason, one.attempts)
             yield beam.pvalue.TaggedOutput(FAILED, WindowedValue(failed, one.mark, (GlobalWindow(),)))
 
@@ -179,5 +201,5 @@ class _AppendFn(beam.DoFn):
             _LOG.error("table %s refuses rows %s: %s", self._tables.name(table), why, gave_up.failure.reason)
 
 
-def _together(sealed: Sealed) -> tuple[int, Sealed]:
-    return 0, sealed
+def _together(part: Sealed | BundleCounts) -> tuple[int, Sealed | BundleCounts]:
+    return 0, part

@@ -1,0 +1,27 @@
+"""What the failure of a batch run says: our own errors whole, any other by its place, never by its text."""
+
+import pytest
+
+from pipelines.runners.direct import describe
+from transforms.sinks.publish_gate import PublishRefused
+
+REFUSED = "run-1: nothing was published, the result is not complete: table events: 1 of 2 rows were rejected"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        PublishRefused(f"{REFUSED} [while running 'AppendRows/Commit']"),
+        RuntimeError(
+            'Traceback (most recent call last):\n  File "commit.py", line 1, in process\n'
+            f"transforms.sinks.publish_gate.PublishRefused: {REFUSED} [while running 'AppendRows/Commit']\n"
+        ),
+    ],
+    ids=["in this process", "in a worker process"],
+)
+def test_an_error_of_our_own_is_told_whole_without_the_label_of_its_step(error: Exception) -> None:
+    assert describe(error) == f"the run failed: {REFUSED}"
+
+
+def test_the_text_of_any_other_error_is_not_told() -> None:
+    assert describe(ValueError("ada@example.com")) == "the run failed: ValueError"
