@@ -21,6 +21,7 @@ from pipelines.bigquery_emulator.faults.script import FaultScript
 from pipelines.bigquery_emulator.subprocess_server import EmulatorProcess
 from pipelines.errors import RunFailed, UserError
 from pipelines.stores.bigquery_errors import AWAY, away
+from pipelines.stores.output_folder import LAKE, WAREHOUSE
 from schemas.tables.definitions import ANALYTICS, EVENT_STORE
 from schemas.views import Names
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from pipelines.bigquery_emulator.server import LoopbackBigQuery
 
 LOCAL_PROJECT = "local"
-WAREHOUSE = "warehouse.duckdb"
-LAKE = "lake"
 
 _PROJECT = re.compile(r"(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{3,62}")
 _DATASET = re.compile(r"[A-Za-z0-9_]{1,1024}")
@@ -56,13 +55,17 @@ class Target:
     lake: str = ""
     directory: Path | None = None
     location: str | None = None
+    shown: Path | None = None
+    """The folder that errors name, when the stores are built inside it."""
 
     @classmethod
-    def local(cls, directory: Path, event_store: str = EVENT_STORE, analytics: str = ANALYTICS) -> "Target":
-        """Return the target of a folder on this machine; UserError where no warehouse can be in it."""
+    def local(
+        cls, directory: Path, event_store: str = EVENT_STORE, analytics: str = ANALYTICS, shown: Path | None = None
+    ) -> "Target":
+        """Return the target of a folder on this machine; UserError when no warehouse can be in it."""
         if "?" in str(directory.resolve()):
             raise UserError(f"--output {directory}: DuckDB keeps no warehouse in a path with a question mark")
-        return cls(LOCAL_PROJECT, event_store, analytics, str(directory / LAKE), directory)
+        return cls(LOCAL_PROJECT, event_store, analytics, str(directory / LAKE), directory, shown=shown)
 
     @classmethod
     def from_args(cls, args: argparse.Namespace, *, needs_lake: bool = False) -> "Target":
@@ -110,24 +113,25 @@ class Target:
             with translate_store_errors(f"--project {self.project}"):
                 yield Endpoints(_cloud_client(self.project, self.location))
             return
+        shown = self.shown or self.directory
         running = connect(self.directory)
         if running is not None:
             if faults is not None:
-                raise UserError(f"--output {self.directory}: a running process holds its warehouse; give it the faults")
-            with translate_store_errors(f"--output {self.directory}"):
+                raise UserError(f"--output {shown}: a running process holds its warehouse; give it the faults")
+            with translate_store_errors(f"--output {shown}"):
                 yield Endpoints(bigquery_client(running.rest, self.project), running.grpc, running.rest)
             return
         path = self.directory / WAREHOUSE
         if not create and not path.is_file():
-            raise UserError(f"--output {self.directory}: there is no {WAREHOUSE} in it; the command `local` makes one")
+            raise UserError(f"--output {shown}: there is no {WAREHOUSE} in it; the command `local` makes one")
         try:
             server = EmulatorProcess(path, self.project) if apart else _beside_us(path, self.project, faults)
         except (WarehouseLocked, OSError) as error:
-            raise UserError(f"--output {self.directory}: {error}") from None
+            raise UserError(f"--output {shown}: {error}") from None
         with server:
             client = bigquery_client(server.rest_url, self.project)
             try:
-                with translate_store_errors(f"--output {self.directory}"):
+                with translate_store_errors(f"--output {shown}"):
                     yield Endpoints(client, server.grpc_target, server.rest_url)
             finally:
                 client.close()
@@ -138,6 +142,13 @@ def _beside_us(path: Path, project: str, faults: FaultScript | None) -> "Loopbac
     from pipelines.bigquery_emulator.server import LoopbackBigQuery
 
     return LoopbackBigQuery(path, faults=faults, project=project)
+
+
+def check_not_served(directory: Path) -> None:
+    """Reject a folder whose warehouse a running process serves: replacing its file would not replace what it answers."""
+    running = connect(directory)
+    if running is not None:
+        raise UserError(f"--output {directory}: process {running.pid} serves its warehouse; wait until it ends")
 
 
 @contextmanager

@@ -23,7 +23,7 @@ def store(tmp_path_factory) -> Path:
     return folder / "out"
 
 
-def test_of_two_processes_over_one_range_one_stands_and_the_other_is_told_it(store):
+def test_the_second_of_two_replays_of_one_folder_is_rejected(store):
     before = knowledge(store)
     words = ["-m", "pipelines", "replay", "--output", str(store), "--mode", "rebuild", *ALL_TIME]
     with Target.local(store).open():
@@ -39,13 +39,9 @@ def test_of_two_processes_over_one_range_one_stands_and_the_other_is_told_it(sto
             if codes != [0, 0]:
                 break
     assert sorted(codes) == [0, 2], said
-    [(run_id, *_), *_] = query(
-        store, "select run_id from event_store.replay_runs where state = 'DONE' order by started_time desc"
-    )
     assert query(store, "select count(*) from event_store.replay_runs where state = 'RUNNING'") == [(0,)]
     [refusal] = [text for text, code in zip(said, codes, strict=True) if code == 2]
-    assert f"{run_id} of " in refusal
-    assert "holds this range" in refusal
+    assert f"--output {store}: in use by `replay` (process " in refusal
     assert "Traceback" not in refusal
     assert knowledge(store) == before
     assert not any(doubles(store).values())

@@ -19,7 +19,9 @@ from pipelines.erasure.lake_files import HeldFile, Lake
 from pipelines.erasure.matching import Person
 from pipelines.erasure.tables import Holding, Kept, Tables
 from pipelines.errors import RunFailed, UserError
-from pipelines.stores.target import WAREHOUSE, Target, add_target_arguments
+from pipelines.stores.folder_lock import lock_folder
+from pipelines.stores.output_folder import WAREHOUSE
+from pipelines.stores.target import Target, add_target_arguments
 from pipelines.version import pipeline_version
 from schemas.timestamps import to_datetime, to_rfc3339
 from transforms.clock import wall_us
@@ -74,7 +76,11 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"--request {args.request}: at most 64 letters, digits and . _ / -")
     if args.yes and target.directory is not None and connect(target.directory) is not None:
         raise UserError(f"--output {target.directory}: a running process holds its warehouse; let it end first")
-    person = Person(args.customer)
+    with lock_folder(target.directory if args.yes else None, "forget"):
+        return _list_or_delete(args, target, Person(args.customer))
+
+
+def _list_or_delete(args: argparse.Namespace, target: Target, person: Person) -> int:
     with target.open() as endpoints:
         tables, lake = Tables(endpoints.bigquery, target, person), Lake(target.lake, person)
         try:

@@ -8,12 +8,14 @@ import argparse
 from pathlib import Path
 
 from pipelines.errors import UserError
+from pipelines.stores.folder_lock import lock_folder
+from pipelines.stores.output_folder import WAREHOUSE
 from pipelines.stores.provision.export import export
 from pipelines.stores.provision.plan import make_plan
 from pipelines.stores.provision.provision import provision
 from pipelines.stores.provision.resources import Settings, policy_tag_names, wanted
 from pipelines.stores.provision.stores import Existing
-from pipelines.stores.target import WAREHOUSE, Target, add_target_arguments
+from pipelines.stores.target import Target, add_target_arguments
 from schemas.registry import REGISTRY
 from schemas.tables.definitions import ANALYTICS, EVENT_STORE
 
@@ -64,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         nothing: Existing = {}
         print(make_plan(wanted(target, REGISTRY, target.names(args.window_seconds), settings), nothing, settings))
         return 0
-    with target.open(create=True) as endpoints:
+    with lock_folder(None if args.dry_run else target.directory, "provision"), target.open(create=True) as endpoints:
         print(provision(endpoints, target, REGISTRY, args.window_seconds, settings, args.dry_run))
     return 0
 

@@ -20,6 +20,7 @@ from pipelines.replay.merge_statements import Statements
 from pipelines.replay.redrive_plan import Mended, Plan, plan_redrive
 from pipelines.replay.time_range import Range
 from pipelines.runners.direct import RUNNERS
+from pipelines.stores.folder_lock import lock_folder
 from pipelines.stores.provision.provision import provision
 from pipelines.stores.target import Target, add_target_arguments
 from pipelines.version import pipeline_version
@@ -86,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
     project = args.pubsub_project or args.project
     if args.to_topics and not project:
         raise UserError("--to_topics: --pubsub_project P must say where the topics are")
-    with target.open() as endpoints:
+    with lock_folder(None if args.dry_run else target.directory, "redrive"), target.open() as endpoints:
         ledger = RunLedger(endpoints.bigquery, target, args.lease_seconds)
         ledger.reach()
         if not args.dry_run:

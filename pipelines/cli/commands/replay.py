@@ -18,6 +18,7 @@ from pipelines.replay.shadow import prepare_shadow, shadow_target
 from pipelines.replay.time_range import CLOCKS, PERIODS, Range, make_range
 from pipelines.runners.direct import RUNNERS
 from pipelines.stores.bigquery_errors import AWAY, away
+from pipelines.stores.folder_lock import lock_folder
 from pipelines.stores.provision.provision import provision
 from pipelines.stores.target import Endpoints, Target, add_target_arguments
 from schemas.message import TOPICS
@@ -75,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     if (args.mode == "shadow") != (args.into is not None):
         raise UserError(f"--into {args.into}: is for --mode shadow, and needed there; the mode is {args.mode}")
     into = shadow_target(target, args.into) if args.into else None
-    with target.open() as endpoints:
+    with lock_folder(None if args.dry_run else target.directory, "replay"), target.open() as endpoints:
         ledger = RunLedger(endpoints.bigquery, target, args.lease_seconds)
         ledger.reach()
         plan = _estimated(args, endpoints, target, choice, shadow=into is not None)

@@ -32,6 +32,7 @@ from pipelines.report import write_report
 from pipelines.runners.direct import counters, run_to_end
 from pipelines.runners.prism import Prism, need_prism, prism_flags
 from pipelines.sinks import tables_of
+from pipelines.stores.folder_lock import lock_folder
 from pipelines.stores.provision.provision import provision
 from pipelines.stores.target import Target, add_target_arguments
 from pipelines.stream_config import add_stream_arguments, stream_config
@@ -86,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
     run_id = run_id_of(args, started)
     with ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="event-pipelines-")))
+        stack.enter_context(lock_folder(target.directory, "stream"))
         endpoints = stack.enter_context(target.open(create=True, apart=True))
         provision(endpoints, target, window_seconds=args.window_seconds)
         job = make_job(args, target, endpoints.write_endpoint, run_id, started, key, str(work))
