@@ -1,4 +1,4 @@
-"""Whatever a server does, every row ends once: in a stream that is committed, or among the lost, and never in both."""
+"""Whatever a server does, every row has one outcome: in a stream that is committed, or lost, and never both."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -6,21 +6,38 @@ from hypothesis import strategies as st
 from tests.support.append_model import Server, lost_rows, run
 
 ANY_FAULT = st.sampled_from(
-    ["ok", "ok", "ok", "refused", "reset", "lost", "ended", "hangs", "bad row", "invalid", "finalized", "gone", "noise"]
+    [
+        *("ok", "ok", "ok", "refused", "reset", "lost", "ended", "hangs", "bad row", "invalid", "forbidden"),
+        *("finalized", "gone", "noise"),
+    ]
 )
+POISON = st.frozensets(st.integers(0, 19), max_size=4)
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.lists(ANY_FAULT, max_size=40), st.sampled_from([64 << 20, 150]))
-def test_pending_rows_are_committed_once_or_lost_once(faults: list[str], max_stream_bytes: int) -> None:
-    stored, table = run(Server(faults), max_stream_bytes=max_stream_bytes)
+@given(st.lists(ANY_FAULT, max_size=40), st.sampled_from([64 << 20, 150]), POISON)
+def test_pending_rows_are_committed_once_or_lost_once(
+    faults: list[str], max_stream_bytes: int, poison: frozenset[int]
+) -> None:
+    stored, table = run(Server(faults, poison=poison), max_stream_bytes=max_stream_bytes)
     assert sorted(stored + lost_rows(table)) == list(range(20))
     assert table.written == len(stored)
+    assert poison <= set(lost_rows(table))
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(ANY_FAULT.filter(lambda fault: fault != "finalized"), max_size=40))
-def test_default_stream_rows_are_stored_at_least_once_or_lost(faults: list[str]) -> None:
-    server = Server(faults, pending=False)
+@given(st.lists(ANY_FAULT.filter(lambda fault: fault != "finalized"), max_size=40), POISON)
+def test_default_stream_rows_are_stored_at_least_once_or_lost(faults: list[str], poison: frozenset[int]) -> None:
+    server = Server(faults, pending=False, poison=poison)
     _, table = run(server)
     assert set(server.streams[0].rows) | set(lost_rows(table)) == set(range(20))
+    assert poison <= set(lost_rows(table))
+
+
+@settings(max_examples=200, deadline=None)
+@given(POISON, st.booleans())
+def test_poison_rows_alone_are_lost(poison: frozenset[int], pending: bool) -> None:
+    server = Server([], pending=pending, poison=poison)
+    stored, table = run(server)
+    assert set(lost_rows(table)) == poison
+    assert sorted(stored if pending else server.streams[0].rows) == sorted(set(range(20)) - poison)

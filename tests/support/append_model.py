@@ -1,5 +1,6 @@
-"""A model of BigQuery's Storage Write API under one appender: what each call does is the next of a list of faults."""
+"""A model of BigQuery's Storage Write API under one appender, whose calls fail by a list of faults."""
 
+from collections.abc import Collection
 from concurrent.futures import Future
 
 import grpc
@@ -39,12 +40,19 @@ Reset.__abstractmethods__ = frozenset()  # type: ignore[attr-defined]
 
 
 class Server:
-    """A model of BigQuery: what one call does is the next fault of a list, and then nothing goes wrong any more."""
+    """A model of BigQuery. Each call takes the next fault of a list; after the list all calls succeed.
 
-    def __init__(self, faults: list[str], pending: bool = True) -> None:
-        self.pending = pending
+    Args:
+        faults: what happens to each call.
+        pending: whether streams have offsets and an end.
+        poison: rows because of which a request is rejected whole, without row errors.
+    """
+
+    def __init__(self, faults: list[str], pending: bool = True, poison: Collection[int] = ()) -> None:
+        self.pending, self.poison = pending, set(poison)
         self.faults = list(faults)
         self.streams: list[Stream] = []
+        self.requests = 0
 
     def next_fault(self) -> str:
         return self.faults.pop(0) if self.faults else "ok"
@@ -58,7 +66,7 @@ class Server:
         fault = self.next_fault()
         if fault == "gone":
             raise GaveUp(classify("NOT_FOUND", "STREAM_NOT_FOUND"), exhausted=False)
-        if fault == "invalid":
+        if fault in ("invalid", "forbidden"):
             raise GaveUp(classify("PERMISSION_DENIED"), exhausted=False)
         if fault == "hangs":
             raise GaveUp(classify("UNAVAILABLE"), exhausted=True)
@@ -84,6 +92,7 @@ class Stream:
 
     def send(self, payload: bytes, schema: pa.Schema, offset: int | None) -> Future[types.AppendRowsResponse]:
         reply: Future[types.AppendRowsResponse] = Future()
+        self.server.requests += 1
         if self.unnoticed:  # sent before the client could know that the connection is gone
             self.unnoticed -= 1
             reply.set_exception(ConnectionEnded())
@@ -108,7 +117,9 @@ class Stream:
         elif fault in ("reset", "ended"):
             self.unnoticed = 3 if fault == "ended" else 0
             reply.set_exception(Reset(grpc.StatusCode.UNAVAILABLE))
-        elif fault == "invalid":
+        elif fault == "forbidden":
+            reply.set_result(refusal("PERMISSION_DENIED"))
+        elif fault == "invalid" or self.server.poison & set(rows):
             reply.set_result(refusal("INVALID_ARGUMENT"))
         elif fault == "bad row":
             reply.set_result(refusal("INVALID_ARGUMENT", bad=[0]))

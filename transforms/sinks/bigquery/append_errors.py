@@ -1,15 +1,14 @@
-"""What BigQuery's Storage Write API says when it does not take rows, and what follows: pure, so that a test
-can ask it.
+"""What the replies of BigQuery's Storage Write API mean for the rows of a request. Pure functions.
 
-The server's own messages quote values, and values are personal data: a reason is made from the status, from
-closed lists of phrases and from our own column names, never from the server's text.
+The server's own messages quote values, and values are personal data: a reason is made from the status, from closed lists
+of phrases and from our own column names, never from the server's text.
 """
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc
 from google.api_core.exceptions import GoogleAPICallError
@@ -19,25 +18,36 @@ from grpc_status import rpc_status
 
 
 class Kind(StrEnum):
-    """What the sink does next."""
+    """What a reply means; append_steps.py says what follows."""
 
-    WRITTEN = "written"  # the rows are in already: a reply was lost
-    ROWS = "rows"  # some rows are bad and none was written: send the others again
-    UNSEEN = "unseen"  # the connection ended at an append before it: send again at once
-    BEHIND = "behind"  # not at the end of the stream, for an append before it failed: send again at once
-    STREAM = "stream"  # the stream is finalized or gone: go on with another
-    TRANSIENT = "transient"  # back off and send again, within the budget
-    PERMANENT = "permanent"  # sending again cannot help
+    WRITTEN = "written"  # the rows are in the stream already: a reply was lost
+    ROWS = "rows"  # some rows are bad and none was written
+    WHOLE = "whole"  # the request is bad and none was written; the reply does not say which rows
+    UNSEEN = "unseen"  # the connection ended at an append before it
+    BEHIND = "behind"  # its offset is not the end of the stream: an append before it failed
+    STREAM = "stream"  # the stream is finalized or gone
+    TRANSIENT = "transient"  # a retry may succeed
+    PERMANENT = "permanent"  # a retry cannot succeed
+
+
+class RowReason(NamedTuple):
+    """Why a row was rejected: the column that BigQuery named, None if it named none, and a phrase of a closed list."""
+
+    column: str | None
+    phrase: str
+
+    def __str__(self) -> str:
+        return f"column {self.column or 'unknown'}: {self.phrase}"
 
 
 @dataclass(frozen=True)
 class Failure:
-    """One refusal. `rows` says why by row index (kind ROWS only)."""
+    """One failed request. `rows` are the reasons by index of the row (kind ROWS only)."""
 
     kind: Kind
     status: str
     reason: str
-    rows: Mapping[int, str] = field(default_factory=dict)
+    rows: Mapping[int, RowReason] = field(default_factory=dict)
 
 
 CODES: dict[int, str] = {code.value[0]: code.name for code in grpc.StatusCode}
@@ -52,7 +62,7 @@ _KINDS = {
     "STREAM_NOT_FOUND": Kind.STREAM,
     "STREAM_FINALIZED": Kind.STREAM,
     "INVALID_STREAM_STATE": Kind.STREAM,
-    "INVALID_ARGUMENT": Kind.PERMANENT,
+    "INVALID_ARGUMENT": Kind.WHOLE,
     "NOT_FOUND": Kind.PERMANENT,
     "TABLE_NOT_FOUND": Kind.PERMANENT,
     "PERMISSION_DENIED": Kind.PERMANENT,
@@ -70,11 +80,11 @@ _KINDS = {
 
 _ADVICE = {
     "PERMISSION_DENIED": "permission bigquery.tables.updateData is needed on the table",
-    "UNAUTHENTICATED": "the credentials were refused; permission bigquery.tables.updateData is needed on the table",
+    "UNAUTHENTICATED": "the credentials were rejected; permission bigquery.tables.updateData is needed on the table",
     "NOT_FOUND": "the table does not exist: run provision, which needs bigquery.tables.create",
     "TABLE_NOT_FOUND": "the table does not exist: run provision, which needs bigquery.tables.create",
     "SCHEMA_MISMATCH_EXTRA_FIELDS": "the table lacks a column: run provision, which needs bigquery.tables.update",
-    "INVALID_ARGUMENT": "the request does not fit the table's schema",
+    "INVALID_ARGUMENT": "BigQuery rejected the request and named no row",
     "KMS_PERMISSION_DENIED": "permission cloudkms.cryptoKeyVersions.useToEncrypt is needed on the table's key",
 }
 
@@ -93,17 +103,17 @@ _ROW_PHRASES = (
 )
 
 
-def classify(status: str, storage: str = "", row_reasons: Mapping[int, str] | None = None) -> Failure:
-    """Say what a status means. `storage` is BigQuery's own finer code, which decides where it is given."""
+def classify(status: str, storage: str = "", row_reasons: Mapping[int, RowReason] | None = None) -> Failure:
+    """Return what a status means; BigQuery's own finer code `storage` decides if it is given."""
     if row_reasons:
-        return Failure(Kind.ROWS, status, "rows were refused", dict(row_reasons))
+        return Failure(Kind.ROWS, status, "rows were rejected", dict(row_reasons))
     name = storage or status
     kind = _KINDS.get(name, Kind.TRANSIENT)
     return Failure(kind, name, f"{name}: {_ADVICE[name]}" if name in _ADVICE else name)
 
 
 def classify_reply(reply: types.AppendRowsResponse, columns: Sequence[str], row_count: int) -> Failure | None:
-    """Say what a reply in the stream means for a request of `row_count` rows; None: the rows are written."""
+    """Return what a reply in the stream means for a request of `row_count` rows; None: the rows are written."""
     message = types.AppendRowsResponse.pb(reply)
     if message.WhichOneof("response") == "append_result":
         return None
@@ -114,9 +124,7 @@ def classify_reply(reply: types.AppendRowsResponse, columns: Sequence[str], row_
 
 
 def classify_exception(error: BaseException) -> Failure:
-    """Say what the failure of a whole call means: of a connection, or of a call that creates, finalizes or
-    commits.
-    """
+    """Return what the failure of a call means: of a connection, or of a call that creates, finalizes or commits."""
     if isinstance(error, GoogleAPICallError):
         status = "UNKNOWN" if error.grpc_status_code is None else str(error.grpc_status_code.name)
         return classify(status, _call_storage_name(error.__cause__))
@@ -128,18 +136,15 @@ def classify_exception(error: BaseException) -> Failure:
 
 
 def classify_connection(error: BaseException) -> Failure:
-    """Say what the end of a connection means for an append that waits on it: it may or may not be written."""
+    """Return what the end of a connection means for an append that waits on it, which may or may not be written."""
     failure = classify_exception(error)
-    if failure.kind in (
-        Kind.WRITTEN,
-        Kind.BEHIND,
-    ):  # 409 is how an idle connection is closed; no word on our rows
+    if failure.kind in (Kind.WRITTEN, Kind.BEHIND):  # 409 closes an idle connection; it says nothing about our rows
         return Failure(Kind.TRANSIENT, failure.status, failure.reason)
     return failure
 
 
 def on_default_stream(failure: Failure) -> Failure:
-    """Read a failure as the default stream means it: it has no offsets and no end."""
+    """Return what a failure means on the default stream, which has no offsets and no end."""
     if failure.kind in (Kind.WRITTEN, Kind.STREAM):
         return Failure(Kind.TRANSIENT, failure.status, failure.reason)
     if failure.kind is Kind.BEHIND:
@@ -147,14 +152,14 @@ def on_default_stream(failure: Failure) -> Failure:
     return failure
 
 
-def row_reason(message: str, columns: Iterable[str]) -> str:
-    """Name the column and the kind of fault in BigQuery's message about a row, and nothing else of it."""
+def row_reason(message: str, columns: Iterable[str]) -> RowReason:
+    """Return the column and the kind of fault in BigQuery's message about a row, and nothing else of it."""
     named = re.search(r"(?:field|column)s?(?: name)?[\s:=]+[\"'`]?(?:root\.)?([A-Za-z_]\w*)", message, re.I)
     words: list[str] = ([named[1]] if named else []) + re.findall(r"[A-Za-z_]\w*", message)
     known = {column.lower(): column for column in columns}
-    column = next((known[word.lower()] for word in words if word.lower() in known), "unknown")
-    phrase = next((text for pattern, text in _ROW_PHRASES if pattern.search(message)), "refused by the table")
-    return f"column {column}: {phrase}"
+    column = next((known[word.lower()] for word in words if word.lower() in known), None)
+    phrase = next((text for pattern, text in _ROW_PHRASES if pattern.search(message)), "rejected by the table")
+    return RowReason(column, phrase)
 
 
 def _status_name(code: int) -> str:
@@ -162,7 +167,7 @@ def _status_name(code: int) -> str:
 
 
 def _storage_name(statuses: Iterable[Status]) -> str:
-    """Find BigQuery's own code in the details of a status; empty where there is none."""
+    """Return BigQuery's own code in the details of a status; empty if there is none."""
     for status in statuses:
         for detail in status.details:
             if detail.type_url.endswith("google.cloud.bigquery.storage.v1.StorageError"):

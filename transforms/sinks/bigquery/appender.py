@@ -1,53 +1,54 @@
-"""Append the rows of one table: several requests in flight, and no row without an outcome.
+"""Append the rows of one table: several requests in flight, and every row has an outcome.
 
-Replies are settled in the order of sending, so an append is judged only when all before it are. On a PENDING
-stream every append carries its offset and what was sent is kept until the stream is finalized: the finalized
-row count then says exactly which appends are in it. Where an append fails for good, where the stream was
-closed under us or anything does not add up, the stream is finalized early and the rest goes on in another; a
-stream whose count cannot be explained is left uncommitted and all its rows are sent again. So a lost reply
-can neither lose a row nor write one twice.
+Replies are settled in the order of sending, so an append is judged only after all before it. On a PENDING stream every
+append carries its offset, and what was sent is kept until the stream is finalized: the finalized row count then tells
+which appends the stream holds. If an append fails for good, or the stream was closed, or the count does not match, the
+stream is finalized early and the rest goes into another; a stream whose count cannot be explained stays uncommitted and
+all its rows are sent again. So a lost reply can neither lose a row nor write one twice. What follows from each reply is
+the table in append_steps.py.
 """
 
 from collections import deque
 from collections.abc import Callable
 
 import pyarrow as pa
-from google.cloud.bigquery_storage_v1 import types
 
 from schemas.outcomes import Code
 from transforms.sinks.bigquery import chunks
-from transforms.sinks.bigquery.append_errors import (
-    Failure,
-    Kind,
-    classify,
-    classify_connection,
-    classify_reply,
-    on_default_stream,
-)
-from transforms.sinks.bigquery.append_stream import ConnectionEnded, WriteStream
-from transforms.sinks.bigquery.appends import Append, AppendLimits, Lost, appends_held
+from transforms.sinks.bigquery.append_errors import Failure, Kind, classify
+from transforms.sinks.bigquery.append_outcome import outcome_of
+from transforms.sinks.bigquery.append_steps import Step, rule_for
+from transforms.sinks.bigquery.append_stream import WriteStream
+from transforms.sinks.bigquery.appends import Append, AppendLimits, Bisection, Lost, appends_held
 from transforms.sinks.bigquery.backoff import RetryBudget
 from transforms.sinks.bigquery.write_streams import GaveUp, Streams
 
-_UNSEEN = Failure(Kind.UNSEEN, "CONNECTION_ENDED", "CONNECTION_ENDED")
 _TOO_LARGE = Failure(Kind.PERMANENT, "ROW_TOO_LARGE", "column unknown: the row is larger than a request may be")
 
 
 class TableAppender:
-    """Appends of one table; what came of them is read from `written`, `sealed` and `lost`."""
+    """The appends of one table; read their outcome from `written`, `sealed` and `lost`.
+
+    Args:
+        streams: opens and finalizes the table's streams.
+        budget: how long failed requests are retried.
+        limits: sizes of requests and streams.
+        report: is called for every failure that rejects a whole request.
+    """
 
     def __init__(
-        self, streams: Streams, patience: RetryBudget, limits: AppendLimits, report: Callable[[GaveUp], None]
+        self, streams: Streams, budget: RetryBudget, limits: AppendLimits, report: Callable[[GaveUp], None]
     ) -> None:
         self.written = 0
         self.sealed: list[tuple[str, int]] = []
         self.lost: list[Lost] = []
-        self._streams, self._patience, self._limits, self._report = streams, patience, limits, report
+        self._streams, self._budget, self._limits, self._report = streams, budget, limits, report
         self._stream: WriteStream | None = None
         self._backlog: deque[Append] = deque()
         self._sent: deque[Append] = deque()
         self._held: list[Append] = []
         self._end = self._stream_bytes = 0
+        self._rejects_all = False
 
     def append(self, rows: pa.RecordBatch, mark: object) -> None:
         """Send rows; returns before they are confirmed."""
@@ -56,15 +57,15 @@ class TableAppender:
             if payload is None:
                 self._lose(self._backlog.pop(), GaveUp(_TOO_LARGE, exhausted=False))
             while self._backlog:
-                self._step()
+                self._advance()
 
     def drain(self) -> None:
-        """Wait until every row is confirmed or lost; a PENDING stream is finalized then."""
+        """Wait until every row is confirmed or lost; then finalize a PENDING stream."""
         while self._backlog or self._sent or (self._streams.pending and self._stream is not None):
-            self._step(draining=True)
+            self._advance(draining=True)
 
     def reset(self) -> None:
-        """Forget what a failed bundle left behind: its stream is never committed."""
+        """Forget what a failed bundle left; its stream is never committed."""
         if self._streams.pending and self._stream is not None:
             self._stream.cancel()
             self._stream = None
@@ -73,14 +74,20 @@ class TableAppender:
         self._held, self._end, self._stream_bytes = [], 0, 0
         self.written, self.sealed, self.lost = 0, [], []
 
-    def _step(self, draining: bool = False) -> None:
+    def _advance(self, draining: bool = False) -> None:
+        """Send one append, or settle the oldest one, or finalize the stream."""
         full = self._stream_bytes >= self._limits.max_stream_bytes
-        if self._backlog and not full and len(self._sent) < self._limits.max_in_flight:
+        if self._backlog and not full and len(self._sent) < self._in_flight_limit():
             self._send_next()
         elif self._sent:
             self._settle(self._sent.popleft())
         elif full or draining:
             self._seal()
+
+    def _in_flight_limit(self) -> int:
+        """Return how many requests may wait for replies; parts of a bisection go one by one, for most of them fail."""
+        parts = self._backlog[0].bisection is not None or any(sent.bisection is not None for sent in self._sent)
+        return 1 if parts else self._limits.max_in_flight
 
     def _send_next(self) -> None:
         append = self._backlog.popleft()
@@ -105,29 +112,37 @@ class TableAppender:
         append.reply = self._stream.send(payload, append.rows.schema, offset if self._streams.pending else None)
 
     def _settle(self, append: Append) -> None:
-        """Bring the oldest append to an end."""
-        while (failure := self._outcome(append)) is not None:
-            kind = failure.kind
-            if kind is Kind.WRITTEN:
-                break
-            if kind is Kind.PERMANENT:
+        """Take the oldest append to its outcome, by the table of states."""
+        while append.rows.num_rows:
+            assert append.reply is not None
+            assert self._stream is not None
+            failure = outcome_of(append, self._stream, self._limits.reply_timeout_seconds, self._streams.pending)
+            rule = rule_for(failure.kind, alone=append.alone)
+            step = rule.in_doubt if append.in_doubt and self._streams.pending else rule.certain
+            if rule.answered:
+                self._budget.succeeded()
+            if rule.waits and not self._budget.wait(append.trial):
+                return self._give_up(append, GaveUp(failure, exhausted=True))
+            if step is Step.RECORD:
+                return self._record(append)
+            if step is Step.LEAVE:
+                return self._leave(append)
+            if step is Step.GIVE_UP:
                 return self._give_up(append, GaveUp(failure, exhausted=False))
-            if kind is Kind.ROWS:
-                self._patience.succeeded()
-                if append.in_doubt and self._streams.pending:  # an earlier try may be written all the same
-                    return self._leave(append)
-                self._drop_bad_rows(append, failure)
-                if not append.rows.num_rows:
-                    return None
-            elif kind is not Kind.UNSEEN and (kind is not Kind.BEHIND or append.alone):
-                if not self._patience.wait(append.trial):
-                    return self._give_up(append, GaveUp(failure, exhausted=True))
-                if kind is not Kind.TRANSIENT:  # the stream ended, or does not end where we left it
-                    return self._leave(append)
+            if step is Step.DROP_ROWS:
+                self.lost += append.drop(failure.rows)
+            elif step is Step.HALVE:
+                self._halve(append, failure)
             append.alone = True
-            append.in_doubt |= kind in (Kind.TRANSIENT, Kind.UNSEEN)
-            self._transmit(append, self._end)
-        self._patience.succeeded()
+            append.in_doubt |= rule.doubtful
+            if append.rows.num_rows:
+                self._transmit(append, self._end)
+
+    def _record(self, append: Append) -> None:
+        """Count an append whose rows the stream holds."""
+        self._rejects_all = False
+        if append.bisection is not None:
+            append.bisection.rejected = 0
         if not self._streams.pending:
             self.written += append.rows.num_rows
         elif append.offset != self._end:
@@ -136,36 +151,20 @@ class TableAppender:
             self._held.append(append)
             self._end += append.rows.num_rows
 
-    def _outcome(self, append: Append) -> Failure | None:
-        """Wait for a reply; None: the rows are written."""
-        assert self._stream is not None
-        assert append.reply is not None
-        try:
-            reply = append.reply.result(self._limits.reply_timeout_seconds)
-        except TimeoutError:
-            self._stream.cancel()
-            return classify("DEADLINE_EXCEEDED")
-        except ConnectionEnded:
-            return _UNSEEN
-        except Exception as error:  # whatever ended the connection; classified, never raised
-            return self._here(classify_connection(error))
-        if types.AppendRowsResponse.pb(reply).HasField("updated_schema"):
-            self._stream.renew()  # a connection goes on with the schema it began with
-        failure = classify_reply(reply, append.rows.schema.names, append.rows.num_rows)
-        return self._here(failure) if failure is not None else None
+    def _halve(self, append: Append, failure: Failure) -> None:
+        """Keep the first half of a request that was rejected whole, and put the second one next; reject a single row.
 
-    def _here(self, failure: Failure) -> Failure:
-        return failure if self._streams.pending else on_default_stream(failure)
-
-    def _drop_bad_rows(self, append: Append, failure: Failure) -> None:
-        bad: dict[str, list[int]] = {}
-        for index, reason in failure.rows.items():
-            bad.setdefault(reason, []).append(index)
-        for reason, indexes in bad.items():
-            rows = append.rows.take(pa.array(indexes, pa.int64()))
-            self.lost.append(Lost(rows, Code.SINK_REJECTED, reason, append.attempts, append.mark))
-        good = [index for index in range(append.rows.num_rows) if index not in failure.rows]
-        append.rows = append.rows.take(pa.array(good, pa.int64()))
+        Nothing of the request was written. Depth first, so that the halves of one request are the only ones in doubt.
+        """
+        if append.bisection is None:
+            append.bisection = Bisection(table_rejects_all=self._rejects_all)
+        if append.rows.num_rows == 1 or append.bisection.ended:
+            append.bisection.rejected += 1
+            self._rejects_all |= append.bisection.ended
+            self._lose(append, GaveUp(failure, exhausted=False))
+            append.rows = append.rows.slice(0, 0)
+        else:
+            self._backlog.appendleft(append.cut_in_half())
 
     def _give_up(self, append: Append, gave_up: GaveUp) -> None:
         if not self._streams.pending:
@@ -174,7 +173,7 @@ class TableAppender:
         self._leave(append)
 
     def _leave(self, append: Append) -> None:
-        """Finalize the stream with appends in doubt; those that are not in it go on in another stream."""
+        """Finalize the stream with appends in doubt; those that it does not hold go into another stream."""
         self._sent.appendleft(append)
         self._seal()
 
@@ -185,7 +184,7 @@ class TableAppender:
         self._held = []
         self._sent.clear()
         assert stream is not None
-        if not held and not in_doubt:  # nothing was accepted: the stream stays empty, and is never committed
+        if not held and not in_doubt:  # nothing was accepted: the stream stays empty and is never committed
             return stream.renew()
         (stream.cancel if in_doubt else stream.renew)()
         rest, gone = held + in_doubt, classify("UNKNOWN")
@@ -195,7 +194,7 @@ class TableAppender:
             if gave_up.failure.kind is not Kind.STREAM:
                 for append in rest:
                     self._lose(append, append.verdict or gave_up)
-                return None
+                return
             gone = gave_up.failure
         else:
             taken = appends_held(end, [(append.offset, append.rows.num_rows) for append in in_doubt], count)
@@ -203,8 +202,8 @@ class TableAppender:
                 self.sealed += [(stream.name, count)] if count else []
                 self.written += count
                 self._resend(in_doubt[taken:])
-                return None
-        if self._patience.wait(rest[0].trial):
+                return
+        if self._budget.wait(rest[0].trial):
             self._resend(rest)
         else:
             for append in rest:
@@ -220,7 +219,4 @@ class TableAppender:
     def _lose(self, append: Append, gave_up: GaveUp) -> None:
         code = Code.SINK_EXHAUSTED if gave_up.exhausted else Code.SINK_REJECTED
         self._report(gave_up)
-        rows = append.rows.take(
-            pa.array(range(append.rows.num_rows), pa.int64())
-        )  # a slice pickles what it is cut from
-        self.lost.append(Lost(rows, code, gave_up.failure.reason, max(1, append.attempts), append.mark))
+        self.lost.append(append.loss(range(append.rows.num_rows), code, gave_up.failure.reason, None))

@@ -1,24 +1,35 @@
-"""One append and its end, the limits that all appends keep, and the rule that explains a stream's row count."""
+"""One append and its outcome, the limits that all appends keep, and the rule that explains a stream's row count."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 
 from schemas.outcomes import Code
 from transforms.sinks.bigquery import chunks
+from transforms.sinks.bigquery.append_errors import RowReason
 from transforms.sinks.bigquery.append_stream import Reply
 from transforms.sinks.bigquery.backoff import RetryState
 from transforms.sinks.bigquery.write_streams import GaveUp
 
 MAX_IN_FLIGHT = 4
-MAX_STREAM_BYTES = 16 << 20  # what a PENDING stream may hold, for its rows are kept in memory until it is finalized
+MAX_STREAM_BYTES = 16 << 20  # rows of a PENDING stream are kept in memory until it is finalized
 REPLY_TIMEOUT_SECONDS = 60.0
+MAX_SINGLE_REJECTIONS = 100
+REJECTIONS_AFTER_THAT = 8
 
 
 @dataclass(frozen=True)
 class AppendLimits:
-    """How much one request and one stream may hold, and how long a reply may take."""
+    """Limits of requests and streams.
+
+    Args:
+        max_rows: rows per request.
+        max_bytes: bytes per request.
+        max_in_flight: requests per table that wait for their reply.
+        max_stream_bytes: bytes of Arrow data per PENDING stream.
+        reply_timeout_seconds: how long a reply may take, seconds.
+    """
 
     max_rows: int = chunks.MAX_ROWS
     max_bytes: int = chunks.MAX_BYTES
@@ -32,12 +43,51 @@ class AppendLimits:
                 raise ValueError(f"{name} must be positive, got {value!r}")
 
 
+@dataclass(frozen=True)
+class Lost:
+    """Rows that the table did not take; `column` is the column that it named."""
+
+    rows: pa.RecordBatch
+    code: Code
+    reason: str
+    column: str | None
+    attempts: int
+    mark: object
+
+
+@dataclass
+class Bisection:
+    """The search for the bad rows of one request that was rejected whole.
+
+    It takes at most 2 log2(rows) + 1 requests per bad row. A table that rejects every row, for example because its
+    schema differs, would take two requests per row: so after 100 rejected rows without an accepted part between them,
+    what is left is sent in the largest parts and not halved any more. `table_rejects_all`: the search in the request
+    before ended so, and 8 rejected rows end this one.
+    """
+
+    table_rejects_all: bool = False
+    rejected: int = 0
+
+    @property
+    def ended(self) -> bool:
+        """Return whether rejected parts are not halved any more."""
+        return self.rejected >= (REJECTIONS_AFTER_THAT if self.table_rejects_all else MAX_SINGLE_REJECTIONS)
+
+
 @dataclass
 class Append:
     """One request and what became of it so far.
 
-    `mark` is the caller's own word about the rows, given back with them. `alone`: nothing before it was unsettled when
-    it was sent. `in_doubt`: an earlier try of it may be in the stream.
+    Args:
+        rows: the rows of the request.
+        mark: a value of the caller, which is returned with rejected rows.
+        payload: the serialized rows; None to serialize them when they are sent.
+        offset: where in the stream it was sent to.
+        alone: nothing before it was unsettled when it was sent.
+        in_doubt: an earlier try may be in the stream.
+        attempts: how often it was sent.
+        bisection: the search that it is a part of.
+        verdict: why its rows are given up, if they are not in the stream.
     """
 
     rows: pa.RecordBatch
@@ -49,26 +99,41 @@ class Append:
     attempts: int = 0
     trial: RetryState = field(default_factory=RetryState)
     reply: Reply | None = None
+    bisection: Bisection | None = None
     verdict: GaveUp | None = None
 
+    def loss(self, indexes: Sequence[int], code: Code, reason: str, column: str | None) -> Lost:
+        """Return rows of the request as lost; they are copied, since a slice is pickled with all that it is cut from."""
+        rows = self.rows.take(pa.array(indexes, pa.int64()))
+        return Lost(rows, code, reason, column, max(1, self.attempts), self.mark)
 
-@dataclass(frozen=True)
-class Lost:
-    """Rows that the table did not take."""
+    def drop(self, reasons: Mapping[int, RowReason]) -> list[Lost]:
+        """Remove the rows of these indexes and return them as lost, one element per reason."""
+        by_reason: dict[RowReason, list[int]] = {}
+        for index, reason in reasons.items():
+            by_reason.setdefault(reason, []).append(index)
+        lost = [
+            self.loss(indexes, Code.SINK_REJECTED, str(reason), reason.column) for reason, indexes in by_reason.items()
+        ]
+        good = [index for index in range(self.rows.num_rows) if index not in reasons]
+        self.rows = self.rows.take(pa.array(good, pa.int64()))
+        return lost
 
-    rows: pa.RecordBatch
-    code: Code
-    reason: str
-    attempts: int
-    mark: object
+    def cut_in_half(self) -> "Append":
+        """Keep the first half of the rows, and return the second half as a request of its own."""
+        middle = self.rows.num_rows // 2
+        second = Append(self.rows.slice(middle), self.mark, attempts=self.attempts, bisection=self.bisection)
+        self.rows = self.rows.slice(0, middle)
+        return second
 
 
 def appends_held(held_rows: int, in_doubt: Sequence[tuple[int, int]], row_count: int) -> int | None:
-    """Say how many of the appends in doubt a stream of `row_count` rows holds; None: that count cannot be
-    explained.
+    """Return how many of the appends in doubt a stream of `row_count` rows holds; None if nothing explains that count.
 
-    `in_doubt` are (offset, rows) in the order of sending. An append is in the stream only at the offset it
-    was sent to.
+    Args:
+        held_rows: rows of the appends before them.
+        in_doubt: (offset, rows) in the order of sending. An append is in the stream only at the offset it was sent to.
+        row_count: rows of the finalized stream.
     """
     end = held_rows
     for taken, (offset, rows) in enumerate(in_doubt):

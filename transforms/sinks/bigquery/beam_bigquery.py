@@ -63,14 +63,15 @@ def _each(dicts: Iterable[dict[str, Any]], name: str, change: Any) -> None:
             row[name] = change(row[name])
 
 
-def insert_failure(errors: Iterable[Mapping[str, str]], table: Table) -> tuple[Code, str]:
-    """Say of insertAll's errors about one row what kind of failure it is, and why without a value."""
+def insert_failure(errors: Iterable[Mapping[str, str]], table: Table) -> tuple[Code, str, str | None]:
+    """Return the code, the reason without a value, and the column of insertAll's errors about one row."""
     first = next(iter(errors), {})
     reason, columns = first.get("reason", ""), [column.name for column in table.columns]
     if reason == "invalid":
-        return Code.SINK_REJECTED, row_reason(f"field {first.get('location', '')}: {first.get('message', '')}", columns)
+        named = row_reason(f"field {first.get('location', '')}: {first.get('message', '')}", columns)
+        return Code.SINK_REJECTED, str(named), named.column
     known = reason if reason in _REFUSALS else "the retries were used up"
-    return (Code.SINK_REJECTED if reason in _REFUSALS else Code.SINK_EXHAUSTED), f"insertAll: {known}"
+    return (Code.SINK_REJECTED if reason in _REFUSALS else Code.SINK_EXHAUSTED), f"insertAll: {known}", None
 
 
 RowsInput: TypeAlias = beam.PCollection[TableRows] | tuple[beam.PCollection[TableRows], ...]
@@ -160,9 +161,9 @@ class _FailedFn(beam.DoFn):
 
     def process(self, element: tuple[Any, dict[str, Any], list[dict[str, str]]]) -> Iterator[FailedRows]:
         _, row, errors = element
-        code, reason = insert_failure(errors, TABLES[self._table])
+        code, reason, column = insert_failure(errors, TABLES[self._table])
         count_rejected(self._table, code, 1)
-        yield FailedRows(self._table, from_dict(row, TABLES[self._table]), code, reason, 1)
+        yield FailedRows(self._table, from_dict(row, TABLES[self._table]), code, reason, 1, column)
 
 
 def _less(failed: FailedRows) -> tuple[str, int]:

@@ -189,7 +189,7 @@ class _AppendFn(beam.DoFn):
         for one in lost:
             count_rejected(table, one.code, one.rows.num_rows)
             self._rejected[table] = self._rejected.get(table, 0) + one.rows.num_rows
-            failed = FailedRows(table, one.rows, one.code, one.reason, one.attempts)
+            failed = FailedRows(table, one.rows, one.code, one.reason, one.attempts, one.column)
             yield beam.pvalue.TaggedOutput(FAILED, WindowedValue(failed, one.mark, (GlobalWindow(),)))
 
     def _report(self, table: str, gave_up: GaveUp) -> None:
@@ -198,7 +198,7 @@ class _AppendFn(beam.DoFn):
         if key not in self._reported:
             self._reported.add(key)
             why = f"after {self._budget:g} s of retries" if gave_up.exhausted else "for good"
-            _LOG.error("table %s refuses rows %s: %s", self._tables.name(table), why, gave_up.failure.reason)
+            _LOG.error("table %s rejects rows %s: %s", self._tables.name(table), why, gave_up.failure.reason)
 
 
 def _together(part: Sealed | BundleCounts) -> tuple[int, Sealed | BundleCounts]:

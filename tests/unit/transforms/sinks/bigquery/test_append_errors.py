@@ -44,7 +44,7 @@ def refusal(code: int, storage: str = "", rows: tuple[tuple[int, str], ...] = ()
         ("NOT_FOUND", "TABLE_NOT_FOUND", Kind.PERMANENT),
         ("NOT_FOUND", "", Kind.PERMANENT),
         ("PERMISSION_DENIED", "", Kind.PERMANENT),
-        ("INVALID_ARGUMENT", "", Kind.PERMANENT),
+        ("INVALID_ARGUMENT", "", Kind.WHOLE),
         ("INVALID_ARGUMENT", "SCHEMA_MISMATCH_EXTRA_FIELDS", Kind.PERMANENT),
     ],
 )
@@ -77,18 +77,19 @@ def test_row_errors_name_rows_columns_and_the_kind_of_fault_only() -> None:
     failure = append_errors.classify_reply(refusal(3, rows=rows), COLUMNS, 6)
     assert failure is not None
     assert failure.kind is Kind.ROWS
-    assert failure.rows == {
+    assert {index: str(reason) for index, reason in failure.rows.items()} == {
         0: "column amount: the value is out of range",
         3: "column email_hmac: a required value is missing",
         4: "column event_id: the value does not fit the column's type",
-        5: "column unknown: refused by the table",
+        5: "column unknown: rejected by the table",
     }
+    assert [reason.column for reason in failure.rows.values()] == ["amount", "email_hmac", "event_id", None]
 
 
-def test_row_errors_that_name_no_row_of_the_request_refuse_the_whole_request() -> None:
+def test_row_errors_that_name_no_row_of_the_request_reject_the_whole_request() -> None:
     failure = append_errors.classify_reply(refusal(3, rows=((9, "Field amount: bad"),)), COLUMNS, 2)
     assert failure is not None
-    assert failure.kind is Kind.PERMANENT
+    assert failure.kind is Kind.WHOLE
 
 
 @pytest.mark.parametrize("status", ["PERMISSION_DENIED", "NOT_FOUND", "SCHEMA_MISMATCH_EXTRA_FIELDS"])

@@ -1,4 +1,4 @@
-"""The appender of one table, fault by fault: what is stored, what is lost, and why."""
+"""The appender of one table, fault by fault: which rows are stored, which are lost, and why."""
 
 import pickle
 
@@ -29,11 +29,12 @@ def test_a_bad_row_is_lost_alone_with_its_column() -> None:
     stored, table = run(Server(["ok", "bad row"]))
     assert sorted(stored) == [row for row in range(20) if row != 3]
     (lost,) = table.lost
-    assert (lost.code, lost.reason, lost.mark) == (Code.SINK_REJECTED, "column text: refused by the table", 0)
+    assert (lost.code, lost.reason, lost.mark) == (Code.SINK_REJECTED, "column text: rejected by the table", 0)
+    assert lost.column == "text"
 
 
-def test_a_permanent_refusal_loses_one_request_at_once() -> None:
-    stored, table = run(Server(["ok", "ok", "invalid"]))
+def test_a_permanent_failure_loses_one_request_without_a_retry() -> None:
+    stored, table = run(Server(["ok", "ok", "forbidden"]))
     assert len(stored) == 17
     assert [(lost.code, lost.attempts) for lost in table.lost] == [(Code.SINK_REJECTED, 1)]
 
@@ -48,8 +49,74 @@ def test_when_the_budget_is_used_up_rows_are_exhausted_and_later_ones_tried_once
     assert table.lost[-1].attempts < 5
 
 
+@pytest.mark.parametrize("pending", [True, False], ids=["pending", "default"])
+@pytest.mark.parametrize(
+    ("poison", "most"),
+    [
+        pytest.param([700], 2 * 10 + 1, id="one of 1024"),
+        pytest.param([0], 2 * 10 + 1, id="the first"),
+        pytest.param([1023], 2 * 10 + 1, id="the last"),
+        pytest.param([5, 400, 401, 1000], 4 * 2 * 10 + 1, id="four"),
+    ],
+)
+def test_a_request_rejected_whole_is_bisected_in_logarithmically_many_requests(
+    pending: bool, poison: list[int], most: int
+) -> None:
+    server = Server([], pending=pending, poison=poison)
+    table = appender(server, max_rows=1024)
+    table.append(batch(0, 1024), mark="m")
+    table.drain()
+    stored = server.committed(table.sealed) if pending else server.streams[0].rows
+    assert sorted(stored) == [row for row in range(1024) if row not in poison]
+    assert sorted(lost_rows(table)) == poison
+    assert {(lost.code, lost.reason.split(":")[0], lost.mark) for lost in table.lost} == {
+        (Code.SINK_REJECTED, "INVALID_ARGUMENT", "m")
+    }
+    assert table.written == 1024 - len(poison)
+    assert server.requests <= most
+
+
+def test_transport_failures_during_a_bisection_are_retried_and_no_row_is_lost_or_stored_twice() -> None:
+    server = Server(["ok", "reset", "lost", "ok", "refused", "ended", "ok", "gone"] * 3, poison=[9, 30])
+    table = appender(server, max_rows=16)
+    table.append(batch(0, 48), mark=None)
+    table.drain()
+    assert sorted(server.committed(table.sealed)) == [row for row in range(48) if row not in (9, 30)]
+    assert sorted(lost_rows(table)) == [9, 30]
+
+
+def test_an_outage_during_a_bisection_ends_its_parts_as_exhausted_within_one_budget() -> None:
+    server = Server(["ok"] * 3 + ["refused"] * 10_000, pending=False, poison=[0])
+    table = appender(server, budget=30.0, max_rows=64)
+    table.append(batch(0, 64), mark=None)
+    table.drain()
+    assert {lost.code for lost in table.lost} == {Code.SINK_EXHAUSTED}
+    assert sorted(lost_rows(table) + server.streams[0].rows) == list(range(64))
+    assert server.requests < 100
+
+
+@pytest.mark.parametrize("pending", [True, False], ids=["pending", "default"])
+def test_a_table_that_rejects_every_row_does_not_cost_requests_per_row(pending: bool) -> None:
+    server = Server([], pending=pending, poison=range(8192))
+    table = appender(server, max_rows=1024)
+    table.append(batch(0, 8192), mark=None)
+    table.drain()
+    assert sorted(lost_rows(table)) == list(range(8192))
+    assert server.requests < 8192 / 8
+
+
+def test_after_a_table_took_rows_again_bad_rows_are_searched_one_by_one_again() -> None:
+    poison = [*range(1024), *range(2048, 2068)]
+    server = Server([], poison=poison)
+    table = appender(server, max_rows=1024)
+    table.append(batch(0, 3072), mark=None)
+    table.drain()
+    assert sorted(lost_rows(table)) == poison
+    assert sorted(server.committed(table.sealed)) == [row for row in range(3072) if row not in poison]
+
+
 def test_rows_of_a_stream_that_cannot_be_finalized_are_lost_and_not_committed() -> None:
-    stored, table = run(Server(["ok"] * 10 + ["invalid"]))
+    stored, table = run(Server(["ok"] * 10 + ["forbidden"]))
     assert stored == []
     assert sorted(lost_rows(table)) == list(range(20))
 
@@ -81,7 +148,7 @@ def test_a_stream_that_took_nothing_is_not_finalized() -> None:
 
 
 def test_lost_rows_travel_without_those_they_were_cut_from() -> None:
-    server = Server(["invalid"])
+    server = Server(["forbidden"])
     table = appender(server)
     table.append(batch(0, 3000), mark=None)
     table.drain()
@@ -125,5 +192,5 @@ def test_limits_are_checked() -> None:
         AppendLimits(max_in_flight=0)
 
 
-def test_failures_compare_by_what_they_say() -> None:
+def test_failures_compare_by_value() -> None:
     assert classify("UNAVAILABLE") == Failure(Kind.TRANSIENT, "UNAVAILABLE", "UNAVAILABLE")

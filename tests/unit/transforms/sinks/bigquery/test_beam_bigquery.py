@@ -46,20 +46,28 @@ def test_the_waits_of_beam_fit_into_the_budget(budget: float, retries: int) -> N
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "reason"),
+    ("error", "code", "reason", "column"),
     [
         (
             {"reason": "invalid", "location": "stage", "message": "Missing required field: a secret."},
             Code.SINK_REJECTED,
             "column stage: a required value is missing",
+            "stage",
         ),
-        ({"reason": "Forbidden", "message": "a secret"}, Code.SINK_REJECTED, "insertAll: Forbidden"),
-        ({"reason": "backendError", "message": "a secret"}, Code.SINK_EXHAUSTED, "insertAll: the retries were used up"),
+        ({"reason": "Forbidden", "message": "a secret"}, Code.SINK_REJECTED, "insertAll: Forbidden", None),
+        (
+            {"reason": "backendError", "message": "a secret"},
+            Code.SINK_EXHAUSTED,
+            "insertAll: the retries were used up",
+            None,
+        ),
     ],
     ids=["bad row", "permanent", "transient"],
 )
-def test_an_insert_error_has_one_code_and_no_value(error: dict[str, str], code: Code, reason: str) -> None:
-    assert insert_failure([error], LETTERS) == (code, reason)
+def test_an_insert_error_has_one_code_and_no_value(
+    error: dict[str, str], code: Code, reason: str, column: str | None
+) -> None:
+    assert insert_failure([error], LETTERS) == (code, reason, column)
 
 
 def test_beams_log_of_refused_rows_is_emptied() -> None:
