@@ -1,1 +1,1 @@
-"""What the command `doctor` looks at, a room a kind of resource. A check yields findings and changes nothing."""
+"""Checks of the command `doctor`, one module per kind of resource. A check yields findings and changes nothing."""

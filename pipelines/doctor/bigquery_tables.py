@@ -1,4 +1,4 @@
-"""The tables and views: what `provision` would still have to do."""
+"""Check tables and views: what `provision` would still change."""
 
 from collections.abc import Iterator
 
@@ -16,24 +16,24 @@ MOST_DETAILS = 3
 
 
 def check_tables(client: bigquery.Client, target: Target, window_seconds: int = 60) -> Iterator[Finding]:
-    """Find out what of datasets, tables and views is not as schemas/ says."""
+    """Check that datasets, tables and views are as schemas/ defines them."""
     settings = Settings(location=target.location)
     resources = wanted(target, REGISTRY, target.names(window_seconds), settings)
-    mend = f"python -m pipelines provision --project {target.project}"
+    fix = f"python -m pipelines provision --project {target.project}"
     try:
         plan = make_plan(resources, read_existing(client, resources), settings)
     except GoogleAPICallError as error:
-        yield Finding("tables and views", f"cannot be looked at: {error.message}", mend)
+        yield Finding("tables and views", f"cannot be checked: {error.message}", fix)
         return
     words = {
-        Action.CREATE: "there is none",
+        Action.CREATE: "does not exist",
         Action.CHANGE: "differs",
-        Action.REFUSE: "cannot be mended without losing data",
+        Action.REFUSE: "cannot be changed without losing data",
     }
     for step in plan.steps:
         if step.action is not Action.KEEP:
             details = f" ({'; '.join(step.details[:MOST_DETAILS])})" if step.details else ""
-            how = mend if step.action is not Action.REFUSE else f"{mend} --dry_run lists it; rename the old one first"
+            how = fix if step.action is not Action.REFUSE else f"{fix} --dry_run lists it; rename the old one first"
             yield Finding(f"{step.resource.kind} {step.resource.name}", words[step.action] + details, how)
     if plan.unchanged:
         yield Finding(f"{len(plan.steps)} datasets, tables and views equal schemas/")

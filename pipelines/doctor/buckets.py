@@ -1,22 +1,22 @@
-"""The buckets: there, near the workers, closed to the public, and kept as the lake and the temp files need it."""
+"""Check the buckets: they exist, are near the workers, not public, and retain what the lake and temp files need."""
 
 from collections.abc import Iterator
 
 from pipelines.doctor.finding import Deployment, Finding
-from pipelines.doctor.google_api import Google, Json, NotThere
+from pipelines.doctor.google_api import Google, Json, NotFound
 
 MULTI_REGIONS = {"EU": "europe-", "US": "us-", "ASIA": "asia-"}
 
 
 def check_buckets(google: Google, want: Deployment) -> Iterator[Finding]:
-    """Find out what is wrong with the lake's, the temp files' and the templates' bucket."""
+    """Check the buckets of lake, temp files and templates."""
     for kind, path in (("lake", want.lake), ("temp", want.temp), ("templates", want.templates)):
         name = path.removeprefix("gs://").split("/")[0]
         try:
             bucket = google.get("storage.googleapis.com", f"storage/v1/b/{name}")
-        except NotThere:
-            mend = f"gcloud storage buckets create gs://{name} --location={want.region} --uniform-bucket-level-access"
-            yield Finding(f"bucket {name} ({kind})", "there is none", mend)
+        except NotFound:
+            fix = f"gcloud storage buckets create gs://{name} --location={want.region} --uniform-bucket-level-access"
+            yield Finding(f"bucket {name} ({kind})", "does not exist", fix)
             continue
         yield from _check_bucket(bucket, name, kind, want)
 
@@ -29,14 +29,17 @@ def _check_bucket(bucket: Json, name: str, kind: str, want: Deployment) -> Itera
     problems = []
     if not near:
         problems.append(
-            (f"is in {location}, the workers in {want.region}: every byte travels", f"make one in {want.region}")
+            (
+                f"is in {location}, the workers in {want.region}: every byte crosses regions",
+                f"create one in {want.region}",
+            )
         )
     if not access.get("uniformBucketLevelAccess", {}).get("enabled"):
         problems.append(("access is not uniform", f"{update} --uniform-bucket-level-access"))
     if access.get("publicAccessPrevention") != "enforced":
         problems.append(("can be opened to the public", f"{update} --public-access-prevention"))
     if kind == "lake" and not bucket.get("versioning", {}).get("enabled"):
-        problems.append(("keeps no old versions: what is overwritten or deleted is gone", f"{update} --versioning"))
+        problems.append(("keeps no old versions: overwritten or deleted objects are gone", f"{update} --versioning"))
     soft = int(bucket.get("softDeletePolicy", {}).get("retentionDurationSeconds", 0))
     if kind == "temp" and soft:
         problems.append(("soft delete keeps every temp file, and costs", f"{update} --clear-soft-delete"))
@@ -44,6 +47,6 @@ def _check_bucket(bucket: Json, name: str, kind: str, want: Deployment) -> Itera
         problems.append(
             ("has no lifecycle rule: temp files of failed jobs stay", f"{update} --lifecycle-file=temp.json")
         )
-    yield from (Finding(what, problem, mend) for problem, mend in problems)
+    yield from (Finding(what, problem, fix) for problem, fix in problems)
     if not problems:
         yield Finding(what)

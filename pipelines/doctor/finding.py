@@ -1,4 +1,4 @@
-"""One line of the doctor's report, and the deployment that it is about."""
+"""One line of the report of `doctor`, and the deployment that it checks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from schemas.message import TOPICS
 
 @dataclass(frozen=True)
 class Finding:
-    """What was looked at; where it is wrong, what is wrong and the command that mends it."""
+    """What was checked; if it is wrong, the problem and the command that fixes it."""
 
     what: str
     problem: str = ""
-    mend: str = ""
+    fix: str = ""
 
     @property
     def ok(self) -> bool:
@@ -21,12 +21,12 @@ class Finding:
     def __str__(self) -> str:
         if self.ok:
             return f"ok     {self.what}"
-        return f"WRONG  {self.what}: {self.problem}" + (f"\n         mend: {self.mend}" if self.mend else "")
+        return f"WRONG  {self.what}: {self.problem}" + (f"\n         fix: {self.fix}" if self.fix else "")
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """The names of everything, as Terraform makes them from project and prefix."""
+    """The names of all resources, as Terraform derives them from project and prefix."""
 
     project: str
     region: str
@@ -50,7 +50,7 @@ class Deployment:
 
     @property
     def cores(self) -> int:
-        """CPUs of all workers at most: the last figure of the machine type."""
+        """Return the CPUs of all workers at most, from the last number of the machine type."""
         last = self.machine_type.rsplit("-", 1)[-1]
         return self.max_workers * (int(last) if last.isdigit() else 1)
 

@@ -1,4 +1,4 @@
-"""Google's REST services, asked with the caller's credentials or those of the workers' service account."""
+"""Call Google's REST services with the caller's credentials or those of the workers' service account."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -16,11 +16,11 @@ TIMEOUT_SECONDS = 30
 Json = dict[str, Any]
 
 
-class NotThere(Exception):
+class NotFound(Exception):
     """The service answers 404."""
 
 
-class NotAllowed(Exception):
+class PermissionDenied(Exception):
     """The service answers 401 or 403; the text is the service's own."""
 
 
@@ -29,22 +29,22 @@ class _Session(Protocol):
 
 
 class Google:
-    """The services by name (`pubsub.googleapis.com`). `endpoints` maps a service, or `*`, to another address."""
+    """Services by name (`pubsub.googleapis.com`). `endpoints` maps a service, or `*`, to another address."""
 
     def __init__(self, endpoints: Mapping[str, str] | None = None, session: _Session | None = None) -> None:
         self._endpoints = dict(endpoints or {})
         self._session = session or self._login()
 
     def get(self, service: str, path: str, **parameters: Any) -> Json:
-        """Return what a GET answers."""
+        """Return the response of a GET request."""
         return self._ask("GET", service, path, params=parameters)
 
     def post(self, service: str, path: str, body: Json) -> Json:
-        """Return what a POST answers."""
+        """Return the response of a POST request."""
         return self._ask("POST", service, path, json=body)
 
     def acting_as(self, account: str) -> "Google":
-        """Return the services as a service account sees them; NotAllowed where the caller may not act as it."""
+        """Return the services as a service account sees them; raise PermissionDenied if the caller may not act as it."""
         path = f"v1/projects/-/serviceAccounts/{account}:generateAccessToken"
         token = self.post("iamcredentials.googleapis.com", path, {"scope": [SCOPE], "lifetime": "600s"})["accessToken"]
         return Google(self._endpoints, _Bearer(token))
@@ -63,7 +63,7 @@ class Google:
         try:
             credentials, _ = google.auth.default(scopes=[SCOPE])
         except DefaultCredentialsError:
-            raise UserError("no Google credentials found; `gcloud auth application-default login` makes some") from None
+            raise UserError("no Google credentials found; run `gcloud auth application-default login`") from None
         return AuthorizedSession(credentials)
 
     def _ask(self, method: str, service: str, path: str, **more: Any) -> Json:
@@ -72,9 +72,9 @@ class Google:
         except (RequestException, GoogleAuthError) as error:
             raise RunFailed(f"{service} cannot be reached ({type(error).__name__})") from None
         if answer.status_code == 404:
-            raise NotThere
+            raise NotFound
         if answer.status_code in (401, 403):
-            raise NotAllowed(_message(answer))
+            raise PermissionDenied(_message(answer))
         if answer.status_code >= 400:
             raise RunFailed(f"{service} answered {answer.status_code}: {_message(answer)}")
         found: Json = answer.json() if answer.content else {}

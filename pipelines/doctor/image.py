@@ -1,4 +1,4 @@
-"""The image and the container spec: there, of one version, and that version is this one; and the workers' network."""
+"""Check image, container spec and network: they exist, and their version is this one."""
 
 from collections.abc import Iterator
 from urllib.parse import quote
@@ -7,12 +7,12 @@ from google.protobuf.json_format import ParseError
 
 from pipelines.dataflow.metadata import check_spec
 from pipelines.doctor.finding import Deployment, Finding
-from pipelines.doctor.google_api import Google, NotThere
+from pipelines.doctor.google_api import Google, NotFound
 from pipelines.version import pipeline_version
 
 
 def check_image(google: Google, want: Deployment) -> Iterator[Finding]:
-    """Find out whether the image is in Artifact Registry and is of this version."""
+    """Check that the image is in Artifact Registry and has this version."""
     what, build = f"image {want.image}", f"templates/build.sh {want.image}"
     found = repository(want.image)
     if found is None:
@@ -22,18 +22,18 @@ def check_image(google: Google, want: Deployment) -> Iterator[Finding]:
     name, _, tag = want.image.split("/", 3)[3].partition(":")
     try:
         google.get(service, f"v1/{place}/packages/{quote(name, safe='')}/tags/{tag}")
-    except NotThere:
-        yield Finding(what, "is not there", build)
+    except NotFound:
+        yield Finding(what, "does not exist", build)
         return
     mine = pipeline_version()
     if tag != mine and mine != "0.dev":
-        yield Finding(what, f"is of version {tag}; this is {mine}", f"launch with the other version, or {build}")
+        yield Finding(what, f"has version {tag}; this is {mine}", f"launch with the other version, or {build}")
         return
     yield Finding(what)
 
 
 def repository(image: str) -> tuple[str, str] | None:
-    """Return the service and the repository of an image; None where it is not in Artifact Registry."""
+    """Return the service and the repository of an image; None if it is not in Artifact Registry."""
     host, *parts = image.split("/", 3)
     location = host.removesuffix("-docker.pkg.dev")
     if location == host or len(parts) < 3:
@@ -42,7 +42,7 @@ def repository(image: str) -> tuple[str, str] | None:
 
 
 def check_spec_file(google: Google, want: Deployment) -> Iterator[Finding]:
-    """Find out whether the streaming template's container spec is there, is one, and names the image."""
+    """Check that the streaming template's container spec exists, is valid, and names the image."""
     what = f"container spec {want.streaming_spec}"
     write = (
         f"python -m pipelines template-spec --template streaming --image {want.image} --output {want.streaming_spec}"
@@ -51,11 +51,11 @@ def check_spec_file(google: Google, want: Deployment) -> Iterator[Finding]:
     try:
         spec = google.get("storage.googleapis.com", f"storage/v1/b/{bucket}/o/{quote(name, safe='')}", alt="media")
         check_spec(spec)
-    except NotThere:
-        yield Finding(what, "there is none", write)
+    except NotFound:
+        yield Finding(what, "does not exist", write)
         return
     except ParseError as error:
-        yield Finding(what, f"Dataflow would not read it: {str(error).splitlines()[0]}", write)
+        yield Finding(what, f"Dataflow cannot read it: {str(error).splitlines()[0]}", write)
         return
     if spec.get("image") != want.image:
         yield Finding(what, f"names the image {spec.get('image')}", write)
@@ -64,18 +64,18 @@ def check_spec_file(google: Google, want: Deployment) -> Iterator[Finding]:
 
 
 def check_network(google: Google, want: Deployment) -> Iterator[Finding]:
-    """Find out whether workers without public addresses reach Google's services."""
+    """Check that workers without public addresses reach Google's services."""
     if want.subnetwork is None:
         return
     what, name = f"subnetwork {want.subnetwork}", want.subnetwork.rsplit("/", 1)[-1]
     path = f"compute/v1/projects/{want.project}/regions/{want.region}/subnetworks/{name}"
     try:
         found = google.get("compute.googleapis.com", path)
-    except NotThere:
-        yield Finding(what, f"there is none in {want.region}", f"gcloud compute networks subnets create {name}")
+    except NotFound:
+        yield Finding(what, f"does not exist in {want.region}", f"gcloud compute networks subnets create {name}")
         return
     if not want.public_ips and not found.get("privateIpGoogleAccess"):
-        mend = f"gcloud compute networks subnets update {name} --region={want.region} --enable-private-ip-google-access"
-        yield Finding(what, "workers without public addresses cannot reach Google's services", mend)
+        fix = f"gcloud compute networks subnets update {name} --region={want.region} --enable-private-ip-google-access"
+        yield Finding(what, "workers without public addresses cannot reach Google's services", fix)
         return
     yield Finding(what)

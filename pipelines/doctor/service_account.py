@@ -1,9 +1,9 @@
-"""Who the workers are, what they may do, and their keys: asked as the service account itself, by testIamPermissions."""
+"""Check the workers' service account, its permissions (by testIamPermissions, as that account) and keys."""
 
 from collections.abc import Iterator
 
 from pipelines.doctor.finding import Deployment, Finding
-from pipelines.doctor.google_api import Google, Json, NotAllowed, NotThere
+from pipelines.doctor.google_api import Google, Json, NotFound, PermissionDenied
 from pipelines.doctor.image import repository
 
 WORKER_ROLE_PERMISSIONS = [
@@ -18,13 +18,13 @@ WORKER_ROLE_PERMISSIONS = [
 
 
 def check_worker(google: Google, want: Deployment) -> Iterator[Finding]:
-    """Find out whether the workers' service account is there and may do what the pipelines do."""
+    """Check that the workers' service account exists and has every permission that the pipelines use."""
     what = f"service account {want.worker}"
     create = f"gcloud iam service-accounts create {want.worker.split('@')[0]} --project={want.project}"
     try:
         account = google.get("iam.googleapis.com", f"v1/projects/{want.project}/serviceAccounts/{want.worker}")
-    except NotThere:
-        yield Finding(what, "there is none", create)
+    except NotFound:
+        yield Finding(what, "does not exist", create)
         return
     if account.get("disabled"):
         yield Finding(what, "is disabled", f"gcloud iam service-accounts enable {want.worker}")
@@ -32,12 +32,12 @@ def check_worker(google: Google, want: Deployment) -> Iterator[Finding]:
     yield Finding(what)
     try:
         worker = google.acting_as(want.worker)
-    except NotAllowed:
-        mend = (
+    except PermissionDenied:
+        fix = (
             f"gcloud iam service-accounts add-iam-policy-binding {want.worker}"
             " --member=user:YOU --role=roles/iam.serviceAccountTokenCreator"
         )
-        yield Finding("permissions of the workers", "cannot be looked at: you may not act as the account", mend)
+        yield Finding("permissions of the workers", "cannot be checked: you may not act as the service account", fix)
         return
     for label, service, path, wanted, role in _places(want):
         yield _permissions(worker, label, service, path, wanted, role, want)
@@ -83,7 +83,7 @@ def _places(want: Deployment) -> Iterator[tuple[str, str, str, list[str], str]]:
 
 
 def _permissions(
-    worker: Google, label: str, service: str, path: str, wanted: list[str], mend: str, want: Deployment
+    worker: Google, label: str, service: str, path: str, wanted: list[str], fix: str, want: Deployment
 ) -> Finding:
     what = f"permissions of the workers: {label}"
     try:
@@ -91,20 +91,20 @@ def _permissions(
             found: Json = worker.get(service, path, permissions=wanted)
         else:
             found = worker.post(service, path, {"permissions": wanted})
-    except NotThere:
-        return Finding(what, "it is not there", "make it first: its own line says how")
-    except NotAllowed:
+    except NotFound:
+        return Finding(what, "does not exist", "create it first: its own line says how")
+    except PermissionDenied:
         found = {}
-    lacking = [one for one in wanted if one not in found.get("permissions", [])]
+    lacking = [name for name in wanted if name not in found.get("permissions", [])]
     if not lacking:
         return Finding(what)
-    return Finding(what, f"lacks {', '.join(lacking)}", f"{mend} --member=serviceAccount:{want.worker}")
+    return Finding(what, f"lacks {', '.join(lacking)}", f"{fix} --member=serviceAccount:{want.worker}")
 
 
 def check_secret(google: Google, want: Deployment) -> Iterator[Finding]:
-    """Find out whether the key for personal data can be used."""
+    """Check that the key for personal data can be used."""
     if want.secret is None:
-        yield Finding("key for personal data: none given, analytics leaves names, e-mails and phones out")
+        yield Finding("key for personal data: not given, analytics omits names, e-mail addresses and phone numbers")
         return
     what, name = f"key for personal data {want.secret}", want.secret.split("/versions/")[0].split("/")[-1]
     add = (
@@ -112,22 +112,22 @@ def check_secret(google: Google, want: Deployment) -> Iterator[Finding]:
     )
     try:
         state = google.get("secretmanager.googleapis.com", f"v1/{want.secret}").get("state")
-    except NotThere:
-        yield Finding(what, "there is no such version", add)
+    except NotFound:
+        yield Finding(what, "this version does not exist", add)
         return
     yield Finding(what) if state == "ENABLED" else Finding(what, f"is {state}", add)
 
 
 def check_kms(google: Google, want: Deployment) -> Iterator[Finding]:
-    """Find out whether the customer-managed key, where one is used, can encrypt."""
+    """Check that the customer-managed key, if there is one, can encrypt."""
     if want.kms_key is None:
         return
     what = f"KMS key {want.kms_key}"
     try:
         primary = google.get("cloudkms.googleapis.com", f"v1/{want.kms_key}").get("primary", {})
-    except NotThere:
-        yield Finding(what, "there is none", "gcloud kms keys create")
+    except NotFound:
+        yield Finding(what, "does not exist", "gcloud kms keys create")
         return
     state = primary.get("state")
-    mend = f"gcloud kms keys versions enable --key={want.kms_key}"
-    yield Finding(what) if state == "ENABLED" else Finding(what, f"its primary version is {state}", mend)
+    fix = f"gcloud kms keys versions enable --key={want.kms_key}"
+    yield Finding(what) if state == "ENABLED" else Finding(what, f"its primary version is {state}", fix)

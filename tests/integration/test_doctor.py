@@ -1,4 +1,4 @@
-"""`doctor` against loopback services: all well, and each thing wrong in turn: the right line, its mend, exit 1."""
+"""`doctor` against loopback services: no problems, and each thing wrong in turn: the right line, its fix, exit 1."""
 
 import pytest
 
@@ -48,10 +48,10 @@ def doctor(services: GoogleServices, *more: str) -> tuple[int, list[str], list[s
     return code, [line for line in lines if line.startswith("WRONG")], lines
 
 
-def test_a_project_where_all_is_well(services):
+def test_a_correct_project_has_no_findings(services):
     code, wrong, lines = doctor(services)
     assert (code, wrong) == (0, [])
-    assert lines[-1].endswith("all well")
+    assert lines[-1].endswith("no problems")
     assert all(line.startswith("ok ") for line in lines[:-1])
     assert len(lines) > 45
 
@@ -70,23 +70,23 @@ def orders(services):
 
 
 WRONG = {
-    "no project": (lambda s: s.remove(f"v3/projects/{PROJECT}"), "project my-project: there is none"),
+    "no project": (lambda s: s.remove(f"v3/projects/{PROJECT}"), "project my-project: does not exist"),
     "a project being deleted": (
         lambda s: s.find(f"v3/projects/{PROJECT}").update(state="DELETE_REQUESTED"),
         "DELETE_REQUESTED",
     ),
     "an API that is off": (
         lambda s: s.find("services:batchGet")["services"].pop(0),
-        "API artifactregistry.googleapis.com: is off",
+        "API artifactregistry.googleapis.com: is not enabled",
     ),
-    "no such region": (lambda s: s.remove(f"regions/{REGION}"), "region europe-west1: is no region"),
-    "too little quota": (lambda s: s.find(f"regions/{REGION}")["quotas"][0].update(usage=95), "only 5 are left"),
+    "no such region": (lambda s: s.remove(f"regions/{REGION}"), "region europe-west1: is not a region"),
+    "too little quota": (lambda s: s.find(f"regions/{REGION}")["quotas"][0].update(usage=95), "only 5 left"),
     "no way to Google's services": (
         lambda s: s.find("subnetworks/pipelines").update(privateIpGoogleAccess=False),
         "cannot reach Google's services",
     ),
     "no subnetwork": (lambda s: s.remove("subnetworks/pipelines"), "subnetwork regions/europe-west1"),
-    "no bucket": (lambda s: s.remove("-event-pipelines-temp"), "event-pipelines-temp (temp): there is none"),
+    "no bucket": (lambda s: s.remove("-event-pipelines-temp"), "event-pipelines-temp (temp): does not exist"),
     "a bucket far away": (lambda s: bucket(s, "lake").update(location="US-EAST1"), "is in US-EAST1"),
     "a bucket without uniform access": (
         lambda s: bucket(s, "lake")["iamConfiguration"]["uniformBucketLevelAccess"].update(enabled=False),
@@ -102,14 +102,14 @@ WRONG = {
         "soft delete",
     ),
     "temp files for ever": (lambda s: bucket(s, "temp").pop("lifecycle"), "no lifecycle rule"),
-    "no topic": (lambda s: s.remove("topics/orders-topic"), "topic orders-topic: there is none"),
+    "no topic": (lambda s: s.remove("topics/orders-topic"), "topic orders-topic: does not exist"),
     "no topic of saga alerts": (
         lambda s: s.remove("topics/event-pipelines-saga-alerts"),
-        "topic event-pipelines-saga-alerts: there is none",
+        "topic event-pipelines-saga-alerts: does not exist",
     ),
     "no subscription": (
         lambda s: s.remove("subscriptions/event-pipelines-orders"),
-        "subscription event-pipelines-orders: there is none",
+        "subscription event-pipelines-orders: does not exist",
     ),
     "a subscription of another topic": (lambda s: orders(s).update(topic="projects/x/topics/y"), "reads projects/x"),
     "a dead-letter policy": (
@@ -117,21 +117,27 @@ WRONG = {
         "dead-letter topic",
     ),
     "a retry policy": (lambda s: orders(s).update(retryPolicy={"minimumBackoff": "10s"}), "retry policy"),
-    "ordering": (lambda s: orders(s).update(enableMessageOrdering=True), "orders messages"),
-    "exactly-once delivery": (lambda s: orders(s).update(enableExactlyOnceDelivery=True), "delivers exactly once"),
+    "ordering": (lambda s: orders(s).update(enableMessageOrdering=True), "message ordering"),
+    "exactly-once delivery": (
+        lambda s: orders(s).update(enableExactlyOnceDelivery=True),
+        "exactly-once delivery: Dataflow",
+    ),
     "a filter": (lambda s: orders(s).update(filter="attributes.x"), "has a filter"),
     "a push subscription": (
         lambda s: orders(s).update(pushConfig={"pushEndpoint": "https://x"}),
-        "no pull subscription",
+        "not a pull subscription",
     ),
     "retention under a week": (lambda s: orders(s).update(messageRetentionDuration="600s"), "less than 7 days"),
     "a short ack deadline": (lambda s: orders(s).update(ackDeadlineSeconds=10), "ack deadline under 60 s"),
     "a subscription that expires": (lambda s: orders(s).update(expirationPolicy={"ttl": "2678400s"}), "expires"),
-    "no service account": (lambda s: s.remove(f"serviceAccounts/{WORKER}"), f"service account {WORKER}: there is none"),
+    "no service account": (
+        lambda s: s.remove(f"serviceAccounts/{WORKER}"),
+        f"service account {WORKER}: does not exist",
+    ),
     "a disabled service account": (lambda s: s.find(WORKER).update(disabled=True), "is disabled"),
-    "a worker that may not be looked at": (
+    "a worker that may not be checked": (
         lambda s: s.refused.add(":generateAccessToken"),
-        "may not act as the account",
+        "may not act as the service account",
     ),
     "a worker that cannot read messages": (
         lambda s: s.lacking.add("pubsub.subscriptions.consume"),
@@ -161,30 +167,30 @@ WRONG = {
         lambda s: s.lacking.add("secretmanager.versions.access"),
         "lacks secretmanager.versions.access",
     ),
-    "no key": (lambda s: s.remove("versions/1"), "there is no such version"),
+    "no key": (lambda s: s.remove("versions/1"), "this version does not exist"),
     "a disabled key": (lambda s: s.find("versions/1").update(state="DISABLED"), "is DISABLED"),
     "a disabled KMS key": (lambda s: s.find("cryptoKeys/k")["primary"].update(state="DESTROYED"), "is DESTROYED"),
-    "no image": (lambda s: s.remove("tags/0.2.0"), "event-pipelines:0.2.0: is not there"),
-    "no container spec": (lambda s: s.remove("streaming.json"), "streaming.json: there is none"),
+    "no image": (lambda s: s.remove("tags/0.2.0"), "event-pipelines:0.2.0: does not exist"),
+    "no container spec": (lambda s: s.remove("streaming.json"), "streaming.json: does not exist"),
     "a spec of another image": (lambda s: s.find("streaming.json").update(image="x/y:0"), "names the image x/y:0"),
-    "a spec that Dataflow cannot read": (lambda s: s.find("streaming.json").update(nonsense=1), "would not read it"),
-    "a service that may not be asked": (lambda s: s.refused.add("pubsub.googleapis.com/v1"), "you may not look"),
+    "a spec that Dataflow cannot read": (lambda s: s.find("streaming.json").update(nonsense=1), "cannot read it"),
+    "a service that denies access": (lambda s: s.refused.add("pubsub.googleapis.com/v1"), "permission denied"),
 }
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_what_is_wrong_is_said_with_its_mend(services, name):
+def test_every_fault_is_reported_with_its_fix(services, name):
     make, words = WRONG[name]
     make(services)
     code, wrong, lines = doctor(services)
     assert code == 1
     assert any(words in line for line in wrong), wrong
-    assert lines[-1].endswith(f"{len(wrong)} wrong")
+    assert lines[-1].endswith(f"{len(wrong)} failed")
     for place in (number for number, line in enumerate(lines) if line in wrong):
-        assert lines[place + 1].strip().startswith("mend: "), lines[place]
+        assert lines[place + 1].strip().startswith("fix: "), lines[place]
 
 
-def test_a_table_that_is_not_as_schemas_say(services, warehouse):
+def test_tables_that_differ_from_the_schemas_are_reported(services, warehouse):
     client = bigquery_client(warehouse.rest_url, PROJECT)
     client.query("ALTER TABLE event_store.events DROP COLUMN amount").result()
     client.delete_table(f"{PROJECT}.analytics.revenue_by_day")
@@ -194,8 +200,8 @@ def test_a_table_that_is_not_as_schemas_say(services, warehouse):
         provision(Endpoints(client), Target(PROJECT))
     assert code == 1
     assert any("table event_store.events: differs" in line for line in wrong), wrong
-    assert any("view analytics.revenue_by_day: there is none" in line for line in wrong)
-    assert f"         mend: python -m pipelines provision --project {PROJECT}" in lines
+    assert any("view analytics.revenue_by_day: does not exist" in line for line in wrong)
+    assert f"         fix: python -m pipelines provision --project {PROJECT}" in lines
 
 
 def test_an_endpoint_that_does_not_answer_ends_the_run_in_one_line(services):

@@ -1,6 +1,6 @@
-"""The command `doctor`: what is missing in a project before anything is launched. It changes nothing.
+"""The command `doctor`: check a project before a launch. It changes nothing.
 
-Each line is ok, or says what is wrong and the command that mends it. Exit 1 where anything is wrong.
+Each line is ok, or says what is wrong and the command that fixes it. Exit 1 if anything is wrong.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from google.cloud import bigquery
 from pipelines.doctor.bigquery_tables import check_tables
 from pipelines.doctor.buckets import check_buckets
 from pipelines.doctor.finding import Deployment, Finding, subscription_names, topic_names
-from pipelines.doctor.google_api import Google, NotAllowed
+from pipelines.doctor.google_api import Google, PermissionDenied
 from pipelines.doctor.image import check_image, check_network, check_spec_file
 from pipelines.doctor.project import check_project, check_region, check_services
 from pipelines.doctor.pubsub import check_subscriptions, check_topics
@@ -24,7 +24,7 @@ from pipelines.version import pipeline_version
 from schemas.message import TOPICS
 from schemas.tables.definitions import ANALYTICS, EVENT_STORE
 
-HELP = "Check a project before a launch: every line is ok, or says what is wrong and how to mend it."
+HELP = "Check a project before a launch: every line is ok, or says what is wrong and how to fix it."
 CHECKS = (
     check_project, check_services, check_region, check_network, check_buckets, check_topics, check_subscriptions,
     check_worker, check_secret, check_kms, check_image, check_spec_file,
@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print every finding; return 1 where one is wrong."""
+    """Print every finding; return 1 if one is wrong."""
     endpoints = _endpoints(args.endpoint)
     google, want = Google(endpoints), deployment(args)
     target = Target(args.project, args.event_store_dataset, args.analytics_dataset, want.lake, None, args.location)
@@ -73,25 +73,25 @@ def run(args: argparse.Namespace) -> int:
         print(finding, flush=True)
         count += 1
         wrong += not finding.ok
-    print(f"{count} checks, {wrong} wrong" if wrong else f"{count} checks, all well")
+    print(f"{count} checks, {wrong} failed" if wrong else f"{count} checks, no problems")
     return 1 if wrong else 0
 
 
 def findings(
     google: Google, want: Deployment, client: bigquery.Client, target: Target, window_seconds: int
 ) -> Iterator[Finding]:
-    """Yield every finding; one that cannot be looked at is wrong, and the others go on."""
+    """Yield every finding; one that cannot be checked counts as wrong, and the others go on."""
     for check in CHECKS:
         try:
             yield from check(google, want)
-        except NotAllowed as refused:
+        except PermissionDenied as refused:
             what = check.__name__.removeprefix("check_").replace("_", " ")
-            yield Finding(what, f"you may not look: {refused}", "ask for roles/viewer and roles/iam.securityReviewer")
+            yield Finding(what, f"permission denied: {refused}", "ask for roles/viewer and roles/iam.securityReviewer")
     yield from check_tables(client, target, window_seconds)
 
 
 def deployment(args: argparse.Namespace) -> Deployment:
-    """Return the names of everything, those that were not given as Terraform makes them."""
+    """Return the names of everything; those that were not given as Terraform derives them."""
     base = f"gs://{args.project}-{args.prefix}"
     templates = args.templates or f"{base}-templates"
     return Deployment(
