@@ -3,7 +3,7 @@
 import argparse
 
 from pipelines.errors import UserError
-from transforms.sources.pull_pubsub import TopicSubscription
+from transforms.sources.pulled_topics import TopicSubscription
 
 OPTION_OF = {"orders": "orders", "customers": "customers", "inventory": "inventory", "iot-events": "iot_events"}
 

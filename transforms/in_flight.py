@@ -1,47 +1,95 @@
-"""How many rows of a live run lie between its source and its tables, so that the source can wait for them.
+"""How many messages of a streaming run are between its source and its tables, so that the source can wait for them.
 
-A runner on one machine takes whatever a source hands out and holds in memory what the steps behind it have not done. It
-tells the source nothing, so the steps themselves count: what goes into the first shuffle, and what has arrived. Both ends
-are in one process there; on Dataflow nobody asks.
+A runner on one machine takes whatever a source emits and keeps in memory what later steps have not processed. It gives
+the source no backpressure, so source and sink count: what was emitted, and what was written. Both are in one process
+there. On a runner with many workers nothing asks for the count.
 """
 
 import threading
-from collections import Counter
+from collections import deque
 from dataclasses import dataclass
 
 import apache_beam as beam
 from apache_beam.typehints.decorators import no_annotations
 
-from schemas.tables.definitions import EVENTS
+from schemas.tables.definitions import DEAD_LETTERS, EVENTS
 from transforms.sinks.results import AppendResult, FailedRows
 
+COUNTED_TABLES = (EVENTS.name, DEAD_LETTERS.name)
+"""A message is a row of one of these, or a duplicate that deduplication dropped."""
+
+
+class _Count:
+    """Messages and bytes of one run. Messages arrive about in the order in which they were emitted."""
+
+    __slots__ = ("batches", "bytes", "messages")
+
+    def __init__(self) -> None:
+        self.batches: deque[tuple[int, int]] = deque()
+        self.messages = self.bytes = 0
+
+    def add(self, messages: int, size: int) -> None:
+        self.batches.append((messages, size))
+        self.messages += messages
+        self.bytes += size
+
+    def remove(self, messages: int) -> None:
+        while messages > 0 and self.batches:
+            first, size = self.batches.popleft()
+            if first > messages:
+                part = size * messages // first
+                self.batches.appendleft((first - messages, size - part))
+                first, size = messages, part
+            messages -= first
+            self.messages -= first
+            self.bytes -= size
+
+
 _LOCK = threading.Lock()
-_ROWS: Counter[str] = Counter()
+_COUNTS: dict[str, _Count] = {}
 
 
 @dataclass(frozen=True)
 class InFlight:
-    """The rows of one run that are on their way in this process."""
+    """The messages of one run that this process has emitted and not yet written."""
 
     run_id: str
 
-    def add(self, rows: int) -> None:
-        """Count rows that set out."""
+    def add(self, messages: int, size: int) -> None:
+        """Count messages that the source emits.
+
+        Args:
+            messages: how many.
+            size: of all of them, bytes.
+        """
+        if messages:
+            with _LOCK:
+                _COUNTS.setdefault(self.run_id, _Count()).add(messages, size)
+
+    def remove(self, messages: int) -> None:
+        """Count messages that were written or dropped; where nothing is counted, nothing happens."""
         with _LOCK:
-            _ROWS[self.run_id] += rows
+            if (count := _COUNTS.get(self.run_id)) is not None:
+                count.remove(messages)
 
-    def settle(self, rows: int) -> None:
-        """Count rows that have arrived, or go no further."""
-        self.add(-rows)
+    def messages(self) -> int:
+        """Return how many messages are in flight."""
+        count = _COUNTS.get(self.run_id)
+        return count.messages if count is not None else 0
 
-    def rows(self) -> int:
-        """Return how many are on their way."""
-        return _ROWS[self.run_id]
+    def bytes(self) -> int:
+        """Return about how many bytes of messages are in flight."""
+        count = _COUNTS.get(self.run_id)
+        return count.bytes if count is not None else 0
 
 
 @dataclass(kw_only=True)
 class SettleRows(beam.PTransform[AppendResult, None]):
-    """Tell what the sink has done with the event store's rows: appended or refused, they have arrived."""
+    """Take messages out of the count when the sink has appended or rejected their rows.
+
+    Args:
+        run_id: the run that is counted.
+    """
 
     run_id: str
 
@@ -49,15 +97,15 @@ class SettleRows(beam.PTransform[AppendResult, None]):
     def expand(self, result: AppendResult) -> None:
         flow = InFlight(self.run_id)
         _ = result.appended | "Appended" >> beam.Map(_appended, flow)
-        _ = result.failed | "Refused" >> beam.Map(_refused, flow)
+        _ = result.failed | "Refused" >> beam.Map(_rejected, flow)
 
 
 def _appended(appended: tuple[str, int], flow: InFlight) -> None:
     table, rows = appended
-    if table == EVENTS.name:
-        flow.settle(rows)
+    if table in COUNTED_TABLES:
+        flow.remove(rows)
 
 
-def _refused(failed: FailedRows, flow: InFlight) -> None:
-    if failed.table == EVENTS.name:
-        flow.settle(failed.rows.num_rows)
+def _rejected(failed: FailedRows, flow: InFlight) -> None:
+    if failed.table in COUNTED_TABLES:
+        flow.remove(failed.rows.num_rows)

@@ -10,8 +10,9 @@ from apache_beam.transforms.core import _BundleFinalizerParam
 
 from schemas.message import TOPICS, Message
 from schemas.timestamps import SECOND_US
-from transforms.sources.polling_restriction import END, EndlessLooks
-from transforms.sources.pull_pubsub import PullPubSub, TopicSubscription, _PullFn
+from transforms.sources.polling_restriction import END, PollingTracker
+from transforms.sources.pull_pubsub import PullPubSub, _PullFn
+from transforms.sources.pulled_topics import TopicSubscription, pulled_topics
 from transforms.sources.subscription import PULL_SECONDS
 
 
@@ -42,10 +43,10 @@ class Source:
 
     def look(self):
         finalizer = _BundleFinalizerParam()
-        tracker = ThreadsafeRestrictionTracker(EndlessLooks(OffsetRange(0, END)))
+        tracker = ThreadsafeRestrictionTracker(PollingTracker(OffsetRange(0, END)))
         self.fn.start_bundle()
         given = self.fn.process(self._element, finalizer, RestrictionTrackerView(tracker), self._watermark)
-        batches = [one.value for one in given]
+        batches = [batch.value for batch in given]
         self.fn.finish_bundle()
         finalizer.finalize_bundle()
         current = self._watermark.current_watermark()
@@ -53,7 +54,7 @@ class Source:
 
     def wait_until_all_have_pulled(self):
         limit = time.monotonic() + 20
-        while not all(one.subscription.waiting() for one in self.fn._mine()):
+        while not all(topic.subscription.waiting() for topic in pulled_topics(self.fn._spec.run_id)):
             assert time.monotonic() < limit
             time.sleep(0.05)
 

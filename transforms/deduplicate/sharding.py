@@ -18,7 +18,6 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from transforms.decode.identity import identities, shard_of
 from transforms.event_batch import EventBatch
-from transforms.in_flight import InFlight
 
 SLOTS = 6
 """Buckets that a shard holds at most: the horizon's, and room for publish times that come out of order."""
@@ -33,8 +32,8 @@ unpack_tables = msgspec.msgpack.Decoder(list[tuple[str, bytes]]).decode
 class ByShardFn(beam.DoFn):
     """Hands out the events of a bundle by shard, so that a shard is called once a bundle."""
 
-    def __init__(self, shards: int, flow: InFlight) -> None:
-        self._shards, self._flow = shards, flow
+    def __init__(self, shards: int) -> None:
+        self._shards = shards
 
     def start_bundle(self) -> None:
         self._waiting: dict[str, list[pa.RecordBatch]] = {}
@@ -46,7 +45,6 @@ class ByShardFn(beam.DoFn):
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
         tables = [(table, pa.concat_batches(waiting)) for table, waiting in self._waiting.items()]
-        self._flow.add(sum(rows.num_rows for _, rows in tables))
         for shard, parts in split_by_shard(tables, self._shards).items():
             yield WindowedValue((shard, pack_tables(parts)), self._earliest, [GlobalWindow()])
 

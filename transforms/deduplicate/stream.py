@@ -74,7 +74,7 @@ class DeduplicateStream(beam.PTransform[beam.PCollection[EventBatch], Deduplicat
         out = (
             pcoll
             | "Unwindow" >> beam.WindowInto(GlobalWindows())
-            | "ByShard" >> beam.ParDo(ByShardFn(self.shards, InFlight(self.run_id))).with_output_types(ShardedRows)
+            | "ByShard" >> beam.ParDo(ByShardFn(self.shards)).with_output_types(ShardedRows)
             | "Judge" >> beam.ParDo(_JudgeFn(self)).with_outputs(STORED, DEAD, MEASURED, main="events")
         )
         return DeduplicatedStream(out.events, out[STORED], out[DEAD], out[MEASURED])
@@ -93,7 +93,7 @@ class _JudgeFn(beam.DoFn):
         return "Judge"
 
     def __init__(self, spec: DeduplicateStream) -> None:
-        self._step, self._flow = secrets.token_hex(8), InFlight(spec.run_id)
+        self._step, self._in_flight = secrets.token_hex(8), InFlight(spec.run_id)
         self._window, self._lateness, self._clock = spec.window_seconds, spec.lateness_seconds, spec.clock
         self._bucket_us = spec.horizon_seconds * SECOND_US // BUCKETS_A_HORIZON
         self._horizon_us = spec.horizon_seconds * SECOND_US
@@ -183,7 +183,6 @@ class _JudgeFn(beam.DoFn):
 
     def _outcomes(self, batch: EventBatch, verdict: DedupResult) -> Iterator[EventBatch | Stored | Dead | Measured]:
         new, duplicate, earlier, conflict = verdict.new, verdict.duplicate, verdict.earlier, verdict.conflict
-        self._flow.settle(int((~new & ~earlier).sum()))
         if new.any():
             fresh = batch.rows if new.all() else batch.rows.filter(pa.array(new))
             yield EventBatch(batch.table, fresh)
@@ -191,6 +190,7 @@ class _JudgeFn(beam.DoFn):
             yield TaggedOutput(MEASURED, measure_events(fresh, self._window, self._lateness, self._clock()))
         if earlier.any():
             yield TaggedOutput(STORED, EventBatch(batch.table, batch.rows.filter(pa.array(earlier))))
+        self._in_flight.remove(int((duplicate & ~earlier).sum()))
         if duplicate.any():
             again = batch.rows.filter(pa.array(duplicate))
             publish = again.column("publish_time").cast(pa.int64()).to_numpy()

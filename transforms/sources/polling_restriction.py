@@ -1,4 +1,4 @@
-"""The restriction of a source that looks again and again, without end, until it says that it is over."""
+"""The restriction of a source that polls without end until it reports that it has ended."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,10 +7,11 @@ import apache_beam as beam
 from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTracker
 
 END = 1 << 62
+"""The position that a source claims to end."""
 
 
-class EndlessLooks(OffsetRestrictionTracker):
-    """Looks without end. It gives up its remainder to come again later, and is never cut in two."""
+class PollingTracker(OffsetRestrictionTracker):
+    """Positions are polls. The remainder is deferred to poll again later, and is never split."""
 
     def is_bounded(self) -> bool:
         return False
@@ -19,14 +20,14 @@ class EndlessLooks(OffsetRestrictionTracker):
         return super().try_split(fraction_of_remainder) if fraction_of_remainder == 0 else None
 
 
-class Looks(beam.RestrictionProvider):
-    """One restriction, counted in looks; it never splits: one process pulls."""
+class PollingRestriction(beam.RestrictionProvider):
+    """One restriction per element, because one process pulls."""
 
     def initial_restriction(self, element: Any) -> OffsetRange:
         return OffsetRange(0, END)
 
     def create_tracker(self, restriction: OffsetRange) -> OffsetRestrictionTracker:
-        return EndlessLooks(restriction)
+        return PollingTracker(restriction)
 
     def restriction_size(self, element: Any, restriction: OffsetRange) -> int:
         return 1

@@ -1,7 +1,7 @@
-"""ReadPubSub: Beam's own Pub/Sub source, for runners that have one, with the archive beside it.
+"""ReadPubSub: Beam's own Pub/Sub source, for runners that have one, and an archive of what it reads.
 
-On Dataflow messages are acknowledged when its durable shuffle holds them, so the archive may come after: it is grouped
-by topic, hour and shard up to a size or a time. DirectRunner acknowledges as it pulls: it is for trying things.
+Dataflow acknowledges messages when its durable shuffle holds them, so the archive may come later: it is grouped by
+topic, hour and shard up to a size or a time. DirectRunner acknowledges as it pulls and is for trials only.
 """
 
 from collections.abc import Iterator
@@ -24,19 +24,31 @@ from transforms.message_batch import MessageBatch
 from transforms.sinks.files.files import FileContent, LakeFile, write_file
 from transforms.sinks.files.live_manifests import add_to_manifests
 from transforms.sinks.files.partitions import HOUR_US, hour_partition
-from transforms.sources.pull_pubsub import TopicSubscription
+from transforms.sources.pulled_topics import TopicSubscription
 
 _decode = msgspec.msgpack.Decoder(list[Message]).decode
 
 
 @dataclass(kw_only=True)
 class ReadPubSub(beam.PTransform[Any, beam.PCollection[MessageBatch]]):
-    """Read subscriptions through Beam's source, in batches of a bundle, and archive them under `lake`."""
+    """Read subscriptions through Beam's source in message batches, and archive them.
+
+    Args:
+        subscriptions: what to read; one per topic.
+        lake: root of the files, where the archive is written.
+        run_id: name of the run.
+        batch_messages: messages per message batch, at most those of one bundle.
+        batch_bytes: bytes per message batch; a message larger than this is a batch of its own.
+        flush_seconds: an archive file is written after so many seconds of publish time.
+        flush_bytes: or after so many bytes.
+        shards: archive files that are filled at once per topic and hour.
+    """
 
     subscriptions: list[TopicSubscription]
     lake: str
     run_id: str
     batch_messages: int = 1000
+    batch_bytes: int = 4 << 20
     flush_seconds: float = 60.0
     flush_bytes: int = 32 << 20
     shards: int = 1
@@ -51,7 +63,7 @@ class ReadPubSub(beam.PTransform[Any, beam.PCollection[MessageBatch]]):
         batches = [
             pbegin
             | f"Read {given.topic}" >> beam.io.ReadFromPubSub(subscription=given.subscription, with_attributes=True)
-            | f"Batch {given.topic}" >> beam.ParDo(_BatchFn(given.topic, self.batch_messages))
+            | f"Batch {given.topic}" >> beam.ParDo(_BatchFn(given.topic, self.batch_messages, self.batch_bytes))
             for given in self.subscriptions
         ]
         messages = batches | "AllTopics" >> beam.Flatten()
@@ -65,19 +77,28 @@ class ReadPubSub(beam.PTransform[Any, beam.PCollection[MessageBatch]]):
 
 
 class _BatchFn(beam.DoFn):
-    """Collects a bundle's messages: what comes alone from the source goes on in batches."""
+    """Collects a bundle's messages into batches, bounded by count and by bytes: the source emits single messages."""
 
-    def __init__(self, topic: str, most: int) -> None:
-        self._topic, self._most = topic, most
+    def __init__(self, topic: str, most_messages: int, most_bytes: int) -> None:
+        self._topic, self._most_messages, self._most_bytes = topic, most_messages, most_bytes
 
     def start_bundle(self) -> None:
         self._waiting: list[Message] = []
+        self._bytes = 0
 
     def process(self, pulled: PubsubMessage) -> Iterator[MessageBatch]:
-        self._waiting.append(native_message(pulled, self._topic))
-        if len(self._waiting) >= self._most:
-            batch, self._waiting = self._waiting, []
-            yield [*batch]
+        message = native_message(pulled, self._topic)
+        size = message_size(message)
+        if self._waiting and self._bytes + size > self._most_bytes:
+            yield self._batch()
+        self._waiting.append(message)
+        self._bytes += size
+        if len(self._waiting) >= self._most_messages or self._bytes >= self._most_bytes:
+            yield self._batch()
+
+    def _batch(self) -> MessageBatch:
+        batch, self._waiting, self._bytes = self._waiting, [], 0
+        return [*batch]
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
         if self._waiting:
@@ -85,8 +106,13 @@ class _BatchFn(beam.DoFn):
             yield WindowedValue([*self._waiting], Timestamp(micros=oldest), [GlobalWindow()])
 
 
+def message_size(message: Message) -> int:
+    """Return about what a message takes, bytes: its data and attributes."""
+    return len(message.data) + sum(len(key) + len(value) for key, value in message.attributes.items())
+
+
 def native_message(pulled: PubsubMessage, topic: str) -> Message:
-    """Turn Beam's message into ours."""
+    """Return Beam's message as a message of a topic."""
     published = pulled.publish_time
     moment = from_datetime(published) if published is not None else 0
     return Message(topic, pulled.message_id or "", moment, dict(pulled.attributes or {}), pulled.data or b"")

@@ -42,7 +42,8 @@ from transforms.clock import wall_us
 from transforms.metrics import TOPIC_LABELS
 from transforms.sagas.history import SagaHistory
 from transforms.sinks.files.partitions import HOUR_US
-from transforms.sources.pull_pubsub import PullPubSub, outstanding
+from transforms.sources.pull_pubsub import PullPubSub
+from transforms.sources.pulled_topics import outstanding
 from transforms.sources.read_event_store import Store
 from transforms.sources.read_pubsub import ReadPubSub
 

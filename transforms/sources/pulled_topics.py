@@ -1,0 +1,99 @@
+"""The subscriptions that this process pulls, by run: every instance of the source's DoFn shares them.
+
+Beam makes and discards DoFns as it likes; pulled messages, leases and open archive files must outlive them.
+"""
+
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.message import Message
+from transforms.archive.segments import StreamArchive, open_archive
+from transforms.sources.subscription import Subscription
+
+ACK_SECONDS = 60.0
+"""How long leases of an ended subscription are extended while acknowledgements are missing."""
+
+
+@dataclass(frozen=True)
+class TopicSubscription:
+    """A topic's short name and the subscription it is read from (`projects/P/subscriptions/S`)."""
+
+    topic: str
+    subscription: str
+
+
+@dataclass
+class PulledTopic:
+    """One subscription, the archive of its messages, and how far the source has come."""
+
+    subscription: Subscription
+    archive: StreamArchive
+    writer: ThreadPoolExecutor
+    taken: int = 0
+    reached: int = 0
+    """All messages up to this publish time were emitted, UTC microseconds; 0: not known yet."""
+    ended: bool = False
+
+    def keep(self, messages: list[Message]) -> "Future[None]":
+        """Write messages to the archive in another thread; they are on disk when the result is there."""
+        return self.writer.submit(self.archive.append, messages)
+
+    def finish(self) -> None:
+        """Give back what was never emitted and finish the archive; leases end with the last acknowledgement."""
+        if self.ended:
+            return
+        self.ended = True
+        self.subscription.stop_pulling()
+        self.subscription.give_back()
+        self.writer.shutdown()
+        self.archive.close()
+        threading.Thread(target=_end_when_acknowledged, args=(self.subscription,), daemon=True).start()
+
+
+_LOCK = threading.Lock()
+_TOPICS: dict[tuple[str, str], PulledTopic] = {}
+
+
+def pulled_topic(run_id: str, lake: str, given: TopicSubscription, max_waiting: int) -> PulledTopic:
+    """Return this process's hold on a run's subscription; the first call begins to pull.
+
+    Args:
+        lake: root of the files, where the archive is written.
+        max_waiting: messages that may wait to be taken.
+    """
+    key = (run_id, given.subscription)
+    with _LOCK:
+        topic = _TOPICS.get(key)
+        if topic is None:
+            archive = open_archive(lake, given.topic, run_id)
+            pulled = Subscription(given.subscription, given.topic, max_waiting, tick=archive.roll)
+            writer = ThreadPoolExecutor(1, f"archive-{given.topic}")
+            topic = _TOPICS[key] = PulledTopic(pulled, archive, writer)
+        return topic
+
+
+def pulled_topics(run_id: str) -> list[PulledTopic]:
+    """Return what this process pulls for a run."""
+    with _LOCK:
+        return [topic for (run, _), topic in _TOPICS.items() if run == run_id]
+
+
+def outstanding(run_id: str) -> int:
+    """Return how many deliveries this process holds of a run without having acknowledged them."""
+    return sum(topic.subscription.outstanding() for topic in pulled_topics(run_id))
+
+
+def source_failure(run_id: str) -> str | None:
+    """Return why a subscription of a run can be pulled no more, one line; None while all can."""
+    failures = (topic.subscription.failure for topic in pulled_topics(run_id))
+    return next((failure for failure in failures if failure is not None), None)
+
+
+def _end_when_acknowledged(subscription: Any) -> None:
+    limit = time.monotonic() + ACK_SECONDS
+    while subscription.outstanding() and time.monotonic() < limit:
+        time.sleep(0.1)
+    subscription.end()
