@@ -42,7 +42,8 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False):
     """One refused message, whole, and why: `error_message` and `path` quote no value of the payload.
 
     `data` holds the bytes as they came (the first 64 KiB where the message was over the limit); `publish_time` is
-    None for a line that is no message.
+    None for a line that is no message. A dead letter of stage `sink` is a row that a table rejected: `table_name` is the
+    table, `column_name` the column that it named.
     """
 
     stage: str
@@ -59,18 +60,30 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False):
     event_id: str | None = None
     event_type: str | None = None
     attempt: int = 1
+    table_name: str | None = None
+    column_name: str | None = None
 
     @property
     def dead_letter_id(self) -> str:
-        """A name that is the same for the same failure of the same message: what redrive and `show` call it by."""
-        key = "\x1f".join([self.topic, self.message_id or "", self.sha256, self.code, str(self.attempt)])
+        """Return an id that is equal for the same failure of the same message, or of the same event's row in a table."""
+        parts = [self.topic, self.message_id or "", self.sha256, self.code, str(self.attempt)]
+        if self.table_name is not None and self.event_id is not None:
+            # The bytes of a row differ from run to run (run_id, ingest_time); its event and table do not.
+            parts = [self.topic, self.event_id, self.table_name, self.code, str(self.attempt)]
+        key = "\x1f".join(parts)
         return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:32]
 
 
 def dead_letter(
-    message: Message | NotAMessage, refused: Refused, event_id: str | None = None, event_type: str | None = None
+    message: Message | NotAMessage,
+    refused: Refused,
+    event_id: str | None = None,
+    event_type: str | None = None,
+    *,
+    table_name: str | None = None,
+    column_name: str | None = None,
 ) -> DeadLetter:
-    """Make the dead letter of a message: the one place where they are made."""
+    """Return the dead letter of a message, or of a row that the table `table_name` rejected. All are made here."""
     sent = message if isinstance(message, Message) else None
     kept = message.data[:DEAD_LETTER_BYTES] if len(message.data) > MAX_BYTES else message.data
     return DeadLetter(
@@ -88,6 +101,8 @@ def dead_letter(
         event_id=event_id,
         event_type=event_type,
         attempt=_attempt(sent.attributes) if sent else 1,
+        table_name=table_name,
+        column_name=column_name,
     )
 
 

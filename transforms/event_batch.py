@@ -24,8 +24,9 @@ Pseudonym = Callable[[str], str | None]
 """Turns personal text into its keyed hash, or into None where the run has no key."""
 
 TYPED_PREFIX = "data."
-_RUN_COLUMNS = ("ingest_time", "run_id")
-_EVENT_COLUMNS = tuple(column for column in EVENTS.columns if column.name not in _RUN_COLUMNS)
+_ADDED_LATER = ("data_text", "ingest_time", "run_id")
+"""Columns of `events` that ToRows fills: data_text is the wide batch's `data`, the others are the run's."""
+_EVENT_COLUMNS = tuple(column for column in EVENTS.columns if column.name not in _ADDED_LATER)
 _EXTRA = pa.schema([("payload", pa.binary()), ("attributes", pa.string()), ("content", pa.binary(8))])
 SLICE_ROWS = 1024
 """Rows become Arrow in slices of this size: larger ones leave the processor's cache and cost twice as much."""

@@ -46,6 +46,8 @@ def _cut(batch: pa.RecordBatch, table: Table, run: Run, prefix: str) -> pa.Recor
             arrays.append(pa.repeat(pa.scalar(run.run_id), batch.num_rows))
         elif field.name == "ingest_time":
             arrays.append(pa.repeat(pa.scalar(run.started, field.type), batch.num_rows))
+        elif field.name == "data_text" and not prefix:
+            arrays.append(batch.column("data"))
         else:
             typed = prefix + field.name
             arrays.append(batch.column(typed if prefix and typed in names else field.name))

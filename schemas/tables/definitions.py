@@ -2,6 +2,11 @@
 
 from schemas.registry import REGISTRY, Registry
 from schemas.tables.column import Column, columns_of, snake_case
+from schemas.tables.operations import REDRIVES as REDRIVES
+from schemas.tables.operations import REPLAYS as REPLAYS
+from schemas.tables.operations import RUN_ID as RUN_ID
+from schemas.tables.operations import RUNS as RUNS
+from schemas.tables.operations import SETTINGS as SETTINGS
 from schemas.tables.table import ANALYTICS as ANALYTICS
 from schemas.tables.table import EVENT_STORE as EVENT_STORE
 from schemas.tables.table import Table as Table
@@ -9,11 +14,9 @@ from schemas.tables.table import count as _count
 from schemas.tables.table import text as _text
 from schemas.tables.table import time as _time
 
-SCHEMA_VERSION = "2"
-"""Grows with every change of the tables below; replays record it."""
+SCHEMA_VERSION = "3"
+"""Version of the tables; raised with every change of a column. Run records and the store's settings hold it."""
 
-
-RUN_ID = _text("run_id", "the run that wrote the row")
 _IDENTITY = (
     _text("event_id", "the event's UUID, in lower case"),
     _text("event_type", "what happened, one of the registry's names"),
@@ -36,7 +39,16 @@ EVENTS = Table(
         _text("entity_id", "id of the order, customer, article, payment or device it is about"),
         _CORRELATION,
         Column("causation_id", "STRING", "UUID of the event that caused this one"),
-        Column("data", "JSON", "the event's data as it came", required=True, policy_tag="payload"),
+        Column(
+            "data",
+            "JSON",
+            "the event's data, for queries: BigQuery rewrites numbers",
+            required=True,
+            policy_tag="payload",
+        ),
+        Column(
+            "data_text", "STRING", "the event's data as it came; NULL in rows of schema version 2", policy_tag="payload"
+        ),
         Column("extensions", "JSON", "unknown fields of the envelope", policy_tag="payload"),
         Column("notes", "STRING", "what was odd about it, from a closed list", repeated=True),
         _MESSAGE_ID,
@@ -52,13 +64,15 @@ EVENTS = Table(
 DEAD_LETTERS = Table(
     EVENT_STORE,
     "dead_letters",
-    "Every refused message, whole, and why.",
+    "One row per dead letter: the message or the row that failed, whole, and the reason.",
     (
-        _text("dead_letter_id", "hash of topic, message id, payload, code and attempt"),
+        _text("dead_letter_id", "hash that is equal for the same failure of the same message or row"),
         _time("failed_time", "the message's own clock (publishTime), or the run's where it has none"),
         _text("stage", "the stage of the check that refused it"),
         _text("error_code", "why, one of the contract's codes"),
         Column("path", "STRING", "the field that was refused"),
+        Column("table_name", "STRING", "stage sink: the table that rejected the row; else NULL"),
+        Column("column_name", "STRING", "stage sink: the column that the table named; NULL if it named none"),
         _text("error_message", "why, in words that quote no value"),
         _text("topic", "the topic it came on"),
         Column("message_id", "STRING", "the bus's name of the message"),
@@ -76,58 +90,6 @@ DEAD_LETTERS = Table(
     ),
     ("failed_time", "DAY"),
     ("error_code", "topic"),
-)
-
-REPLAYS = Table(
-    EVENT_STORE,
-    "replays",
-    "The ledger of replays: facts, one row a change of state; the view replay_runs says where each run stands.",
-    (
-        _text("run_id", "the replay"),
-        _time("recorded_time", "when this was recorded, by the warehouse's clock"),
-        _text("state", "RUNNING, DONE or FAILED"),
-        Column("lease_until", "TIMESTAMP", "until when a RUNNING replay counts as alive unless it says so again"),
-        _text("command", "replay or redrive"),
-        _text("mode", "backfill, rebuild or shadow"),
-        _text("source", "archive, events or dead_letters"),
-        _text("clock", "the clock of the range: publish_time or event_time"),
-        _time("range_start", "first instant of the range"),
-        _time("range_end", "first instant after the range"),
-        _text("filters", "topics, event types, entity and correlation id, as JSON text"),
-        Column("into_dataset", "STRING", "the dataset of a shadow"),
-        Column("messages", "INT64", "messages read"),
-        Column("events", "INT64", "valid events among them"),
-        Column("appended", "INT64", "events that the store lacked"),
-        Column("dead_letters", "INT64", "dead letters that the store lacked"),
-        Column("hours", "INT64", "hours of counts, features and telemetry made anew"),
-        Column("orders", "INT64", "orders whose saga was made anew"),
-        _text("who", "the user and machine that ran it"),
-        _text("pipeline_version", "the version of the code that decided"),
-        _text("schema_version", "the version of the tables"),
-        Column("error", "STRING", "why it failed"),
-    ),
-    ("recorded_time", "DAY"),
-    ("run_id",),
-)
-
-REDRIVES = Table(
-    EVENT_STORE,
-    "redrives",
-    "What redrives did with dead letters: facts, one row an attempt; the view dead_letter_states adds them up.",
-    (
-        _text("dead_letter_id", "the dead letter"),
-        Column("message_id", "STRING", "the bus's name of its message"),
-        _time("redriven_time", "when the redrive began"),
-        _count("attempt", "the attempt that failed before this one"),
-        Column("rule", "STRING", "the rule that repaired it; NULL where it went as it was"),
-        _text("outcome", "RESOLVED, FAILED, SENT or GIVEN_UP"),
-        Column("event_id", "STRING", "the event that it became, or will become once sent"),
-        Column("next_dead_letter_id", "STRING", "the dead letter that it became again"),
-        Column("error_code", "STRING", "why it failed again"),
-        RUN_ID,
-    ),
-    ("redriven_time", "DAY"),
-    ("dead_letter_id",),
 )
 
 EVENT_COUNTS = Table(
@@ -224,7 +186,7 @@ def typed_table(name: str, registry: Registry = REGISTRY) -> Table:
 
 def all_tables(registry: Registry = REGISTRY) -> dict[str, Table]:
     """Return every table by name, the event store's first."""
-    fixed = [EVENTS, DEAD_LETTERS, REPLAYS, REDRIVES]
+    fixed = [EVENTS, DEAD_LETTERS, RUNS, SETTINGS, REPLAYS, REDRIVES]
     made = [typed_table(name, registry) for name in registry.by_table()]
     return {t.name: t for t in [*fixed, *made, EVENT_COUNTS, ORDER_SAGAS, SAGA_ALERTS, PIPELINE_METRICS]}
 

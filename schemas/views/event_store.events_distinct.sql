@@ -9,7 +9,8 @@
 -- entity_id: id of the order, customer, article, payment or device it is about
 -- correlation_id: UUID shared by all events of one business flow
 -- causation_id: UUID of the event that caused this one
--- data: the event's data as it came
+-- data: the event's data, for queries: BigQuery rewrites numbers
+-- data_text: the event's data as it came; NULL in rows of schema version 2
 -- extensions: unknown fields of the envelope
 -- notes: what was odd about it, from a closed list
 -- message_id: the bus's name of the message
@@ -33,6 +34,7 @@ SELECT
   correlation_id,
   causation_id,
   data,
+  data_text,
   extensions,
   notes,
   message_id,

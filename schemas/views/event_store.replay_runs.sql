@@ -1,53 +1,105 @@
--- Where every replay stands: its newest fact, each column the newest value that is not NULL.
+-- The current state of every replay and redrive, from runs and, before schema version 3, from replays.
 -- key: run_id
 -- run_id: the replay
 -- state: RUNNING, DONE or FAILED
--- started_time: when it was claimed
--- recorded_time: when it last said something
--- lease_until: a RUNNING replay past this is dead
+-- started_time: when its range was claimed
+-- recorded_time: when its newest row was inserted
+-- lease_until: a RUNNING replay counts as dead after this time
 -- command: replay or redrive
 -- mode: backfill, rebuild or shadow
 -- source: archive, events or dead_letters
 -- clock: the clock of the range
 -- range_start: first instant of the range
 -- range_end: first instant after the range
--- filters: what of the range, as JSON text
+-- filters: topics, event types, entity and correlation id, as JSON text
 -- into_dataset: the dataset of a shadow
 -- messages: messages read
 -- events: valid events among them
--- appended: events that the store lacked
--- dead_letters: dead letters that the store lacked
--- hours: hours of counts, features and telemetry made anew
--- orders: orders whose saga was made anew
--- who: who ran it
+-- appended: events that the store did not hold before
+-- dead_letters: dead letters that the store did not hold before
+-- hours: hours of counts, features and telemetry recomputed
+-- orders: orders whose saga was recomputed
+-- who: the user and machine that ran it
 -- pipeline_version: the version of the code that decided
 -- schema_version: the version of the tables
 -- error: why it failed
+WITH records AS (
+  SELECT
+    run_id,
+    recorded_time,
+    state,
+    lease_until,
+    command,
+    mode,
+    source,
+    clock,
+    range_start,
+    range_end,
+    filters,
+    into_dataset,
+    messages,
+    events,
+    appended,
+    dead_letters,
+    hours,
+    orders,
+    who,
+    pipeline_version,
+    schema_version,
+    error
+  FROM ${event_store}.replays
+  UNION ALL
+  SELECT
+    run_id,
+    recorded_time,
+    state,
+    lease_until,
+    command,
+    mode,
+    source,
+    clock,
+    range_from AS range_start,
+    range_to AS range_end,
+    filters,
+    into_dataset,
+    messages,
+    events,
+    appended,
+    dead_letters,
+    hours,
+    orders,
+    owner_user || '@' || owner_host AS who,
+    pipeline_version,
+    schema_version,
+    error
+  FROM ${event_store}.runs
+  WHERE command IN ('replay', 'redrive')
+)
 SELECT
   run_id,
   state,
   MIN(recorded_time) OVER newest AS started_time,
   recorded_time,
   lease_until,
-  command,
-  mode,
-  source,
-  clock,
-  range_start,
-  range_end,
-  filters,
-  into_dataset,
+  FIRST_VALUE(command IGNORE NULLS) OVER newest AS command,
+  FIRST_VALUE(mode IGNORE NULLS) OVER newest AS mode,
+  FIRST_VALUE(source IGNORE NULLS) OVER newest AS source,
+  FIRST_VALUE(clock IGNORE NULLS) OVER newest AS clock,
+  FIRST_VALUE(range_start IGNORE NULLS) OVER newest AS range_start,
+  FIRST_VALUE(range_end IGNORE NULLS) OVER newest AS range_end,
+  FIRST_VALUE(filters IGNORE NULLS) OVER newest AS filters,
+  FIRST_VALUE(into_dataset IGNORE NULLS) OVER newest AS into_dataset,
   FIRST_VALUE(messages IGNORE NULLS) OVER newest AS messages,
   FIRST_VALUE(events IGNORE NULLS) OVER newest AS events,
   FIRST_VALUE(appended IGNORE NULLS) OVER newest AS appended,
   FIRST_VALUE(dead_letters IGNORE NULLS) OVER newest AS dead_letters,
   FIRST_VALUE(hours IGNORE NULLS) OVER newest AS hours,
   FIRST_VALUE(orders IGNORE NULLS) OVER newest AS orders,
-  who,
-  pipeline_version,
-  schema_version,
+  FIRST_VALUE(who IGNORE NULLS) OVER newest AS who,
+  FIRST_VALUE(pipeline_version IGNORE NULLS) OVER newest AS pipeline_version,
+  FIRST_VALUE(schema_version IGNORE NULLS) OVER newest AS schema_version,
   error
-FROM ${event_store}.replays
+FROM records
 WHERE TRUE
 QUALIFY ROW_NUMBER() OVER (PARTITION BY run_id ORDER BY IF(state = 'RUNNING', 0, 1) DESC, recorded_time DESC, lease_until DESC) = 1
 WINDOW newest AS (

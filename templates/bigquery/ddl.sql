@@ -15,7 +15,8 @@ CREATE TABLE IF NOT EXISTS `${project}`.`${event_store}`.events (
   entity_id STRING NOT NULL OPTIONS (description = "id of the order, customer, article, payment or device it is about"),
   correlation_id STRING NOT NULL OPTIONS (description = "UUID shared by all events of one business flow"),
   causation_id STRING OPTIONS (description = "UUID of the event that caused this one"),
-  data JSON NOT NULL OPTIONS (description = "the event's data as it came"),
+  data JSON NOT NULL OPTIONS (description = "the event's data, for queries: BigQuery rewrites numbers"),
+  data_text STRING OPTIONS (description = "the event's data as it came; NULL in rows of schema version 2"),
   extensions JSON OPTIONS (description = "unknown fields of the envelope"),
   notes ARRAY<STRING> OPTIONS (description = "what was odd about it, from a closed list"),
   message_id STRING NOT NULL OPTIONS (description = "the bus's name of the message"),
@@ -29,11 +30,13 @@ CLUSTER BY event_type, entity_id
 OPTIONS (description = "Every valid event, whole: the event store that all else can be computed from again.");
 
 CREATE TABLE IF NOT EXISTS `${project}`.`${event_store}`.dead_letters (
-  dead_letter_id STRING NOT NULL OPTIONS (description = "hash of topic, message id, payload, code and attempt"),
+  dead_letter_id STRING NOT NULL OPTIONS (description = "hash that is equal for the same failure of the same message or row"),
   failed_time TIMESTAMP NOT NULL OPTIONS (description = "the message's own clock (publishTime), or the run's where it has none"),
   stage STRING NOT NULL OPTIONS (description = "the stage of the check that refused it"),
   error_code STRING NOT NULL OPTIONS (description = "why, one of the contract's codes"),
   path STRING OPTIONS (description = "the field that was refused"),
+  table_name STRING OPTIONS (description = "stage sink: the table that rejected the row; else NULL"),
+  column_name STRING OPTIONS (description = "stage sink: the column that the table named; NULL if it named none"),
   error_message STRING NOT NULL OPTIONS (description = "why, in words that quote no value"),
   topic STRING NOT NULL OPTIONS (description = "the topic it came on"),
   message_id STRING OPTIONS (description = "the bus's name of the message"),
@@ -51,13 +54,59 @@ CREATE TABLE IF NOT EXISTS `${project}`.`${event_store}`.dead_letters (
 )
 PARTITION BY DATE(failed_time)
 CLUSTER BY error_code, topic
-OPTIONS (description = "Every refused message, whole, and why.");
+OPTIONS (description = "One row per dead letter: the message or the row that failed, whole, and the reason.");
+
+CREATE TABLE IF NOT EXISTS `${project}`.`${event_store}`.runs (
+  run_id STRING NOT NULL OPTIONS (description = "the run"),
+  recorded_time TIMESTAMP NOT NULL OPTIONS (description = "when this row was inserted, by the warehouse's clock"),
+  state STRING NOT NULL OPTIONS (description = "RUNNING, DONE or FAILED"),
+  lease_until TIMESTAMP OPTIONS (description = "a RUNNING run counts as dead after this time unless a later row renews it"),
+  command STRING NOT NULL OPTIONS (description = "the command: local, stream, replay, redrive, forget or another that writes"),
+  mode STRING OPTIONS (description = "batch or stream; for a replay backfill, rebuild or shadow"),
+  range_from TIMESTAMP OPTIONS (description = "first instant of the range; NULL if the run has no range"),
+  range_to TIMESTAMP OPTIONS (description = "first instant after the range; NULL if it is open"),
+  clock STRING OPTIONS (description = "the clock of the range: publish_time or event_time"),
+  source STRING OPTIONS (description = "what was read: files, subscriptions, archive, events or dead_letters"),
+  filters STRING OPTIONS (description = "topics, event types, entity and correlation id of a replay, as JSON text"),
+  into_dataset STRING OPTIONS (description = "the dataset of a shadow"),
+  owner_user STRING OPTIONS (description = "the user who started the run"),
+  owner_host STRING OPTIONS (description = "the machine on which it was started"),
+  owner_pid INT64 OPTIONS (description = "the id of its process on that machine"),
+  started_time TIMESTAMP OPTIONS (description = "when the run started"),
+  ended_time TIMESTAMP OPTIONS (description = "when the run ended; NULL while it is RUNNING"),
+  pipeline_version STRING OPTIONS (description = "version of the code"),
+  schema_version STRING OPTIONS (description = "version of the tables"),
+  configuration JSON OPTIONS (description = "the options of the run, without secrets"),
+  messages INT64 OPTIONS (description = "messages read"),
+  events INT64 OPTIONS (description = "valid events among them"),
+  appended INT64 OPTIONS (description = "events that the store did not hold before"),
+  dead_letters INT64 OPTIONS (description = "dead letters that the store did not hold before"),
+  hours INT64 OPTIONS (description = "hours of counts, features and telemetry that were recomputed"),
+  orders INT64 OPTIONS (description = "orders whose saga was recomputed"),
+  counts ARRAY<STRUCT<table_name STRING NOT NULL, row_count INT64 NOT NULL, undelivered INT64 NOT NULL>> OPTIONS (description = "rows per table"),
+  error STRING OPTIONS (description = "why the run failed, without payload text")
+)
+PARTITION BY DATE(recorded_time)
+CLUSTER BY run_id
+OPTIONS (description = "Run records: one row per change of a run's state. Later rows may leave NULL what did not change; see the view run_states.");
+
+CREATE TABLE IF NOT EXISTS `${project}`.`${event_store}`.settings (
+  changed_time TIMESTAMP NOT NULL OPTIONS (description = "when the settings were changed"),
+  window_seconds INT64 NOT NULL OPTIONS (description = "width of the windows of counts, features and metrics, in seconds"),
+  dedup_horizon_seconds INT64 NOT NULL OPTIONS (description = "how long a streaming run remembers an event id, in seconds"),
+  schema_version STRING NOT NULL OPTIONS (description = "version of the tables"),
+  pii_key_version STRING OPTIONS (description = "version of the key of pseudonyms; NULL if there is no key"),
+  run_id STRING NOT NULL OPTIONS (description = "the run that changed them")
+)
+PARTITION BY DATE(changed_time)
+CLUSTER BY run_id
+OPTIONS (description = "Settings of the store: one row per change; the newest row by changed_time counts.");
 
 CREATE TABLE IF NOT EXISTS `${project}`.`${event_store}`.replays (
   run_id STRING NOT NULL OPTIONS (description = "the replay"),
   recorded_time TIMESTAMP NOT NULL OPTIONS (description = "when this was recorded, by the warehouse's clock"),
   state STRING NOT NULL OPTIONS (description = "RUNNING, DONE or FAILED"),
-  lease_until TIMESTAMP OPTIONS (description = "until when a RUNNING replay counts as alive unless it says so again"),
+  lease_until TIMESTAMP OPTIONS (description = "a RUNNING replay counts as dead after this time unless a later row renews it"),
   command STRING NOT NULL OPTIONS (description = "replay or redrive"),
   mode STRING NOT NULL OPTIONS (description = "backfill, rebuild or shadow"),
   source STRING NOT NULL OPTIONS (description = "archive, events or dead_letters"),
@@ -68,10 +117,10 @@ CREATE TABLE IF NOT EXISTS `${project}`.`${event_store}`.replays (
   into_dataset STRING OPTIONS (description = "the dataset of a shadow"),
   messages INT64 OPTIONS (description = "messages read"),
   events INT64 OPTIONS (description = "valid events among them"),
-  appended INT64 OPTIONS (description = "events that the store lacked"),
-  dead_letters INT64 OPTIONS (description = "dead letters that the store lacked"),
-  hours INT64 OPTIONS (description = "hours of counts, features and telemetry made anew"),
-  orders INT64 OPTIONS (description = "orders whose saga was made anew"),
+  appended INT64 OPTIONS (description = "events that the store did not hold before"),
+  dead_letters INT64 OPTIONS (description = "dead letters that the store did not hold before"),
+  hours INT64 OPTIONS (description = "hours of counts, features and telemetry that were recomputed"),
+  orders INT64 OPTIONS (description = "orders whose saga was recomputed"),
   who STRING NOT NULL OPTIONS (description = "the user and machine that ran it"),
   pipeline_version STRING NOT NULL OPTIONS (description = "the version of the code that decided"),
   schema_version STRING NOT NULL OPTIONS (description = "the version of the tables"),
@@ -79,14 +128,14 @@ CREATE TABLE IF NOT EXISTS `${project}`.`${event_store}`.replays (
 )
 PARTITION BY DATE(recorded_time)
 CLUSTER BY run_id
-OPTIONS (description = "The ledger of replays: facts, one row a change of state; the view replay_runs says where each run stands.");
+OPTIONS (description = "Run records of replays before schema version 3, one row per change of state. The view replay_runs reads these and runs.");
 
 CREATE TABLE IF NOT EXISTS `${project}`.`${event_store}`.redrives (
   dead_letter_id STRING NOT NULL OPTIONS (description = "the dead letter"),
   message_id STRING OPTIONS (description = "the bus's name of its message"),
   redriven_time TIMESTAMP NOT NULL OPTIONS (description = "when the redrive began"),
   attempt INT64 NOT NULL OPTIONS (description = "the attempt that failed before this one"),
-  rule STRING OPTIONS (description = "the rule that repaired it; NULL where it went as it was"),
+  rule STRING OPTIONS (description = "the rule that repaired it; NULL if it was sent unchanged"),
   outcome STRING NOT NULL OPTIONS (description = "RESOLVED, FAILED, SENT or GIVEN_UP"),
   event_id STRING OPTIONS (description = "the event that it became, or will become once sent"),
   next_dead_letter_id STRING OPTIONS (description = "the dead letter that it became again"),
@@ -95,7 +144,7 @@ CREATE TABLE IF NOT EXISTS `${project}`.`${event_store}`.redrives (
 )
 PARTITION BY DATE(redriven_time)
 CLUSTER BY dead_letter_id
-OPTIONS (description = "What redrives did with dead letters: facts, one row an attempt; the view dead_letter_states adds them up.");
+OPTIONS (description = "One row per attempt to redrive a dead letter; the view dead_letter_states gives each letter's current state.");
 
 CREATE TABLE IF NOT EXISTS `${project}`.`${analytics}`.order_events (
   event_id STRING NOT NULL OPTIONS (description = "the event's UUID, in lower case"),
@@ -580,7 +629,8 @@ CREATE OR REPLACE VIEW `${project}`.`${event_store}`.events_distinct (
   entity_id OPTIONS (description = "id of the order, customer, article, payment or device it is about"),
   correlation_id OPTIONS (description = "UUID shared by all events of one business flow"),
   causation_id OPTIONS (description = "UUID of the event that caused this one"),
-  data OPTIONS (description = "the event's data as it came"),
+  data OPTIONS (description = "the event's data, for queries: BigQuery rewrites numbers"),
+  data_text OPTIONS (description = "the event's data as it came; NULL in rows of schema version 2"),
   extensions OPTIONS (description = "unknown fields of the envelope"),
   notes OPTIONS (description = "what was odd about it, from a closed list"),
   message_id OPTIONS (description = "the bus's name of the message"),
@@ -607,6 +657,7 @@ SELECT
   correlation_id,
   causation_id,
   data,
+  data_text,
   extensions,
   notes,
   message_id,
@@ -620,55 +671,176 @@ WHERE TRUE;
 CREATE OR REPLACE VIEW `${project}`.`${event_store}`.replay_runs (
   run_id OPTIONS (description = "the replay"),
   state OPTIONS (description = "RUNNING, DONE or FAILED"),
-  started_time OPTIONS (description = "when it was claimed"),
-  recorded_time OPTIONS (description = "when it last said something"),
-  lease_until OPTIONS (description = "a RUNNING replay past this is dead"),
+  started_time OPTIONS (description = "when its range was claimed"),
+  recorded_time OPTIONS (description = "when its newest row was inserted"),
+  lease_until OPTIONS (description = "a RUNNING replay counts as dead after this time"),
   command OPTIONS (description = "replay or redrive"),
   mode OPTIONS (description = "backfill, rebuild or shadow"),
   source OPTIONS (description = "archive, events or dead_letters"),
   clock OPTIONS (description = "the clock of the range"),
   range_start OPTIONS (description = "first instant of the range"),
   range_end OPTIONS (description = "first instant after the range"),
-  filters OPTIONS (description = "what of the range, as JSON text"),
+  filters OPTIONS (description = "topics, event types, entity and correlation id, as JSON text"),
   into_dataset OPTIONS (description = "the dataset of a shadow"),
   messages OPTIONS (description = "messages read"),
   events OPTIONS (description = "valid events among them"),
-  appended OPTIONS (description = "events that the store lacked"),
-  dead_letters OPTIONS (description = "dead letters that the store lacked"),
-  hours OPTIONS (description = "hours of counts, features and telemetry made anew"),
-  orders OPTIONS (description = "orders whose saga was made anew"),
-  who OPTIONS (description = "who ran it"),
+  appended OPTIONS (description = "events that the store did not hold before"),
+  dead_letters OPTIONS (description = "dead letters that the store did not hold before"),
+  hours OPTIONS (description = "hours of counts, features and telemetry recomputed"),
+  orders OPTIONS (description = "orders whose saga was recomputed"),
+  who OPTIONS (description = "the user and machine that ran it"),
   pipeline_version OPTIONS (description = "the version of the code that decided"),
   schema_version OPTIONS (description = "the version of the tables"),
   error OPTIONS (description = "why it failed")
 )
-OPTIONS (description = "Where every replay stands: its newest fact, each column the newest value that is not NULL.")
+OPTIONS (description = "The current state of every replay and redrive, from runs and, before schema version 3, from replays.")
 AS
+WITH records AS (
+  SELECT
+    run_id,
+    recorded_time,
+    state,
+    lease_until,
+    command,
+    mode,
+    source,
+    clock,
+    range_start,
+    range_end,
+    filters,
+    into_dataset,
+    messages,
+    events,
+    appended,
+    dead_letters,
+    hours,
+    orders,
+    who,
+    pipeline_version,
+    schema_version,
+    error
+  FROM `${project}`.`${event_store}`.replays
+  UNION ALL
+  SELECT
+    run_id,
+    recorded_time,
+    state,
+    lease_until,
+    command,
+    mode,
+    source,
+    clock,
+    range_from AS range_start,
+    range_to AS range_end,
+    filters,
+    into_dataset,
+    messages,
+    events,
+    appended,
+    dead_letters,
+    hours,
+    orders,
+    owner_user || '@' || owner_host AS who,
+    pipeline_version,
+    schema_version,
+    error
+  FROM `${project}`.`${event_store}`.runs
+  WHERE command IN ('replay', 'redrive')
+)
 SELECT
   run_id,
   state,
   MIN(recorded_time) OVER newest AS started_time,
   recorded_time,
   lease_until,
-  command,
-  mode,
-  source,
-  clock,
-  range_start,
-  range_end,
-  filters,
-  into_dataset,
+  FIRST_VALUE(command IGNORE NULLS) OVER newest AS command,
+  FIRST_VALUE(mode IGNORE NULLS) OVER newest AS mode,
+  FIRST_VALUE(source IGNORE NULLS) OVER newest AS source,
+  FIRST_VALUE(clock IGNORE NULLS) OVER newest AS clock,
+  FIRST_VALUE(range_start IGNORE NULLS) OVER newest AS range_start,
+  FIRST_VALUE(range_end IGNORE NULLS) OVER newest AS range_end,
+  FIRST_VALUE(filters IGNORE NULLS) OVER newest AS filters,
+  FIRST_VALUE(into_dataset IGNORE NULLS) OVER newest AS into_dataset,
   FIRST_VALUE(messages IGNORE NULLS) OVER newest AS messages,
   FIRST_VALUE(events IGNORE NULLS) OVER newest AS events,
   FIRST_VALUE(appended IGNORE NULLS) OVER newest AS appended,
   FIRST_VALUE(dead_letters IGNORE NULLS) OVER newest AS dead_letters,
   FIRST_VALUE(hours IGNORE NULLS) OVER newest AS hours,
   FIRST_VALUE(orders IGNORE NULLS) OVER newest AS orders,
-  who,
-  pipeline_version,
-  schema_version,
+  FIRST_VALUE(who IGNORE NULLS) OVER newest AS who,
+  FIRST_VALUE(pipeline_version IGNORE NULLS) OVER newest AS pipeline_version,
+  FIRST_VALUE(schema_version IGNORE NULLS) OVER newest AS schema_version,
   error
-FROM `${project}`.`${event_store}`.replays
+FROM records
+WHERE TRUE
+QUALIFY ROW_NUMBER() OVER (PARTITION BY run_id ORDER BY IF(state = 'RUNNING', 0, 1) DESC, recorded_time DESC, lease_until DESC) = 1
+WINDOW newest AS (
+  PARTITION BY run_id ORDER BY IF(state = 'RUNNING', 0, 1) DESC, recorded_time DESC, lease_until DESC
+  ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+);
+
+CREATE OR REPLACE VIEW `${project}`.`${event_store}`.run_states (
+  run_id OPTIONS (description = "the run"),
+  state OPTIONS (description = "RUNNING, DONE or FAILED; DONE and FAILED win over a later renewal of the lease"),
+  started_time OPTIONS (description = "when the run started"),
+  ended_time OPTIONS (description = "when the run ended; NULL while it is RUNNING"),
+  recorded_time OPTIONS (description = "when its newest row was inserted"),
+  lease_until OPTIONS (description = "a RUNNING run counts as dead after this time"),
+  command OPTIONS (description = "the command"),
+  mode OPTIONS (description = "batch or stream; for a replay backfill, rebuild or shadow"),
+  source OPTIONS (description = "what was read"),
+  clock OPTIONS (description = "the clock of the range"),
+  range_from OPTIONS (description = "first instant of the range; NULL if the run has no range"),
+  range_to OPTIONS (description = "first instant after the range; NULL if it is open"),
+  filters OPTIONS (description = "topics, event types, entity and correlation id of a replay, as JSON text"),
+  into_dataset OPTIONS (description = "the dataset of a shadow"),
+  owner_user OPTIONS (description = "the user who started the run"),
+  owner_host OPTIONS (description = "the machine on which it was started"),
+  owner_pid OPTIONS (description = "the id of its process on that machine"),
+  pipeline_version OPTIONS (description = "version of the code"),
+  schema_version OPTIONS (description = "version of the tables"),
+  configuration OPTIONS (description = "the options of the run, without secrets"),
+  messages OPTIONS (description = "messages read"),
+  events OPTIONS (description = "valid events among them"),
+  appended OPTIONS (description = "events that the store did not hold before"),
+  dead_letters OPTIONS (description = "dead letters that the store did not hold before"),
+  hours OPTIONS (description = "hours of counts, features and telemetry that were recomputed"),
+  orders OPTIONS (description = "orders whose saga was recomputed"),
+  counts OPTIONS (description = "rows per table"),
+  error OPTIONS (description = "why the run failed")
+)
+OPTIONS (description = "The current state of every run: its newest row; a column that this row leaves NULL has its newest value that is not.")
+AS
+SELECT
+  run_id,
+  state,
+  IFNULL(MIN(started_time) OVER newest, MIN(recorded_time) OVER newest) AS started_time,
+  ended_time,
+  recorded_time,
+  lease_until,
+  FIRST_VALUE(command IGNORE NULLS) OVER newest AS command,
+  FIRST_VALUE(mode IGNORE NULLS) OVER newest AS mode,
+  FIRST_VALUE(source IGNORE NULLS) OVER newest AS source,
+  FIRST_VALUE(clock IGNORE NULLS) OVER newest AS clock,
+  FIRST_VALUE(range_from IGNORE NULLS) OVER newest AS range_from,
+  FIRST_VALUE(range_to IGNORE NULLS) OVER newest AS range_to,
+  FIRST_VALUE(filters IGNORE NULLS) OVER newest AS filters,
+  FIRST_VALUE(into_dataset IGNORE NULLS) OVER newest AS into_dataset,
+  FIRST_VALUE(owner_user IGNORE NULLS) OVER newest AS owner_user,
+  FIRST_VALUE(owner_host IGNORE NULLS) OVER newest AS owner_host,
+  FIRST_VALUE(owner_pid IGNORE NULLS) OVER newest AS owner_pid,
+  FIRST_VALUE(pipeline_version IGNORE NULLS) OVER newest AS pipeline_version,
+  FIRST_VALUE(schema_version IGNORE NULLS) OVER newest AS schema_version,
+  FIRST_VALUE(configuration IGNORE NULLS) OVER newest AS configuration,
+  FIRST_VALUE(messages IGNORE NULLS) OVER newest AS messages,
+  FIRST_VALUE(events IGNORE NULLS) OVER newest AS events,
+  FIRST_VALUE(appended IGNORE NULLS) OVER newest AS appended,
+  FIRST_VALUE(dead_letters IGNORE NULLS) OVER newest AS dead_letters,
+  FIRST_VALUE(hours IGNORE NULLS) OVER newest AS hours,
+  FIRST_VALUE(orders IGNORE NULLS) OVER newest AS orders,
+  IFNULL(FIRST_VALUE(IF(ARRAY_LENGTH(counts) > 0, counts, NULL) IGNORE NULLS) OVER newest, []) AS counts,
+  error
+FROM `${project}`.`${event_store}`.runs
 WHERE TRUE
 QUALIFY ROW_NUMBER() OVER (PARTITION BY run_id ORDER BY IF(state = 'RUNNING', 0, 1) DESC, recorded_time DESC, lease_until DESC) = 1
 WINDOW newest AS (
@@ -874,6 +1046,7 @@ SELECT
   correlation_id,
   causation_id,
   data,
+  data_text,
   extensions,
   notes,
   message_id,

@@ -16,8 +16,9 @@ from schemas.views import View, all_views, find_view
 from tests.support.deliveries import expected, stored
 from tests.support.duck_engine import DuckViews
 from tests.support.golden_events import FACTS, SAGAS, golden
-from tests.support.golden_replays import STANDS, STATES, replayed_rows
+from tests.support.golden_replays import RUN_STATES, STANDS, STATES, replayed_rows
 from tests.support.zetasql_engine import NAMES, ZetaSql
+from transforms.sources.read_event_store import DATA_TEXT, SELECT
 
 VIEWS = all_views()
 AS_OF = [None, "2026-06-15T23:50:05Z", "2026-06-15T23:59:59.999999Z", "1999-01-01T00:00:00Z"]
@@ -100,8 +101,12 @@ def test_the_newest_saga_stands(duckdb_views):
 
 @pytest.mark.parametrize(
     ("name", "key", "stands"),
-    [("replay_runs", "run_id", STANDS), ("dead_letter_states", "dead_letter_id", STATES)],
-    ids=["replay_runs", "dead_letter_states"],
+    [
+        ("run_states", "run_id", RUN_STATES),
+        ("replay_runs", "run_id", STANDS),
+        ("dead_letter_states", "dead_letter_id", STATES),
+    ],
+    ids=["run_states", "replay_runs", "dead_letter_states"],
 )
 def test_states_are_made_of_facts(duckdb_views, name, key, stands):
     view = find_view(f"event_store.{name}")
@@ -121,7 +126,7 @@ def test_readers_of_analytics_see_no_payload():
     view, whole = find_view("analytics.events_distinct"), find_view("event_store.events_distinct")
     assert view is not None
     assert whole is not None
-    assert set(whole.columns) - set(view.columns) == {"data", "extensions"}
+    assert set(whole.columns) - set(view.columns) == {"data", "data_text", "extensions"}
     assert set(whole.columns) == {column.name for column in TABLES["events"].columns}
 
 
@@ -157,3 +162,15 @@ def _plain(value: Any) -> Any:
 def _number(value: Decimal) -> str:
     """Return the number's text without trailing zeros: JSON writes numbers past a double's reach as text."""
     return format(value, "f").rstrip("0").rstrip(".") if "." in format(value, "f") else format(value, "f")
+
+
+def test_the_text_of_data_survives_what_a_json_column_does_to_numbers(zetasql):
+    """BigQuery reads JSON numbers as doubles (wide_number_mode round) or refuses those that a double cannot hold."""
+    spelled = '{"totalAmount": 1.10, "unitPrice": 67.174118000000001}'
+    with pytest.raises(ZetaSQLError, match="cannot round-trip"):
+        zetasql.value(f"TO_JSON_STRING(PARSE_JSON({spelled!r}))")
+    rounded = zetasql.value(f"TO_JSON_STRING(PARSE_JSON({spelled!r}, wide_number_mode=>'round'))")
+    assert rounded == '{"totalAmount":1.1,"unitPrice":67.17411800000001}'
+    row = f"(SELECT PARSE_JSON({spelled!r}, wide_number_mode=>'round') AS data, {spelled!r} AS data_text)"
+    assert f"{DATA_TEXT} AS data" in SELECT
+    assert zetasql.value(f"(SELECT {DATA_TEXT} FROM {row})") == spelled

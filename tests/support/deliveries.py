@@ -66,6 +66,7 @@ class Delivery:
             "entity_id": "entity",
             "causation_id": None,
             "data": json.dumps(fact.data, default=str),
+            "data_text": json.dumps(fact.data, default=str),
             "extensions": None,
             "notes": ["CONTROL_CHARS"] if fact.event_id.endswith("0") else [],
             "ingest_time": START,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from schemas.tables.definitions import DEAD_LETTERS, REDRIVES, REPLAYS, Table
+from schemas.tables.definitions import DEAD_LETTERS, REDRIVES, REPLAYS, RUNS, Table
 from tests.support.deliveries import Rows, at
 
 
@@ -23,7 +23,43 @@ LEDGER: Rows = [
     _fact("r3", 3, "RUNNING", lease_until=at(603)),
     _fact("r3", 700, "FAILED", error="its lease ended"),
 ]
-STANDS = {"r1": "DONE", "r2": "RUNNING", "r3": "FAILED"}
+
+
+def _record(run: str, seconds: float, state: str, command: str = "local", **more: Any) -> dict[str, Any]:
+    return {
+        **{column.name: [] if column.repeated else None for column in RUNS.columns},
+        "run_id": run, "recorded_time": at(seconds), "state": state, "command": command, **more,
+    }  # fmt: skip
+
+
+def _owner(**more: Any) -> dict[str, Any]:
+    return {
+        "owner_user": "me",
+        "owner_host": "here",
+        "owner_pid": 7,
+        "pipeline_version": "1",
+        "schema_version": "3",
+        **more,
+    }
+
+
+RECORDS: Rows = [
+    _record("n1", 1, "RUNNING", started_time=at(0), configuration='{"workers": 2}', **_owner()),
+    _record("n1", 300, "RUNNING", lease_until=at(900)),  # a renewal of the lease leaves all else NULL
+    _record(
+        *("n1", 200, "DONE"), ended_time=at(199), messages=5,
+        counts=[{"table_name": "events", "row_count": 4, "undelivered": 1}],
+    ),
+    _record("n2", 2, "RUNNING", lease_until=at(602), **_owner()),
+    _record("n3", 1, "FAILED", error="the disk is full", **_owner()),
+    _record(
+        *("n4", 5, "RUNNING", "replay"), lease_until=at(605), mode="rebuild", source="archive", clock="publish_time",
+        range_from=at(0), range_to=at(60), filters="{}", **_owner(),
+    ),
+    _record("n4", 20, "DONE", "replay", appended=3),
+]  # fmt: skip
+RUN_STATES = {"n1": "DONE", "n2": "RUNNING", "n3": "FAILED", "n4": "DONE"}
+STANDS = {"r1": "DONE", "r2": "RUNNING", "r3": "FAILED", "n4": "DONE"}
 
 
 def _letter(name: str, run: str = "run-1", attempt: int = 1) -> dict[str, Any]:
@@ -62,6 +98,6 @@ STATES = {
 
 
 def replayed_rows() -> dict[tuple[str, str], tuple[Table, Rows]]:
-    """Return the rows of the three tables."""
-    tables = ((REPLAYS, LEDGER), (DEAD_LETTERS, LETTERS), (REDRIVES, REDRIVEN))
+    """Return the rows of the tables."""
+    tables = ((RUNS, RECORDS), (REPLAYS, LEDGER), (DEAD_LETTERS, LETTERS), (REDRIVES, REDRIVEN))
     return {(table.dataset, table.name): (table, rows) for table, rows in tables}

@@ -140,11 +140,19 @@ class ZetaSql:
             sql = sql.replace(_path(key) + " ", f"`{'.'.join(key)}` ").replace(
                 _path(key) + "\n", f"`{'.'.join(key)}`\n"
             )
+        return [json.loads(text, parse_float=Decimal) for text in self._texts(sql)]
+
+    def value(self, expression: str) -> str:
+        """Return the value of an expression of type STRING."""
+        [text] = self._texts(f"SELECT {expression} AS value")
+        return text
+
+    def _texts(self, sql: str) -> list[str]:
         root = CatalogBuilder("root").with_builtin_functions(self._functions).build()
         builder = PreparedQuery.builder().set_sql(sql).set_analyzer_options(self._options).set_catalog(root)
         with builder.prepare() as prepared:
             table = prepared.execute().content.table_data
-        return [json.loads(row.cell[0].string_value, parse_float=Decimal) for row in (table.row if table else [])]
+        return [row.cell[0].string_value for row in (table.row if table else [])]
 
 
 def _path(key: tuple[str, str]) -> str:

@@ -22,6 +22,8 @@ def dead_letter_cells(letter: DeadLetter, run: Run) -> dict[str, object]:
         "stage": letter.stage,
         "error_code": letter.code,
         "path": letter.path or None,
+        "table_name": letter.table_name,
+        "column_name": letter.column_name,
         "error_message": letter.error_message,
         "topic": letter.topic,
         "message_id": letter.message_id,

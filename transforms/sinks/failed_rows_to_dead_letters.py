@@ -40,10 +40,10 @@ def _letters_of(failed: FailedRows) -> Iterator[list[DeadLetter]]:
 def failed_letters(failed: FailedRows) -> list[DeadLetter]:
     """Make one dead letter a row; `path` names the table, the payload is the row as JSON."""
     refused = Refused(Stage.SINK, Code(failed.code), failed.table, failed.reason)
-    return [_letter(row, refused) for row in failed.rows.to_pylist()]
+    return [_letter(row, refused, failed.table) for row in failed.rows.to_pylist()]
 
 
-def _letter(row: dict[str, Any], refused: Refused) -> DeadLetter:
+def _letter(row: dict[str, Any], refused: Refused, table: str) -> DeadLetter:
     event_type = row.get("event_type")
     known = REGISTRY.get(event_type) if isinstance(event_type, str) else None
     topic = row.get("topic") or (known.topic if known else "unknown")
@@ -51,4 +51,4 @@ def _letter(row: dict[str, Any], refused: Refused) -> DeadLetter:
     moment = from_datetime(publish_time) if publish_time is not None else 0
     data = msgspec.json.encode(row)
     message = Message(topic, row.get("message_id") or "", moment, {}, data)
-    return dead_letter(message, refused, row.get("event_id"), event_type)
+    return dead_letter(message, refused, row.get("event_id"), event_type, table_name=table)

@@ -24,8 +24,14 @@ COLUMNS = (
     "event_id", "event_type", "event_time", "source", "topic", "correlation_id", "causation_id", "data", "extensions",
     "message_id", "publish_time",
 )  # fmt: skip
-"""What a query must give, in this order; data and extensions as text (TO_JSON_STRING)."""
-SELECT = ", ".join(f"TO_JSON_STRING({name}) AS {name}" if name in ("data", "extensions") else name for name in COLUMNS)
+"""Columns that a query must return, in this order; data and extensions as text."""
+DATA_TEXT = "IFNULL(data_text, TO_JSON_STRING(data))"
+"""The data of an event as it came; rows of schema version 2 have the JSON column only."""
+_TEXTS = {
+    "data": f"{DATA_TEXT} AS data",
+    "extensions": "TO_JSON_STRING(extensions) AS extensions",
+}
+SELECT = ", ".join(_TEXTS.get(name, name) for name in COLUMNS)
 PAGE_ROWS = 20_000
 
 

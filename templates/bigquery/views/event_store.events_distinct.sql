@@ -14,6 +14,7 @@ SELECT
   correlation_id,
   causation_id,
   data,
+  data_text,
   extensions,
   notes,
   message_id,

@@ -54,10 +54,10 @@ def test_texts_times_and_counts_are_always_there_unless_told():
 
 def test_the_tables_of_the_two_datasets():
     assert list(TABLES) == [
-        "events", "dead_letters", "replays", "redrives", *TYPED, "event_counts", "order_sagas", "saga_alerts", "pipeline_metrics"
+        "events", "dead_letters", "runs", "settings", "replays", "redrives", *TYPED, "event_counts", "order_sagas", "saga_alerts", "pipeline_metrics"
     ]  # fmt: skip
     assert {name for name, dataset in DATASET_OF.items() if dataset == "event_store"} == {
-        "events", "dead_letters", "replays", "redrives"
+        "events", "dead_letters", "runs", "settings", "replays", "redrives"
     }  # fmt: skip
 
 
@@ -85,6 +85,8 @@ def test_a_typed_table_begins_with_what_all_events_have(name):
         ("iot_telemetry", ("publish_time", "DAY"), ("device_id",)),
         ("events", ("publish_time", "DAY"), ("event_type", "entity_id")),
         ("dead_letters", ("failed_time", "DAY"), ("error_code", "topic")),
+        ("runs", ("recorded_time", "DAY"), ("run_id",)),
+        ("settings", ("changed_time", "DAY"), ("run_id",)),
         ("replays", ("recorded_time", "DAY"), ("run_id",)),
         ("redrives", ("redriven_time", "DAY"), ("dead_letter_id",)),
         ("event_counts", ("window_start", "DAY"), ("event_type",)),
@@ -208,7 +210,7 @@ def test_models_of_one_table_are_joined_in_their_order():
 def test_payload_columns_bear_their_policy_tag():
     tagged = {(table.name, column.name) for table in TABLES.values() for column in table.columns if column.policy_tag}
     assert tagged == {
-        ("events", "data"), ("events", "extensions"), ("dead_letters", "attributes"), ("dead_letters", "payload")
+        ("events", "data"), ("events", "data_text"), ("events", "extensions"), ("dead_letters", "attributes"), ("dead_letters", "payload")
     }  # fmt: skip
 
 

@@ -151,7 +151,7 @@ def test_an_expiry_of_tables_with_data_needs_a_second_word():
     found = existing()
     assert plan(found, expiry_days={"event_store": 30}).refused
     made = plan(found, expiry_days={"event_store": 30}, allow_shorter_expiry=True)
-    assert [step.body["timePartitioning"]["expirationMs"] for step in made.of(Action.CHANGE)] == [str(30 * DAY)] * 4
+    assert [step.body["timePartitioning"]["expirationMs"] for step in made.of(Action.CHANGE)] == [str(30 * DAY)] * 6
 
 
 def test_a_longer_expiry_and_none_at_all_are_set_at_once_and_an_option_not_given_leaves_it():
@@ -173,7 +173,7 @@ def test_a_policy_tag_guards_payload_columns_and_is_never_taken_away_in_passing(
         if field.get("policyTags") == tag
     }
     assert guarded == {
-        *(("event_store.events", name) for name in ("data", "extensions")),
+        *(("event_store.events", name) for name in ("data", "data_text", "extensions")),
         *(("event_store.dead_letters", name) for name in ("attributes", "payload")),
     }
     found = existing()
