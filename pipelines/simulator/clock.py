@@ -1,4 +1,4 @@
-"""Event time: its text forms, and arrivals that follow the day. Microseconds since 1970, UTC, everywhere."""
+"""Event time: text forms, and arrivals that follow a daily curve. All times are UTC microseconds since 1970."""
 
 import math
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ def rfc3339(at: int) -> str:
 
 
 def rfc3339_offset(at: int, minutes: int) -> str:
-    """Return the same instant as `rfc3339`, written with an offset of so many minutes, at least 0, from UTC."""
+    """Return the same instant as `rfc3339`, written with an offset from UTC of `minutes` ≥ 0."""
     return f"{rfc3339(at + minutes * MINUTE)[:-1]}+{minutes // 60:02d}:{minutes % 60:02d}"
 
 
@@ -64,7 +64,7 @@ def hour(number: int) -> str:
 
 
 def arrivals(count: int, start: int, span: int, rng: Random) -> Iterator[int]:
-    """Yield `count` times in ascending order from `start` on, within `span` microseconds, denser at busy hours."""
+    """Yield `count` ascending times within `span` microseconds from `start`, denser at busy hours."""
     step = max(_STEP, -(-span // _MAX_STEPS))
     edges = [*range(0, span, step), span]
     weights = [_busy(start + a) * (b - a) for a, b in pairwise(edges)]

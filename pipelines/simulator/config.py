@@ -1,4 +1,4 @@
-"""What a simulation is asked for: checked once, then frozen. Mistakes are UserErrors that name option and value."""
+"""Options of a simulation: checked once, then frozen. A wrong value is a UserError that names option and value."""
 
 import math
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from pipelines.simulator.clock import DAY, SECOND, from_datetime
 DEFAULT_EVENTS: Final = 100_000
 DEFAULT_SEED: Final = 1
 DEFAULT_RATE: Final = 0.58
-"""Events a second where none is asked for: 100,000 events take two days. A run that would then be shorter than a day
-is spread over a day, so that it has a day's curve and time for orders to get stuck."""
+"""Default rate, in events per second: 100,000 events take two days. A shorter run is spread over one day, so that it has
+a daily curve and time for orders to get stuck."""
 DEFAULT_SHARE: Final = 0.01
 DEFAULT_START: Final = "2026-01-01T00:00:00Z"
 DEFAULT_EVENT_BYTES: Final = 500
@@ -20,8 +20,8 @@ MIN_EVENT_BYTES: Final = 420
 MAX_EVENT_BYTES: Final = 2_000
 FORMATS: Final = ("messages", "events")
 LIVE: Final = "live"
-"""The third format, for a publisher: what a real bus can carry, so no line that is no message, and no fault that
-depends on the publish time, which the bus sets itself."""
+"""The third format, for a publisher: only what Pub/Sub can carry. No line that is not a message, and no fault that
+depends on the publish time, which Pub/Sub sets."""
 
 _MAX_SPAN_S: Final = 1e12
 _EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -30,10 +30,10 @@ _LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class SimulationConfig:
-    """The options of a simulation. Raises UserError for a value that makes no sense.
+    """The options of a simulation. Raises UserError for a value out of range.
 
-    `rate` is in events a second of event time (None: see DEFAULT_RATE); `dirty`, `duplicates` and `late` are shares
-    of all messages; `event_bytes` is the average size aimed at, reached by the number of articles an order has.
+    `rate` is in events per second of event time (None: DEFAULT_RATE); `dirty`, `duplicates` and `late` are shares of
+    all messages; `event_bytes` is the target average size in bytes, reached by the number of items per order.
     """
 
     events: int = DEFAULT_EVENTS
@@ -77,29 +77,29 @@ class SimulationConfig:
 
     @property
     def span_us(self) -> int:
-        """How long the event time runs, in microseconds."""
+        """Length of the event time, in microseconds."""
         if self.rate is None:
             return max(DAY, int(self.events / DEFAULT_RATE * SECOND))
         return max(1, int(min(self.events / self.rate, _MAX_SPAN_S) * SECOND))
 
     @property
     def dead_letters(self) -> int:
-        """How many messages must become dead letters."""
+        """Number of messages that must become dead letters."""
         return round(self.events * self.dirty)
 
     @property
     def redeliveries(self) -> int:
-        """How many messages repeat an event."""
+        """Number of messages that repeat an event."""
         return round(self.events * self.duplicates)
 
     @property
     def planned(self) -> int:
-        """How many messages are first deliveries of valid events."""
+        """Number of messages that are first deliveries of valid events."""
         return self.events - self.dead_letters - self.redeliveries
 
     @property
     def delayed(self) -> int:
-        """How many of the planned events are published minutes to days after they happened."""
+        """Number of planned events that are published minutes to days late."""
         return min(self.planned, round(self.events * self.late))
 
 

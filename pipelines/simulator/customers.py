@@ -1,4 +1,4 @@
-"""Customers: they register, and later some of what is known of them changes."""
+"""Generate customers: registrations, and later updates of single fields."""
 
 from collections.abc import Iterator
 from random import Random
@@ -14,7 +14,7 @@ _STATUSES: Final = ("active", "active", "active", "on hold: awaiting proof of ad
 
 
 class Customers:
-    """All customers of a run: `registered` registrations and `updates` updates of those already there."""
+    """All customers of a run: `registered` registrations and `updates` updates of registered customers."""
 
     def __init__(self, registered: int, updates: int, start: int, span: int, seed: int) -> None:
         self._registered, self._updates, self._start, self._span = registered, updates, start, span
@@ -29,7 +29,7 @@ class Customers:
         return f"CUS-{customer + 1:07d}"
 
     def pick(self, rng: Random) -> int:
-        """Return the number of a customer who has registered by now (or will be the first)."""
+        """Return the number of a customer who has registered by now (or of the first one)."""
         return int(rng.random() * max(1, self._known - 1))
 
     def registrations(self) -> Iterator[tuple[int, int, list[Event]]]:

@@ -1,4 +1,4 @@
-"""From a planned event to its messages: when it is published, what is delivered again, what comes beside it dirty."""
+"""Turn planned events into messages: publish time, redeliveries, and invalid messages beside them."""
 
 from random import Random
 from typing import Final
@@ -6,28 +6,28 @@ from typing import Final
 from pipelines.simulator.clock import DAY, MILLISECOND, MINUTE, SECOND
 from pipelines.simulator.config import SimulationConfig
 from pipelines.simulator.event import TOPIC_OF, Event, SimulatedMessage
-from pipelines.simulator.invalid_messages import Deck, spoil
+from pipelines.simulator.invalid_messages import Deck, make_invalid
 from pipelines.simulator.random_values import uuid_text
-from pipelines.simulator.reencode import respell
+from pipelines.simulator.reencode import reencode
 from pipelines.simulator.valid_edge_cases import write
 
 _PROMPT: Final = (50 * MILLISECOND, 2 * SECOND)
 _LATE: Final = (3 * MINUTE, 3 * DAY)
 _AGAIN: Final = (SECOND, 20 * MINUTE)
-"""How much later an event is delivered again, or its id used for something else: within the default horizon (1 h)
-of the stream's deduplication."""
+"""How much later an event is redelivered or its id reused: within the default deduplication horizon (1 h) of a
+streaming run."""
 _ATTRIBUTED: Final = 0.125
 _FIRST_ID: Final = 10_000_000_000
 
 
 class Quota:
-    """Deals exactly `needed` of something over `of` turns, evenly at random (selection sampling)."""
+    """Distribute exactly `needed` items over `of` turns at random (selection sampling)."""
 
     def __init__(self, needed: int, of: int, rng: Random) -> None:
         self._needed, self._left, self._rng = needed, of, rng
 
     def take(self) -> int:
-        """Return how many fall on this turn."""
+        """Return how many items this turn gets."""
         if not self._needed:
             self._left -= 1
             return 0
@@ -41,7 +41,7 @@ class Quota:
 
 
 class Delivery:
-    """Turns each planned event into one message on time or late, and sometimes more: exactly as many as asked."""
+    """Turn each planned event into one message, on time or late, and add redeliveries and invalid messages by quota."""
 
     def __init__(self, config: SimulationConfig) -> None:
         planned = config.planned
@@ -74,25 +74,25 @@ class Delivery:
             late=late,
         )
         repeats = [self._deliver_again(message) for _ in range(self._again.take())]
-        spoiled = [self._spoil(message) for _ in range(self._dirty.take())]
+        spoiled = [self._make_invalid(message) for _ in range(self._dirty.take())]
         return [message, *repeats, *spoiled]
 
     def _deliver_again(self, message: SimulatedMessage) -> SimulatedMessage:
-        """Return the bus's own redelivery (same message id, same bytes), or the producer's second try."""
+        """Return Pub/Sub's redelivery (same message id, same bytes) or the producer's retry."""
         rng = self._rng
         publish = message.publish_us + _between(_AGAIN, rng)
         if rng.random() < 0.5:
             return message._replace(publish_us=publish, outcome="duplicate", notes=())
-        data = message.data if rng.random() < 0.4 else respell(message.data, rng)
+        data = message.data if rng.random() < 0.4 else reencode(message.data, rng)
         return message._replace(
             publish_us=publish, outcome="duplicate", notes=(), data=data, message_id=self._message_id()
         )
 
-    def _spoil(self, good: SimulatedMessage) -> SimulatedMessage:
+    def _make_invalid(self, good: SimulatedMessage) -> SimulatedMessage:
         rng, event = self._rng, good.event
         fault = self._deck.deal(event)
         publish = good.publish_us + (_between(_AGAIN, rng) if fault.keeps_id else rng.randrange(1, 30 * SECOND))
-        draft = spoil(event, fault, publish, self._absolute, rng)
+        draft = make_invalid(event, fault, publish, self._absolute, rng)
         attributes = {"origin": "unknown"} if not draft.data else self._attributes()
         return SimulatedMessage(
             draft.topic,
@@ -116,7 +116,7 @@ class Delivery:
 
 
 def _between(bounds: tuple[int, int], rng: Random) -> int:
-    """Return a duration between the bounds: short ones are more likely, each order of magnitude alike."""
+    """Return a duration between the bounds, log-uniformly distributed."""
     low, high = bounds
     scale: float = (high / low) ** rng.random()
     return int(low * scale)

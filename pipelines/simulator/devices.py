@@ -1,4 +1,4 @@
-"""Devices: each reports temperature, humidity and its battery in turn; the weather has the curve of a day."""
+"""Generate devices: each reports temperature, humidity and battery in turn, along a daily curve."""
 
 import math
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _CHARGE: Final = 10 * DAY
 
 
 class Devices:
-    """`events` readings, evenly spaced over the whole span, so that the event time runs to its end."""
+    """`events` readings, evenly spaced over the whole span of event time."""
 
     def __init__(self, events: int, start: int, span: int, seed: int) -> None:
         self.events, self._start, self._span = events, start, span
@@ -29,7 +29,7 @@ class Devices:
                 f"site-{chr(97 + number % 8)}.floor-{number % 5 + 1:02d}.sensor-{number + 1:05d}",
                 uuid_text(rng),
                 rng.randrange(800, 1800),  # mean temperature, hundredths of a degree
-                rng.randrange(300, 900),  # how far it swings
+                rng.randrange(300, 900),  # amplitude
                 rng.randrange(_CHARGE),
             )
             for number in range(count)
@@ -50,7 +50,7 @@ class Devices:
 
     @staticmethod
     def _value(metric: str, at: int, mean: int, swing: int, phase: int, rng: Random) -> int:
-        """Return a reading in hundredths: warmest in the afternoon, and the drier the warmer."""
+        """Return a reading in hundredths: warmest in the afternoon, drier when warmer."""
         if metric == "battery":
             return 10_000 - 8_000 * ((at + phase) % _CHARGE) // _CHARGE
         warmth = -math.cos(2 * math.pi * (at - _COLDEST) / DAY)

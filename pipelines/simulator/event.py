@@ -1,4 +1,4 @@
-"""One simulated event, how it is written as an envelope, and one simulated message that carries it."""
+"""A simulated event, its envelope, and the simulated message that carries it."""
 
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -30,7 +30,7 @@ JSON_CONTENT: Final = '"application/json"'
 
 
 class Event(NamedTuple):
-    """A planned event. `data` is JSON text; the rest below it is what the truth counts."""
+    """A planned event. `data` is JSON text; the fields below it feed the expected results."""
 
     event_id: str
     event_type: str
@@ -38,18 +38,18 @@ class Event(NamedTuple):
     data: str
     correlation_id: str
     causation_id: str | None = None
-    amount: int | None = None  # ten-thousandths of `currency`: of payments, and of created orders that tell a total
+    amount: int | None = None  # ten-thousandths of `currency`: of payments, and of created orders with a total
     currency: str = ""
     stock: tuple[str, int] | None = None  # (sku|warehouse, quantity: reserved is positive, released negative)
     reading: tuple[str, int] | None = None  # (metric, hundredths)
 
 
 class SimulatedMessage(NamedTuple):
-    """A message as the bus delivers it, and the outcome that it must have.
+    """A message as Pub/Sub delivers it, and its expected outcome.
 
-    `outcome` is `valid`, `duplicate` or the code of the dead letter, whose stage then stands in `stage`. `event` is
-    the event that it carries for the first time, or the one that it repeats or was spoiled from. `line` is set where
-    the file holds something that is no message at all; such a one has a topic and a publish time, but no data.
+    `outcome` is `valid`, `duplicate` or the code of the dead letter; `stage` is the dead letter's stage. `event` is the
+    event that it carries first, repeats, or was made invalid from. `line` is set if the file's line is not a message;
+    it then has a topic and a publish time, but no data.
     """
 
     topic: str
@@ -66,7 +66,7 @@ class SimulatedMessage(NamedTuple):
 
     @property
     def publish_time(self) -> datetime:
-        """The publish time as an aware datetime."""
+        """Return the publish time as an aware datetime."""
         return to_datetime(self.publish_us)
 
 
@@ -75,8 +75,8 @@ def envelope(
 ) -> str:
     """Return the event as JSON text.
 
-    `time` overrides how the event time is written; `content` None leaves the content type out; `root` is what an
-    event without cause says of it ("" leaves the field out); `extra` is more text for the end of the envelope.
+    `time` overrides the event time's text; `content` None omits the content type; `root` is the causation id of an
+        event without a cause ("" omits the field); `extra` is text for the end of the envelope.
     """
     cause = f'"{event.causation_id}"' if event.causation_id else root
     cause = f',"causationId":{cause}' if cause else ""

@@ -1,6 +1,6 @@
-"""The truth: what a right pipeline must find in the simulated messages, counted by the generator itself.
+"""The expected results: what a correct pipeline finds in the generated messages, counted by the generator.
 
-Sums are whole numbers (ten-thousandths of a currency, hundredths of a reading), so every figure is exact.
+Sums are integers (ten-thousandths of a currency, hundredths of a reading), so every figure is exact.
 """
 
 from collections import Counter
@@ -14,7 +14,7 @@ NO_STATUS: Final = "(none)"
 
 
 class SagaRow(NamedTuple):
-    """What an order's saga must be in the end; times in microseconds since 1970."""
+    """The expected final saga of an order; times in microseconds since 1970."""
 
     order_id: str
     correlation_id: str
@@ -27,7 +27,7 @@ class SagaRow(NamedTuple):
     refund_owed: bool
 
     def as_json(self) -> dict[str, Any]:
-        """Return the row as it stands in truth-sagas.jsonl."""
+        """Return the row in the form of truth-sagas.jsonl."""
         return {
             "order_id": self.order_id,
             "state": self.state,
@@ -41,11 +41,11 @@ class SagaRow(NamedTuple):
         }
 
 
-class Truth:
-    """Counts messages as they are published, and orders as they are planned."""
+class ExpectedResults:
+    """Count messages as they are published, and orders as they are planned."""
 
     def __init__(self) -> None:
-        self.messages: Counter[str] = Counter()  # by topic, of the delivering topic
+        self.messages: Counter[str] = Counter()  # by delivering topic
         self.valid: Counter[str] = Counter()  # by event type
         self.duplicates: Counter[str] = Counter()  # by event type
         self.dead_by_topic: Counter[str] = Counter()
@@ -67,7 +67,7 @@ class Truth:
         self._last_publish = 0
 
     def add(self, message: SimulatedMessage) -> None:
-        """Count a message that is published now."""
+        """Count a published message."""
         self.messages[message.topic] += 1
         self._bytes += len(message.data)
         self._last_publish = message.publish_us
@@ -112,7 +112,7 @@ class Truth:
                 reading[2] = value
 
     def add_order(self, saga: SagaRow, status: str | None) -> None:
-        """Count a planned order; `status` is the last one told ("" for none), None if no order.* event is of it."""
+        """Count a planned order; `status` is its last status ("" for none), None if it has no order.* event."""
         self._states[saga.state] += 1
         self._alerts.update(saga.alerts)
         self._lives[saga.life] += 1
@@ -122,11 +122,11 @@ class Truth:
 
     @property
     def received(self) -> int:
-        """All messages."""
+        """Return the number of all messages."""
         return self.messages.total()
 
     def as_json(self) -> dict[str, Any]:
-        """Return the truth as it stands in truth.json, without the options."""
+        """Return the expected results in the form of truth.json, without the options."""
         valid_by_topic = _by_topic(self.valid)
         duplicates_by_topic = _by_topic(self.duplicates)
         codes: Counter[str] = Counter()

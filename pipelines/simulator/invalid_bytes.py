@@ -1,4 +1,4 @@
-"""Faults that show before there is an event: no message, bytes that are no text, text that is no JSON object."""
+"""Faults before decoding: a line that is not a message, bytes that are not text, text that is not a JSON object."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""Faults of an event's data: a good envelope around one field that breaks the contract's section 3."""
+"""Faults of an event's data: a valid envelope around one invalid field (docs/data-contract.md)."""
 
 from typing import Final
 
@@ -26,7 +26,7 @@ _RANGED: Final = frozenset(
 
 
 def _fields(draft: Draft) -> list[str]:
-    """Return the paths of the fields that the event has; of an order's articles those of the first."""
+    """Return the paths of the event's fields; of an order's items those of the first."""
     data = draft.tree["data"]
     items = data.get("items") or [{}]
     return [*data, *(f"items.0.{name}" for name in items[0])]
@@ -44,7 +44,7 @@ def _missing(draft: Draft) -> bytes:
 
 
 def _wrong_type(draft: Draft) -> bytes:
-    """Give a field a value of another JSON type; never null, which could also pass for a missing field."""
+    """Give a field a value of another JSON type; never null, which could also be a missing field."""
     path = draft.one_of(*_fields(draft))
     name = path.rpartition(".")[2]
     if name in _MONEY:

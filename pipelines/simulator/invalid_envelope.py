@@ -1,4 +1,4 @@
-"""Faults of the envelope: JSON that is an object, and breaks one rule of the contract's section 2."""
+"""Faults of the envelope: a JSON object that breaks one rule of the envelope (docs/data-contract.md)."""
 
 from typing import Final
 
@@ -78,7 +78,7 @@ def _no_time(draft: Draft) -> bytes:
 
 
 def _time_out_of_range(draft: Draft) -> bytes:
-    """Too early or too late; relative to the publish time only where that is known."""
+    """Return a time out of range; relative to the publish time only if that is known."""
     times = ["1999-12-31T23:59:59.999999Z", "1970-01-01T00:00:00Z", "2999-01-01T00:00:00Z"]
     if not draft.absolute:
         times.append(rfc3339(draft.publish_us + 301 * SECOND))
@@ -87,7 +87,7 @@ def _time_out_of_range(draft: Draft) -> bytes:
 
 
 def _other_content(draft: Draft) -> bytes:
-    """Say something else under the id of an event that was there before."""
+    """Reuse the id of an earlier event for other content."""
     data = draft.tree["data"]
     if "amount" in data:
         return draft.put("data.amount", "0.01")

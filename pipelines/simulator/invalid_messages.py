@@ -1,7 +1,7 @@
-"""Bad messages: one of each code in turn, each made from a good event and breaking exactly one rule of the contract.
+"""Invalid messages: each code in turn, each made from a valid event, breaking exactly one rule of the contract.
 
-A bad message is always one more message: the event it was made from arrives as planned, and unless the fault is the
-event id itself the copy has a new one, so whatever a pipeline makes of it the planned events stay what they are.
+An invalid message is an additional message: the event it was made from arrives as planned. Unless the fault is the event
+id itself, the copy has a new id, so it cannot change the outcome of a planned event.
 """
 
 from collections.abc import Sequence
@@ -19,15 +19,15 @@ FAULTS: Final[tuple[Fault, ...]] = (*dirt_text.FAULTS, *dirt_envelope.FAULTS, *d
 TOO_LARGE: Final = "TOO_LARGE"
 LARGE_FROM_EVENTS: Final = 100_000
 LARGE_MESSAGES: Final = 2
-"""A message over the limit is more than 1 MiB: a run of fewer events than this has none, any other at most two."""
+"""A message over the size limit has more than 1 MiB: a run of fewer events than this has none, any other at most two."""
 NOT_AS_PLAIN_EVENTS: Final = frozenset(("NOT_A_MESSAGE", "EMPTY", "COMPRESSED", "EVENT_ID_CONFLICT"))
-"""Left out of a file of plain events: no line there is no message, an empty or binary payload is no line, and two
-events of one id have no publish times to tell which came first."""
+"""Faults that a file of plain events cannot hold: every line is a message, an empty or binary payload is not a line, and
+two events of one id have no publish times to order them."""
 NOT_LIVE: Final = frozenset(("NOT_A_MESSAGE",))
 
 
 class Deck:
-    """Deals faults: every (stage, code) once in each round, in shuffled order."""
+    """Distribute faults: every (stage, code) once per round, in shuffled order."""
 
     def __init__(self, events: int, form: str, rng: Random) -> None:
         self._rng = rng
@@ -45,7 +45,7 @@ class Deck:
         return faults
 
     def deal(self, event: Event) -> Fault:
-        """Return the first pending fault that this event can have; it is not dealt again in its round."""
+        """Return the first pending fault that this event can have and remove it from the round."""
         while True:
             for position, fault in enumerate(self._pending):
                 if fault.fits(event):
@@ -53,8 +53,8 @@ class Deck:
             self._pending += self._round()
 
 
-def spoil(event: Event, fault: Fault, publish_us: int, absolute: bool, rng: Random) -> Draft:
-    """Return the spoiled copy; `absolute` keeps faults away that hang on the publish time."""
+def make_invalid(event: Event, fault: Fault, publish_us: int, absolute: bool, rng: Random) -> Draft:
+    """Return the invalid copy; `absolute` excludes faults that depend on the publish time."""
     draft = Draft(event, event.event_id if fault.keeps_id else uuid_text(rng), publish_us, absolute, rng)
     makers: Sequence[object] = fault.makers
     draft.data = fault.makers[int(rng.random() * len(makers))](draft)

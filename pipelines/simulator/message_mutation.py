@@ -1,4 +1,4 @@
-"""What a fault works on: a good event's envelope under a new event id, and what becomes of it."""
+"""The draft that a fault changes: a valid event's envelope under a new event id."""
 
 import json
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from pipelines.simulator.event import TOPIC_OF, Event, envelope
 
 
 class Draft:
-    """A copy of an event on its way to be spoiled; makers change it and return the payload."""
+    """A copy of an event to be made invalid; makers change it and return the payload."""
 
     def __init__(self, event: Event, event_id: str, publish_us: int, absolute: bool, rng: Random) -> None:
         self.event, self.event_id, self.publish_us, self.absolute, self.rng = (
@@ -23,12 +23,12 @@ class Draft:
 
     @cached_property
     def text(self) -> str:
-        """The good copy as JSON text."""
+        """Return the valid copy as JSON text."""
         return envelope(self.event._replace(event_id=self.event_id))
 
     @cached_property
     def tree(self) -> dict[str, Any]:
-        """The good copy as a dict to change."""
+        """Return the valid copy as a dict to change."""
         tree: dict[str, Any] = json.loads(self.text)
         return tree
 
@@ -49,7 +49,7 @@ class Draft:
         return self.dumps()
 
     def with_data_text(self, text: str) -> bytes:
-        """Return the payload with raw JSON text, such as `"a":NaN`, as one more member of `data`."""
+        """Return the payload with raw JSON text, such as `"a":NaN`, as an additional member of `data`."""
         at = self.text.index('"data":{') + len('"data":{')
         return f"{self.text[:at]}{text},{self.text[at:]}".encode()
 
@@ -69,7 +69,7 @@ Maker = Callable[[Draft], bytes]
 
 @dataclass(frozen=True)
 class Fault:
-    """One way to be a dead letter: its stage and code, and the makers of it; `types` limits it to event types."""
+    """One kind of fault: its stage and code, and its makers; `types` limits it to event types."""
 
     stage: str
     code: str
@@ -78,5 +78,5 @@ class Fault:
     keeps_id: bool = False
 
     def fits(self, event: Event) -> bool:
-        """Tell whether this event can have the fault."""
+        """Return whether this event can have the fault."""
         return self.types is None or event.event_type in self.types

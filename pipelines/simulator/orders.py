@@ -1,4 +1,4 @@
-"""Orders: each lives one of `lives.LIVES`, as linked events of the order, inventory and payment services."""
+"""Generate orders: each follows one scenario, as linked events of the order, inventory and payment services."""
 
 from collections.abc import Callable, Iterator
 from random import Random
@@ -8,9 +8,9 @@ from pipelines.simulator.clock import HOUR, MINUTE, SECOND, arrivals, rfc3339
 from pipelines.simulator.customers import Customers
 from pipelines.simulator.event import Event
 from pipelines.simulator.expected_results import SagaRow
-from pipelines.simulator.order_scenarios import LIVES, MEAN_EVENTS, PARTS, WAIT, WAIT_SPAN, Life, LifePicker
+from pipelines.simulator.order_scenarios import MEAN_EVENTS, PARTS, SCENARIOS, WAIT, WAIT_SPAN, Scenario, ScenarioPicker
 from pipelines.simulator.random_values import CURRENCIES, choose, money, uuid_text
-from pipelines.simulator.stock import Shelf
+from pipelines.simulator.stock import Catalog
 
 RANK: Final = 1
 _MAX_GAP: Final = 10 * MINUTE
@@ -21,9 +21,9 @@ _STATUS: Final = {"confirmed": "CONFIRMED", "shipped": "SHIPPED", "cancelled": "
 
 
 class Orders:
-    """All orders of a run: planned first, so that their events can be counted, then written in order of their start.
+    """All orders of a run: planned first, so that their events can be counted, then generated in order of their start.
 
-    `events` is how many they have in all, at most `budget`. Every order's saga goes to `on_order`.
+    `events` is their total number, at most `budget`. `on_order` receives every order's saga.
     """
 
     def __init__(
@@ -33,47 +33,47 @@ class Orders:
         span: int,
         mean_items: float,
         seed: int,
-        shelf: Shelf,
+        catalog: Catalog,
         customers: Customers,
         on_order: Callable[[SagaRow, str | None], None],
     ) -> None:
         self._seed, self._start, self._span, self._mean_items = seed, start, span, mean_items
-        self._shelf, self._customers, self._on_order = shelf, customers, on_order
+        self._shelf, self._customers, self._on_order = catalog, customers, on_order
         self._count = int(budget / MEAN_EVENTS)
         self._rng = Random(f"{seed}/orders")
         self._plan = bytearray()
         self.events = 0
-        picker, end = LifePicker(), start + span
+        picker, end = ScenarioPicker(), start + span
         for at in self._starts():
-            life = picker.pick(end - at, self._rng)
+            scenario = picker.pick(end - at, self._rng)
             parts = PARTS[int(self._rng.random() * len(PARTS))]
-            size = LIVES[life].events(parts)
+            size = SCENARIOS[scenario].events(parts)
             if self.events + size > budget:
                 break
             self.events += size
-            self._plan += bytes((life, parts))
+            self._plan += bytes((scenario, parts))
 
     def _starts(self) -> Iterator[int]:
-        """Return when the orders begin: the same times whenever it is asked."""
+        """Return the orders' start times; every call returns the same."""
         tail = min(HOUR, self._span // 20)
         return arrivals(self._count, self._start, max(1, self._span - tail), Random(f"{self._seed}/order-starts"))
 
     def seeds(self) -> Iterator[tuple[int, int, list[Event]]]:
         """Yield (start, rank, events) of every order, by start."""
         for index, at in zip(range(len(self._plan) // 2), self._starts(), strict=False):
-            life, parts = self._plan[2 * index], self._plan[2 * index + 1]
-            yield at, RANK, self._live(index, at, LIVES[life], parts)
+            scenario, parts = self._plan[2 * index], self._plan[2 * index + 1]
+            yield at, RANK, self._live(index, at, SCENARIOS[scenario], parts)
 
-    def _live(self, index: int, at: int, life: Life, parts: int) -> list[Event]:
-        """Return the events of one order, and hand over its saga."""
+    def _live(self, index: int, at: int, scenario: Scenario, parts: int) -> list[Event]:
+        """Return the events of one order and report its saga."""
         rng = self._rng
         order = _Order(f"ORD-{index + 1:08d}", parts, self._mean_items, self._customers.pick(rng), self._shelf, rng)
-        room = (self._start + self._span - at) // (life.events(parts) + 1)
-        cap = min(_MAX_GAP, room)
+        limit = (self._start + self._span - at) // (scenario.events(parts) + 1)
+        cap = min(_MAX_GAP, limit)
         rate = 1 / min(_MEAN_GAP, max(1, cap // 3))
         events: list[Event] = []
         status: str | None = None
-        for step in life.steps:
+        for step in scenario.steps:
             if step == WAIT:
                 at += rng.randrange(*WAIT_SPAN)
                 continue
@@ -85,13 +85,13 @@ class Orders:
         row = SagaRow(
             order.id,
             order.correlation_id,
-            life.state,
-            life.alerts,
+            scenario.state,
+            scenario.alerts,
             events[0].time_us,
             events[-1].time_us,
             len(events),
-            life.name,
-            life.refund_owed,
+            scenario.name,
+            scenario.refund_owed,
         )
         known = any(event.event_type.startswith("order.") for event in events)
         self._on_order(row, (status or "") if known else None)
@@ -99,9 +99,11 @@ class Orders:
 
 
 class _Order:
-    """One order while it lives: its articles, its total and its ids."""
+    """One open order: its items, its total and its ids."""
 
-    def __init__(self, order_id: str, parts: int, mean_items: float, customer: int, shelf: Shelf, rng: Random) -> None:
+    def __init__(
+        self, order_id: str, parts: int, mean_items: float, customer: int, catalog: Catalog, rng: Random
+    ) -> None:
         self.id, self._rng = order_id, rng
         self.correlation_id = uuid_text(rng)
         self.status = "NEW" if rng.random() < 0.7 else None
@@ -109,8 +111,8 @@ class _Order:
         self._currency = CURRENCIES[customer % len(CURRENCIES)]
         self._payments = 0
         count = max(parts, min(_MAX_ITEMS, 1 + int(rng.expovariate(1 / mean_items))))
-        self._items = [shelf.item(rng) for _ in range(count)]
-        self._warehouse = shelf.warehouse(rng)
+        self._items = [catalog.item(rng) for _ in range(count)]
+        self._warehouse = catalog.warehouse(rng)
         self._total = sum(item.price * item.quantity for item in self._items)
         items = ",".join([item.text for item in self._items])
         self._content = f'"currency":"{self._currency}","totalAmount":"{money(self._total)}","items":[{items}]'
@@ -147,4 +149,4 @@ class _Order:
     def _stock_move(self, step: str, part: int) -> tuple[str, tuple[str, int]]:
         item = self._items[part]
         reservation = f"res-{self.id}-{part + 1}"
-        return Shelf.move(step, item.sku, item.quantity, self._warehouse, self.id, reservation)
+        return Catalog.move(step, item.sku, item.quantity, self._warehouse, self.id, reservation)

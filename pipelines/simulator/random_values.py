@@ -1,10 +1,10 @@
-"""Small values as text: UUIDs, money and numbers whose text is their value, and the names that fill the free text."""
+"""Random values as text: UUIDs, money, numbers in their shortest form, and names for free text."""
 
 from random import Random
 from typing import Final
 
 MONEY_UNIT: Final = 10_000
-"""Money is counted in ten-thousandths of the currency: whole numbers, so that every sum is exact."""
+"""Money in ten-thousandths of the currency: integers, so that every sum is exact."""
 
 FIRST_NAMES: Final = (
     "Ana", "Björn", "Chloé", "Dmitri", "Elif", "Fatima", "Giulia", "Hanna", "Ines", "José", "Kwame", "Łukasz",
@@ -25,17 +25,17 @@ def uuid_text(rng: Random) -> str:
 
 
 def money(units: int) -> str:
-    """Return an amount as text: two digits after the point, or four where it has them."""
+    """Return an amount as text: two digits after the point, or four if it has them."""
     whole, fraction = divmod(abs(units), MONEY_UNIT)
     digits = f"{fraction // 100:02d}" if fraction % 100 == 0 else f"{fraction:04d}"
     return f"{'-' if units < 0 else ''}{whole}.{digits}"
 
 
 def number(hundredths: int) -> str:
-    """Return hundredths as a JSON number in its shortest form, the one that any JSON library writes again."""
+    """Return hundredths as a JSON number in its shortest form, which every JSON library writes."""
     return repr(hundredths / 100)
 
 
 def choose(options: tuple[str, ...], rng: Random) -> str:
-    """Return one of the options; `Random.choice` is three times as slow."""
+    """Return one of the options, three times as fast as `Random.choice`."""
     return options[int(rng.random() * len(options))]

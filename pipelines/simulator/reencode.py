@@ -1,4 +1,4 @@
-"""The same event in other bytes: what a producer that tries again may send. By value nothing differs."""
+"""Encode the same event in other bytes, as a producer's retry may send it. The values are equal."""
 
 import json
 from random import Random
@@ -7,7 +7,7 @@ from typing import Any, Final
 _BOM: Final = b"\xef\xbb\xbf"
 
 
-def respell(data: bytes, rng: Random) -> bytes:
+def reencode(data: bytes, rng: Random) -> bytes:
     """Return the event with its keys in another order, other white space, or its eventId in upper case."""
     event: dict[str, Any] = json.loads(data.removeprefix(_BOM))
     how = rng.random()

@@ -1,4 +1,4 @@
-"""Valid events that are odd: what the contract accepts, with a note or without, and real producers do."""
+"""Valid edge cases: what the contract accepts, with or without a note, and real producers send."""
 
 import re
 from collections.abc import Callable
@@ -12,7 +12,7 @@ QUIRK_SHARE: Final = 0.05
 
 Written = tuple[str, tuple[str, ...]]
 Quirk = Callable[[Event, Random], Written | None]
-"""Writes an event in its odd way, with the notes that this must raise; None where the event cannot be so odd."""
+"""Write an event as this edge case, with the notes it must have; None if the event cannot be one."""
 
 _MONEY: Final = re.compile(r'"(amount|totalAmount|unitPrice)":"(\d+)\.(\d+)"')
 _FREE_TEXT: Final = re.compile(r'"(name|reason|unit)":"')
@@ -22,7 +22,7 @@ _CONTROLS: Final = ("\\n", "\\t", "\\u001b[31m", "\\u0007", "\\u0000")
 
 
 def write(event: Event, rng: Random) -> tuple[bytes, tuple[str, ...]]:
-    """Return a planned event as bytes, one in twenty of them odd, and the notes that it must raise."""
+    """Return a planned event as bytes, one in twenty an edge case, and its expected notes."""
     if rng.random() < QUIRK_SHARE:
         written = _QUIRKS[int(rng.random() * len(_QUIRKS))](event, rng)
         if written is not None:
@@ -68,7 +68,7 @@ def _money_as_number(event: Event, rng: Random) -> Written | None:
 
 
 def _number(match: re.Match[str]) -> str:
-    """Write the amount as the shortest JSON number, which no JSON library writes another way."""
+    """Write the amount as the shortest JSON number, which every JSON library writes."""
     name, whole, fraction = match.groups()
     return f'"{name}":{whole}.{fraction.rstrip("0") or "0"}'
 

@@ -1,4 +1,4 @@
-"""The simulated messages as files: one a topic, and the truth beside them. All appear at the end, or none."""
+"""Write the generated messages: one file per topic, with the expected results beside them. All appear at the end, or none."""
 
 import base64
 import json
@@ -16,7 +16,7 @@ from pipelines.simulator.event_stream import Simulation
 from pipelines.simulator.expected_results import SagaRow
 
 GENERATOR_VERSION: Final = "1"
-"""Grows whenever the same options and seed give other bytes."""
+"""Incremented when the same options and seed give other bytes."""
 TRUTH: Final = "truth.json"
 SAGAS: Final = "truth-sagas.jsonl"
 FILES: Final = (*(f"{topic}.jsonl" for topic in TOPICS), SAGAS, TRUTH)
@@ -26,7 +26,7 @@ _MESSAGES_A_TICK: Final = 2_000
 
 
 def check_folder(folder: Path, overwrite: bool) -> None:
-    """Refuse a folder that is a file, or that holds something and may not be overwritten."""
+    """Reject a folder that is a file, or that is not empty and may not be overwritten."""
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--output {folder}: is not a folder")
     if not overwrite and folder.is_dir() and any(folder.iterdir()):
@@ -34,9 +34,9 @@ def check_folder(folder: Path, overwrite: bool) -> None:
 
 
 def write_files(config: SimulationConfig, folder: Path, progress: Callable[[int], None]) -> dict[str, Any]:
-    """Write all files of a simulation and return the truth; `progress` is told how many messages are done.
+    """Write all files of a simulation and return the truth; `progress` is called with the number of messages written.
 
-    Raises UserError where the folder cannot be made, RunFailed where the disk fails.
+    Raises UserError if the folder cannot be created, RunFailed if the disk fails.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -84,7 +84,7 @@ def _write_messages(
 
 
 def message_line(message: SimulatedMessage) -> bytes:
-    """Return a message as one line of a message file (contract 1)."""
+    """Return a message as one line of a message file (docs/data-contract.md)."""
     if message.line is not None:
         return message.line + b"\n"
     attributes = json.dumps(message.attributes, separators=(",", ":")) if message.attributes else "{}"
@@ -104,18 +104,18 @@ def _saga_line(row: SagaRow) -> bytes:
 
 
 class _Lines:
-    """A file written many lines at a time."""
+    """A file that is written in blocks of lines."""
 
     def __init__(self, file: Any) -> None:
         self._file, self._waiting = file, list[bytes]()
 
     def add(self, line: bytes) -> None:
-        """Add a line, its end included."""
+        """Add a line, including its line end."""
         self._waiting.append(line)
         if len(self._waiting) >= _LINES_A_WRITE:
             self.flush()
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write the buffered lines."""
         self._file.write(b"".join(self._waiting))
         self._waiting.clear()

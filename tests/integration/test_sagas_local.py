@@ -9,7 +9,7 @@ from google.cloud import bigquery
 
 from pipelines.bigquery_emulator.client import bigquery_client
 from pipelines.bigquery_emulator.server import LoopbackBigQuery
-from pipelines.simulator.order_scenarios import LIVES
+from pipelines.simulator.order_scenarios import SCENARIOS
 from schemas.saga.reducer import END_OF_INPUT_US, reduce_saga
 from schemas.tables.definitions import DATASET_OF
 from tests.support.command import run_command
@@ -55,7 +55,7 @@ def test_every_row_is_what_the_simulation_planned(simulated):
         for saga in truth
     }
     assert len(found) == len(truth) > 1_000
-    assert {saga["life"] for saga in truth} == {life.name for life in LIVES}, "every kind of failure is there"
+    assert {saga["life"] for saga in truth} == {life.name for life in SCENARIOS}, "every kind of failure is there"
 
 
 def test_a_start_knows_what_stood_when_it_read_and_not_what_it_writes_itself(simulated):

@@ -12,7 +12,7 @@ import pytest
 
 from pipelines.simulator import Simulation, SimulationConfig
 from pipelines.simulator.invalid_messages import FAULTS
-from pipelines.simulator.order_scenarios import LIVES
+from pipelines.simulator.order_scenarios import SCENARIOS
 from pipelines.simulator.writer import write_files
 
 EVENTS, DIRTY, DUPLICATES, LATE = 12_000, 0.1, 0.05, 0.03
@@ -207,7 +207,7 @@ def test_events_are_linked(valid):
 
 
 def test_every_life_is_lived_and_told_in_the_sagas(truth, sagas):
-    assert set(truth["sagas"]["by_life"]) == {life.name for life in LIVES}
+    assert set(truth["sagas"]["by_life"]) == {life.name for life in SCENARIOS}
     assert Counter(saga["state"] for saga in sagas) == truth["sagas"]["by_state"]
     assert Counter(alert for saga in sagas for alert in saga["alerts"]) == truth["sagas"]["by_alert"]
     assert set(truth["sagas"]["by_alert"]) == {

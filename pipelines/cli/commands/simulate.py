@@ -1,4 +1,4 @@
-"""`simulate`: write plausible linked events as messages, with the truth of what a pipeline must make of them."""
+"""The command `simulate`: generate test messages and the expected results."""
 
 import argparse
 import sys
@@ -15,7 +15,7 @@ from pipelines.simulator import config as defaults
 from pipelines.simulator.config import SimulationConfig
 from pipelines.simulator.writer import TRUTH, check_folder, write_files
 
-HELP = "write simulated events of all topics, and the truth about them"
+HELP = "Generate test messages of all topics and the expected results."
 _PLAIN_EVERY_S = 5.0
 
 
@@ -24,20 +24,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", required=True, metavar="DIR", help="folder for <topic>.jsonl and truth.json")
     parser.add_argument(
         "--events", type=int, default=defaults.DEFAULT_EVENTS, metavar="N",
-        help="messages in all, with duplicates and dirty ones (default: %(default)s)",
+        help="number of messages, including duplicates and invalid ones (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--seed", type=int, default=defaults.DEFAULT_SEED, metavar="S",
-        help="the same seed gives the same bytes (default: %(default)s)",
+        help="random seed; the same seed gives the same bytes (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--rate", type=float, metavar="R",
-        help="events a second of event time, on average; orders that get stuck need a run of at least 8 hours "
-        f"(default: {defaults.DEFAULT_RATE}, or less for a run of at least a day)",
+        help="average events per second of event time; stuck orders need a run of at least 8 hours "
+        f"(default: {defaults.DEFAULT_RATE}, lower for a run that would be shorter than a day)",
     )  # fmt: skip
     for name, what in (
-        ("dirty", "that must become dead letters, of every error code in turn"),
-        ("duplicates", "that deliver an event again, within 20 minutes"),
+        ("dirty", "that must become dead letters, each error code in turn"),
+        ("duplicates", "that are duplicates, within 20 minutes"),
         ("late", "that are published 3 minutes to 3 days after their event time"),
     ):
         parser.add_argument(
@@ -50,13 +50,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--event_bytes", type=int, default=defaults.DEFAULT_EVENT_BYTES, metavar="BYTES",
-        help="average size of an event aimed at, by the number of articles in an order (default: %(default)s)",
+        help="target average size of an event in bytes, reached by the number of items per order (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--format", choices=defaults.FORMATS, default="messages",
-        help="a line is a whole message, or a plain event without message id and publish time (default: %(default)s)",
+        help="messages: one Pub/Sub message per line; events: one plain event per line, without message id and "
+        "publish time (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument("--overwrite", action="store_true", help="write into a folder that is not empty")
+    parser.add_argument("--overwrite", action="store_true", help="replace the contents of a folder that is not empty")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -82,16 +83,16 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         raise KeyboardInterrupt("No file was written.") from None
     print(
-        f"simulated {truth['messages']:,} messages in {time.monotonic() - began:.1f} s: {truth['valid']:,} valid, "
+        f"generated {truth['messages']:,} messages in {time.monotonic() - began:.1f} s: {truth['valid']:,} valid, "
         f"{truth['duplicates']:,} duplicates, {truth['dead_letters']:,} dead letters; "
-        f"the truth is in {folder / TRUTH}"
+        f"expected results: {folder / TRUTH}"
     )
     return 0
 
 
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[int], None]]:
-    """Yield a function that shows how many messages are done: a bar on a terminal, plain lines elsewhere."""
+    """Yield a function that shows how many messages are written: a bar on a terminal, lines elsewhere."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield _plain_progress(total)

@@ -14,7 +14,7 @@ from pipelines.simulator import Simulation, SimulationConfig, messages
 from pipelines.simulator.clock import DAY, HOUR, SECOND, arrivals, rfc3339, rfc3339_offset
 from pipelines.simulator.delivery import Quota
 from pipelines.simulator.event import TOPIC_OF, TOPICS, Event
-from pipelines.simulator.invalid_messages import FAULTS, LARGE_FROM_EVENTS, Deck, spoil
+from pipelines.simulator.invalid_messages import FAULTS, LARGE_FROM_EVENTS, Deck, make_invalid
 from pipelines.simulator.random_values import money
 
 EVENT = Event(
@@ -75,7 +75,7 @@ def test_large_messages_are_dealt_at_most_twice_and_only_in_large_runs():
 
 def test_a_large_message_is_one_byte_over_the_limit():
     fault = next(fault for fault in FAULTS if fault.code == "TOO_LARGE")
-    assert len(spoil(EVENT, fault, EVENT.time_us, False, Random(1)).data) == 1_048_577
+    assert len(make_invalid(EVENT, fault, EVENT.time_us, False, Random(1)).data) == 1_048_577
 
 
 def test_each_round_of_the_deck_deals_every_fault_once():
