@@ -26,7 +26,7 @@ def digest(folder: Path) -> dict[str, str]:
 def test_writes_one_file_a_topic_and_the_truth(tmp_path, capsys):
     assert run("--output", tmp_path / "in", "--events", 1000) == 0
     assert sorted(path.name for path in (tmp_path / "in").iterdir()) == FILES
-    assert "simulated 1,000 messages" in capsys.readouterr().out
+    assert "generated 1,000 messages" in capsys.readouterr().out
 
 
 def test_another_seed_gives_other_bytes_of_the_same_number(tmp_path):
