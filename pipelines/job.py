@@ -1,9 +1,9 @@
-"""From a command's parsed options to the job that its graph is built for: one place for all commands and templates."""
+"""The options of the main job's steps, and the config that its graph is built from: one place for commands and templates."""
 
-import argparse
 import getpass
 import platform
 import uuid
+from dataclasses import dataclass, field
 
 from pipelines.config import JobConfig
 from pipelines.stores.target import Target
@@ -12,25 +12,56 @@ from schemas.timestamps import to_datetime
 from transforms.table_rows import Run
 
 
-def run_id_of(args: argparse.Namespace, started: int) -> str:
-    """Return the name that a run was given, else its start and six random digits."""
-    return args.run_id or f"{to_datetime(started):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
+@dataclass(frozen=True, kw_only=True)
+class JobOptions:
+    """The options that every command with a graph takes (pipelines/options.py: add_job_arguments).
+
+    Args:
+        window_seconds: length of the fixed windows of counts, features and metrics.
+        allowed_lateness_seconds: how long after its window an event still counts as on time.
+        accept_cloudevents: whether CloudEvents 1.0 are decoded too.
+        pii_key: key of the pseudonyms in analytics; None leaves the columns out.
+        sink_retry_budget: seconds for which failed BigQuery writes are retried.
+        bigquery_method: STORAGE_WRITE, STREAMING_INSERTS or FILE_LOADS.
+        saga_timeout_minutes: minutes of event time after which a waiting order is stuck.
+        saga_alerts_topic: projects/P/topics/T of published alerts; None publishes nothing.
+        saga_retention_days: days of event time for which a streaming run keeps the saga of a closed order.
+    """
+
+    window_seconds: int = 60
+    allowed_lateness_seconds: int = 86_400
+    accept_cloudevents: bool = False
+    pii_key: bytes | None = field(default=None, repr=False)
+    sink_retry_budget: float = 600.0
+    bigquery_method: str = "STORAGE_WRITE"
+    saga_timeout_minutes: int = 30
+    saga_alerts_topic: str | None = None
+    saga_retention_days: float = 30
+
+
+def make_run_id(given: str | None, started: int) -> str:
+    """Return the name that a run was given, else its start (UTC microseconds) and six random digits."""
+    return given or f"{to_datetime(started):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
 
 
 def make_job(
-    args: argparse.Namespace,
+    options: JobOptions,
     target: Target,
+    *,
     write_endpoint: str | None,
     run_id: str,
     started: int,
-    key: bytes | None,
     temp: str | None = None,
 ) -> JobConfig:
-    """Return the job's config on a target; its temporary files stand beside the stores unless `temp` is given."""
+    """Return the job's config on a target; its temporary files are beside the stores unless `temp` is given.
+
+    Args:
+        write_endpoint: host:port of the emulator's Storage Write API; None is Google's.
+        started: start of the run, UTC microseconds.
+    """
     if temp is None:
         beside = target.directory / ".work" if target.directory is not None else None
         temp = f"{beside or f'{target.lake}/.replay'}/{run_id}"
-    kept = {"saga_retention_days": args.saga_retention_days} if hasattr(args, "saga_retention_days") else {}
     return JobConfig(
         run=Run(run_id, started, pipeline_version()),
         lake=target.lake,
@@ -39,20 +70,20 @@ def make_job(
         event_store=target.event_store,
         analytics=target.analytics,
         write_endpoint=write_endpoint,
-        window_seconds=args.window_seconds,
-        lateness_seconds=args.allowed_lateness_seconds,
-        accept_cloudevents=args.accept_cloudevents,
-        pii_key=key,
-        sink_retry_budget_seconds=args.sink_retry_budget,
-        bigquery_method=args.bigquery_method,
-        saga_timeout_minutes=args.saga_timeout_minutes,
-        saga_alerts_topic=args.saga_alerts_topic,
-        **kept,
+        window_seconds=options.window_seconds,
+        lateness_seconds=options.allowed_lateness_seconds,
+        accept_cloudevents=options.accept_cloudevents,
+        pii_key=options.pii_key,
+        sink_retry_budget_seconds=options.sink_retry_budget,
+        bigquery_method=options.bigquery_method,
+        saga_timeout_minutes=options.saga_timeout_minutes,
+        saga_alerts_topic=options.saga_alerts_topic,
+        saga_retention_days=options.saga_retention_days,
     )
 
 
 def whoami() -> str:
-    """Return who runs this, for the ledger."""
+    """Return the user and host of this process, for run records."""
     try:
         return f"{getpass.getuser()}@{platform.node()}"
     except (KeyError, OSError):  # a container without a user database

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from pipelines.errors import UserError
+from pipelines.job import JobOptions
 from schemas.pseudonymize import MIN_KEY_BYTES
 from schemas.saga.alert_events import TOPIC
 from schemas.timestamps import TimeFormatError, TimeRangeError, parse_rfc3339
@@ -123,6 +124,20 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
         type=topic,
         metavar="projects/P/topics/T",
         help="publish saga alerts and requested compensations there (default: nowhere)",
+    )
+
+
+def job_options(args: argparse.Namespace, pii_key: bytes | None) -> JobOptions:
+    """Return what add_job_arguments added, as parsed, with the key that was read."""
+    return JobOptions(
+        window_seconds=args.window_seconds,
+        allowed_lateness_seconds=args.allowed_lateness_seconds,
+        accept_cloudevents=args.accept_cloudevents,
+        pii_key=pii_key,
+        sink_retry_budget=args.sink_retry_budget,
+        bigquery_method=args.bigquery_method,
+        saga_timeout_minutes=args.saga_timeout_minutes,
+        saga_alerts_topic=args.saga_alerts_topic,
     )
 
 

@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Iterable, Sequence
 
-from pipelines.cli.parser import Parser
+from pipelines.command_options.parser import Parser
 from pipelines.errors import RunFailed, UserError
 from pipelines.process import calm_collector, keep_memory
 from pipelines.version import pipeline_version

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipelines.cli.main import COMMANDS, command_parser
-from pipelines.cli.parser import HelpFormatter
+from pipelines.command_options.parser import HelpFormatter
 from schemas.docs.contract_page import stages_of
 from schemas.docs.error_codes import EXPLANATIONS, NOTES, show
 from schemas.outcomes import Code, Note

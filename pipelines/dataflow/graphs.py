@@ -5,18 +5,23 @@ Nothing here waits for a job: a template launch submits the graph and ends.
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
 
 import apache_beam as beam
 
 from pipelines import streaming
+from pipelines.command_options.redrive import redrive_request
+from pipelines.command_options.replay import replay_request
 from pipelines.config import JobConfig
 from pipelines.dataflow.redrive_graph import build_redrive
 from pipelines.dataflow.replay_graph import build_replay
 from pipelines.dataflow.secret_key import read_secret
-from pipelines.job import make_job, run_id_of
+from pipelines.job import make_job, make_run_id
+from pipelines.options import job_options
 from pipelines.stores.target import Target
 from pipelines.stream_config import stream_config
 from pipelines.subscriptions import subscriptions_of
+from schemas.timestamps import to_datetime
 from transforms.clock import wall_us
 from transforms.sources.read_pubsub import ReadPubSub
 
@@ -42,10 +47,21 @@ def build_streaming(pipeline: beam.Pipeline, args: argparse.Namespace, temp: str
 def job_config(args: argparse.Namespace, temp: str) -> JobConfig:
     """Return the values of the main job's steps."""
     target, started = Target.from_args(args, needs_lake=True), wall_us()
-    run_id = run_id_of(args, started)
-    return make_job(
-        args, target, None, run_id, started, read_secret(args.pii_key_secret), f"{temp.rstrip('/')}/{run_id}"
-    )
+    run_id = make_run_id(args.run_id, started)
+    options = replace(job_options(args, read_secret(args.pii_key_secret)), saga_retention_days=args.saga_retention_days)
+    temp = f"{temp.rstrip('/')}/{run_id}"
+    return make_job(options, target, write_endpoint=None, run_id=run_id, started=started, temp=temp)
 
 
-BUILDERS: dict[str, Build] = {"streaming": build_streaming, "replay": build_replay, "redrive": build_redrive}
+def _build_replay(pipeline: beam.Pipeline, args: argparse.Namespace, temp: str) -> None:
+    request = replay_request(args, read_secret(args.pii_key_secret))
+    if args.run_id is None:
+        request = replace(request, run_id=f"{to_datetime(request.started):%Y%m%dT%H%M%SZ}-{request.mode}")
+    build_replay(pipeline, request, compared=args.compare)
+
+
+def _build_redrive(pipeline: beam.Pipeline, args: argparse.Namespace, temp: str) -> None:
+    build_redrive(pipeline, redrive_request(args, None, read_secret(args.pii_key_secret)))
+
+
+BUILDERS: dict[str, Build] = {"streaming": build_streaming, "replay": _build_replay, "redrive": _build_redrive}

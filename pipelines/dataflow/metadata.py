@@ -1,32 +1,40 @@
-"""A flex template's metadata and container spec, made from its command's options; strictly read by Google's protos.
+"""A flex template's metadata and container spec, generated from its command's options and checked by Google's protos.
 
-gcloud's own `flex-template build` drops the streaming fields, so the spec is written here.
+`gcloud dataflow flex-template build` drops the streaming fields, so the spec is written here.
 """
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from google.cloud import dataflow_v1beta3 as dataflow
 
-from pipelines.cli.main import command_parser
+from pipelines.command_options import redrive, replay, stream
+from pipelines.command_options.parser import Parser
 from pipelines.dataflow.parameters import Parameter, option_name, parameter_of
 from pipelines.dataflow.templates import DISPATCH, Template
 
 Json = dict[str, Any]
 SDK = {"language": "PYTHON"}
+ADD_ARGUMENTS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
+    "stream": stream.add_arguments,
+    "replay": replay.add_arguments,
+    "redrive": redrive.add_arguments,
+}
+"""The options of each template's command."""
 
 
 def template_parser(template: Template) -> argparse.ArgumentParser:
-    """Return the parser of the template's command, with what only a template can be told."""
-    parser = command_parser(template.command)
+    """Return a parser of the command's options and of those that only the template has."""
+    parser = Parser(prog=f"event-pipelines {template.command}")
+    ADD_ARGUMENTS[template.command](parser)
     add_template_arguments(parser, template)
     return parser
 
 
 def add_template_arguments(parser: argparse.ArgumentParser, template: Template) -> None:
-    """Add the options that a template has beside its command's."""
+    """Add the options that only a template has."""
     parser.add_argument_group("personal data").add_argument(
         "--pii_key_secret",
         metavar="VERSION",
@@ -47,7 +55,7 @@ def option_actions(template: Template) -> Iterator[tuple[argparse.Action, str]]:
 
 
 def parameters_of(template: Template) -> list[Parameter]:
-    """Return a template's parameters: the dispatch, and the command's options that are not left out."""
+    """Return a template's parameters: the dispatch, and the options of its command that are not left out."""
     dispatch = {
         "name": DISPATCH,
         "label": "Pipeline",
@@ -78,7 +86,7 @@ def metadata(template: Template) -> Json:
 
 
 def container_spec(template: Template, image: str) -> Json:
-    """Return what a launch reads from Cloud Storage; the workers run the launcher's own image."""
+    """Return the spec that a launch reads from Cloud Storage; workers run the launcher's image."""
     return {
         "image": image,
         "sdkInfo": SDK,
@@ -88,7 +96,7 @@ def container_spec(template: Template, image: str) -> Json:
 
 
 def check_spec(spec: Json) -> None:
-    """Raise protobuf's ParseError for a field, an enum or a type of the spec that Google's own code does not know."""
+    """Raise protobuf's ParseError for a field, an enum value or a type that Google's protos do not know."""
     dataflow.ContainerSpec.from_json(json.dumps(spec), ignore_unknown_fields=False)
 
 

@@ -1,1 +1,1 @@
-"""What `replay` and `redrive` are made of: ranges, the ledger, staging, and the one transaction that makes it stand."""
+"""Replay a range of messages or events, redrive dead letters, and compare the stores with a shadow."""

@@ -46,9 +46,9 @@ class Engine:
     archives: bool = False
     """Whether the messages are new to the archive: a redrive's are."""
     sagas: bool = True
-    """Whether the sagas of the orders are made anew: not where a stream is about to go on with them."""
-    tell: Callable[[str], None] = _LOG.info
-    """Takes a line about each step, for a person who waits."""
+    """Whether the sagas of the orders are recomputed; False if a streaming run is about to continue them."""
+    report: Callable[[str], None] = _LOG.info
+    """Takes one line for each step."""
 
     @property
     def staged(self) -> Target:
@@ -81,11 +81,11 @@ class Engine:
         try:
             self.prepare()
             counted = self.graph(source, self.staged)
-            self.tell("staged; finding what the store lacks and what changes")
+            self.report("staged; finding what the store lacks and what changes")
             self._script(statements.find_changes(rebuild=rebuild, sagas=self.sagas))
             hours, orders = self._number("hours WHERE NOT clean"), self._number("orders WHERE NOT clean")
             if hours + orders:
-                self.tell(
+                self.report(
                     f"{hours:,} hours and {orders:,} orders reach beyond the range; computed from the whole store"
                 )
                 self._script(statements.clear_unclean())
@@ -108,13 +108,20 @@ class Engine:
             done = self.ledger.row(self.claim, "DONE", counts=counts)
             if then is not None:
                 done = f"{then(statements)};\n{done}"
-            self.tell("making it stand")
+            self.report("publishing")
             wanted, guard = self.claim.range, self.ledger.guard(self.claim)
             self._script(
                 statements.publish(wanted.start, wanted.end, wanted.by, rebuild=rebuild, guard=guard, done=done)
             )
         finally:
             self.drop()
+        return counts
+
+    def run_shadow(self, source: Source, shadow: Target) -> dict[str, int]:
+        """Run the graph into a shadow and record the run as done; return the counts."""
+        counted = self.graph(source, shadow)
+        counts = {"messages": sum(count for name, count in counted.items() if name.startswith("received_"))}
+        self.ledger.record_done(self.claim, counts)
         return counts
 
     def prepare(self) -> None:

@@ -2,8 +2,8 @@
 
 from google.cloud import bigquery
 
-from pipelines.replay.ledger import literal as text
 from pipelines.replay.time_range import hours
+from pipelines.stores.sql_text import string_literal
 from pipelines.stores.target import Target
 from schemas.timestamps import from_datetime, to_rfc3339
 from transforms.sources.filter_messages import MessageFilter
@@ -42,8 +42,8 @@ def _from(target: Target, choice: MessageFilter, start: int, end: int) -> str:
     parts = [f"{choice.by} >= TIMESTAMP '{to_rfc3339(start)}'", f"{choice.by} < TIMESTAMP '{to_rfc3339(end)}'"]
     for column, values in (("topic", choice.topics), ("event_type", choice.event_types)):
         if values:
-            parts.append(f"{column} IN ({', '.join(map(text, values))})")
+            parts.append(f"{column} IN ({', '.join(map(string_literal, values))})")
     for column, value in (("entity_id", choice.entity), ("correlation_id", choice.correlation_id)):
         if value is not None:
-            parts.append(f"{column} = {text(value)}")
+            parts.append(f"{column} = {string_literal(value)}")
     return f"`{target.table('event_store', 'events')}` WHERE {' AND '.join(parts)}"

@@ -19,6 +19,7 @@ from google.cloud import bigquery
 from pipelines.errors import RunFailed, UserError
 from pipelines.replay.time_range import Range
 from pipelines.stores.bigquery_errors import AWAY, away
+from pipelines.stores.sql_text import string_literal
 from pipelines.stores.target import Target
 from schemas.tables.definitions import REPLAYS, SCHEMA_VERSION
 from schemas.timestamps import to_rfc3339
@@ -67,7 +68,7 @@ class RunLedger:
     def claim(self, claim: Claim) -> list[str]:
         """Claim a range and return the runs that are taken over; UserError where another run holds it."""
         try:
-            named = f"SELECT run_id FROM {self._table} WHERE run_id = {literal(claim.run_id)} LIMIT 1"
+            named = f"SELECT run_id FROM {self._table} WHERE run_id = {string_literal(claim.run_id)} LIMIT 1"
             if list(self.client.query(named).result()):
                 raise UserError(f"--run_id {claim.run_id}: the ledger has a run of this name; give another")
             holders = self._holders(claim)
@@ -121,26 +122,35 @@ class RunLedger:
             else "NULL"
         )
         cells = {
-            "run_id": literal(claim.run_id),
+            "run_id": string_literal(claim.run_id),
             "recorded_time": "CURRENT_TIMESTAMP()",
-            "state": literal(state),
+            "state": string_literal(state),
             "lease_until": lease,
-            "command": literal(claim.command),
-            "mode": literal(claim.mode),
-            "source": literal(claim.source),
-            "clock": literal(claim.range.by),
+            "command": string_literal(claim.command),
+            "mode": string_literal(claim.mode),
+            "source": string_literal(claim.source),
+            "clock": string_literal(claim.range.by),
             "range_start": f"TIMESTAMP '{to_rfc3339(claim.range.start)}'",
             "range_end": f"TIMESTAMP '{to_rfc3339(claim.range.end)}'",
-            "filters": literal(json.dumps(claim.filters, sort_keys=True)),
-            "into_dataset": literal(claim.into),
+            "filters": string_literal(json.dumps(claim.filters, sort_keys=True)),
+            "into_dataset": string_literal(claim.into),
             **{name: str((counts or {}).get(name, "NULL")) for name in COUNTS},
-            "who": literal(claim.who),
-            "pipeline_version": literal(claim.version),
-            "schema_version": literal(SCHEMA_VERSION),
-            "error": literal(error),
+            "who": string_literal(claim.who),
+            "pipeline_version": string_literal(claim.version),
+            "schema_version": string_literal(SCHEMA_VERSION),
+            "error": string_literal(error),
         }
         columns = ", ".join(f"`{name}`" for name in cells)
         return f"INSERT INTO {self._table} ({columns}) VALUES ({', '.join(cells.values())})"
+
+    def state(self, run_id: str) -> str | None:
+        """Return the state of a run, None if there is no record of it."""
+        sql = f"SELECT state FROM {self._view} WHERE run_id = {string_literal(run_id)}"
+        return next((row.state for row in self.client.query(sql).result()), None)
+
+    def record_done(self, claim: Claim, counts: dict[str, int]) -> None:
+        """Record that the run is done, where nothing is published with it."""
+        self._run(self.row(claim, "DONE", counts=counts))
 
     def check_held(self, claim: Claim) -> None:
         """Raise RunFailed where the claim was taken over while this run was away (a machine asleep), or was not the first."""
@@ -150,13 +160,15 @@ class RunLedger:
 
     def guard(self, claim: Claim) -> str:
         """Return the statement that fails, and its transaction with it, where the claim is not held any more."""
-        return f"SELECT IF({self._holds(claim)}, 'held', ERROR({literal(f'{claim.run_id}: {LOST}')})) AS claim"
+        return f"SELECT IF({self._holds(claim)}, 'held', ERROR({string_literal(f'{claim.run_id}: {LOST}')})) AS claim"
 
     def _holds(self, claim: Claim) -> str:
-        mine = f"SELECT started_time FROM {self._view} WHERE run_id = {literal(claim.run_id)} AND state = 'RUNNING'"
+        mine = (
+            f"SELECT started_time FROM {self._view} WHERE run_id = {string_literal(claim.run_id)} AND state = 'RUNNING'"
+        )
         return f"""EXISTS({mine}) AND NOT EXISTS(
-  SELECT run_id FROM {self._view} WHERE {self._meets(claim)} AND run_id != {literal(claim.run_id)}
-    AND started_time <= ({mine}) AND (started_time < ({mine}) OR run_id < {literal(claim.run_id)})
+  SELECT run_id FROM {self._view} WHERE {self._meets(claim)} AND run_id != {string_literal(claim.run_id)}
+    AND started_time <= ({mine}) AND (started_time < ({mine}) OR run_id < {string_literal(claim.run_id)})
     AND (state = 'DONE' AND recorded_time > ({mine}) OR state = 'RUNNING' AND lease_until > CURRENT_TIMESTAMP())
 )"""
 
@@ -182,8 +194,8 @@ WHERE state = 'RUNNING' AND {self._meets(claim)} ORDER BY started_time, run_id""
 
     def _meets(self, claim: Claim) -> str:
         start, end = to_rfc3339(claim.range.start), to_rfc3339(claim.range.end)
-        return f"""IFNULL(into_dataset, '') = {literal(claim.into or "")} AND (
-  clock != {literal(claim.range.by)} OR (range_start < TIMESTAMP '{end}' AND range_end > TIMESTAMP '{start}')
+        return f"""IFNULL(into_dataset, '') = {string_literal(claim.into or "")} AND (
+  clock != {string_literal(claim.range.by)} OR (range_start < TIMESTAMP '{end}' AND range_end > TIMESTAMP '{start}')
 )"""
 
     def closing(self, run_id: str, error: str) -> str:
@@ -192,14 +204,12 @@ WHERE state = 'RUNNING' AND {self._meets(claim)} ORDER BY started_time, run_id""
             "recorded_time": "CURRENT_TIMESTAMP()",
             "state": "'FAILED'",
             "lease_until": "NULL",
-            "error": literal(error),
+            "error": string_literal(error),
         }
         names = [column.name for column in REPLAYS.columns]
         cells = ", ".join(set_here.get(name, f"`{name}`") for name in names)
         columns = ", ".join(f"`{name}`" for name in names)
-        return (
-            f"INSERT INTO {self._table} ({columns}) SELECT {cells} FROM {self._view} WHERE run_id = {literal(run_id)}"
-        )
+        return f"INSERT INTO {self._table} ({columns}) SELECT {cells} FROM {self._view} WHERE run_id = {string_literal(run_id)}"
 
     def _renew(self, claim: Claim, client: bigquery.Client, done: threading.Event) -> None:
         while not done.wait(self.lease_seconds / 3):
@@ -214,8 +224,3 @@ WHERE state = 'RUNNING' AND {self._meets(claim)} ORDER BY started_time, run_id""
             self._run(self.row(claim, "FAILED", error=told[:500]))
         except AWAY:
             return  # the lease ends by itself
-
-
-def literal(value: str | None) -> str:
-    """Return a GoogleSQL string literal. https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical"""
-    return "NULL" if value is None else json.dumps(value, ensure_ascii=False)

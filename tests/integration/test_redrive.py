@@ -90,7 +90,7 @@ class Publisher:
 
 def test_messages_sent_to_their_topics_wait_for_their_return(refused, store, monkeypatch):
     monkeypatch.setattr(Publisher, "taken", [], raising=False)
-    monkeypatch.setattr("pipelines.cli.commands.redrive.pubsub_v1.PublisherClient", Publisher)
+    monkeypatch.setattr("pipelines.replay.redrive.publish.pubsub_v1.PublisherClient", Publisher)
     words = ("--rules", refused / "rules.yaml", "--to_topics", "--pubsub_project", "p-1")
     assert "sent 3, given up 0, left open 2" in redrive(store, *words)
     assert [topic for topic, _, _ in Publisher.taken] == [
@@ -103,7 +103,7 @@ def test_messages_sent_to_their_topics_wait_for_their_return(refused, store, mon
 def test_what_a_topic_does_not_take_is_not_recorded_as_sent(refused, store, monkeypatch):
     monkeypatch.setattr(Publisher, "taken", [], raising=False)
     monkeypatch.setattr(Publisher, "refuses", "m000002")
-    monkeypatch.setattr("pipelines.cli.commands.redrive.pubsub_v1.PublisherClient", Publisher)
+    monkeypatch.setattr("pipelines.replay.redrive.publish.pubsub_v1.PublisherClient", Publisher)
     code, _, err = run_command(
         "redrive", "--output", store, "--rules", refused / "rules.yaml", "--to_topics", "--pubsub_project", "p-1"
     )

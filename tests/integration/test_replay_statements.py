@@ -7,12 +7,12 @@ import pytest
 
 from pipelines.cli.commands.dead_letters import listing
 from pipelines.cli.commands.history import select
-from pipelines.replay.comparison import all_compared
-from pipelines.replay.dead_letters import Selection, letters_sql
+from pipelines.replay.compare.tables import compared_tables
 from pipelines.replay.engine import staged_target
 from pipelines.replay.event_store_source import store_queries
 from pipelines.replay.ledger import Claim, RunLedger
 from pipelines.replay.merge_statements import Statements
+from pipelines.replay.redrive.letters import Selection, letters_sql
 from pipelines.replay.shadow import shadow_target
 from pipelines.replay.time_range import Range
 from pipelines.stores.target import Target
@@ -91,12 +91,12 @@ def test_google_analyzes_every_statement(engine, name):
 
 
 def test_google_analyzes_every_comparison(engine):
-    for one in [*all_compared(ranged=False), *all_compared(ranged=True)]:
-        bounds = (0, 10**6) if one.clock else None
-        assert len(engine.analyze(*statements(one.count(LIVE, bounds))).output_column_list) == 1
-        live_twice = one.sql(LIVE, LIVE, bounds)  # the views of a shadow are those of the live side
+    for table in [*compared_tables(ranged=False), *compared_tables(ranged=True)]:
+        bounds = (0, 10**6) if table.time else None
+        assert len(engine.analyze(*statements(table.count(LIVE, bounds))).output_column_list) == 1
+        live_twice = table.sql(LIVE, LIVE, bounds)  # the views of a shadow are those of the live side
         assert [c.name for c in engine.analyze(*statements(live_twice)).output_column_list] == [
-            *one.key,
+            *table.key,
             "live",
             "other",
         ]

@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from pipelines.replay.compare_features import partitions, read_features
+from pipelines.replay.compare.features import partitions, read_features
 from schemas.registry import REGISTRY
 from schemas.views import all_views
 from tests.support.paths import ROOT

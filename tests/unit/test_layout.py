@@ -58,11 +58,7 @@ def circles(edges: dict[str, set[str]]) -> Iterator[list[str]]:
                     paths.append([*path, target])
 
 
-# templates and commands still share the cores of compare and redrive
-KNOWN = {"pipelines": pytest.mark.xfail(strict=True)}
-
-
-@pytest.mark.parametrize("folder", [pytest.param(name, marks=KNOWN.get(name, ())) for name in folders()])
+@pytest.mark.parametrize("folder", folders())
 def test_the_parts_of_a_folder_import_each_other_one_way(folder):
     """A part is a module or a subfolder with everything below it; a package's own __init__ is the folder itself."""
     edges = defaultdict(set)

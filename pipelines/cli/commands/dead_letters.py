@@ -9,9 +9,9 @@ from google.api_core.exceptions import NotFound
 from pipelines.cli.output_formats import FORMATS, write_rows
 from pipelines.errors import RunFailed, UserError
 from pipelines.options import parse_moment
-from pipelines.replay.dead_letters import STATES, Selection
-from pipelines.replay.failure_history import history_of
-from pipelines.replay.ledger import literal
+from pipelines.replay.redrive.failure_history import history_of
+from pipelines.replay.redrive.letters import STATES, Selection
+from pipelines.stores.sql_text import string_literal
 from pipelines.stores.target import Endpoints, Target, add_target_arguments
 from schemas.message import TOPICS
 from schemas.repair.apply import mask
@@ -92,13 +92,13 @@ def show(endpoints: Endpoints, target: Target, name: str, *, show_payload: bool)
     """Print one dead letter and the whole history of its message; UserError where there is none of this id."""
     client = endpoints.bigquery
     states = f"`{target.table('event_store', 'dead_letter_states')}`"
-    rows = list(client.query(f"SELECT * FROM {states} WHERE dead_letter_id = {literal(name)}").result())
+    rows = list(client.query(f"SELECT * FROM {states} WHERE dead_letter_id = {string_literal(name)}").result())
     if not rows:
         raise UserError(f"show {name}: there is no dead letter of this id")
     letters = f"`{target.table('event_store', 'dead_letters')}`"
     [letter] = client.query(
         "SELECT error_message, payload, payload_size, payload_sha256, pipeline_version, TO_JSON_STRING(attributes) AS"
-        f" attributes FROM {letters} WHERE dead_letter_id = {literal(name)} ORDER BY ingest_time LIMIT 1"
+        f" attributes FROM {letters} WHERE dead_letter_id = {string_literal(name)} ORDER BY ingest_time LIMIT 1"
     ).result()
     told = {
         **dict(rows[0].items()),

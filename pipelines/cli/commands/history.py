@@ -10,7 +10,7 @@ from google.api_core.exceptions import GoogleAPICallError
 
 from pipelines.cli.output_formats import plain
 from pipelines.errors import RunFailed, UserError
-from pipelines.replay.ledger import literal
+from pipelines.stores.sql_text import string_literal
 from pipelines.stores.target import Target, add_target_arguments
 from schemas.event_lineage import as_tree
 from schemas.registry import REGISTRY
@@ -79,7 +79,7 @@ def select(target: Target, kind: str, name: str, limit: int) -> str:
     column = {"order": "order_id", "customer": "customer_id", "device": "device_id", "correlation": "correlation_id"}[
         kind
     ]
-    value = literal(name.lower() if kind == "correlation" else name)
+    value = string_literal(name.lower() if kind == "correlation" else name)
     parts = []
     for table in TYPED:
         names = {item.name: item.type for item in TABLES[table].columns}

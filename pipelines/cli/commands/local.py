@@ -16,8 +16,8 @@ from pipelines.cli.progress import show_progress
 from pipelines.cli.run_summary import difference, read_summary, resources
 from pipelines.errors import RunFailed, UserError
 from pipelines.inputs import SUFFIXES, plan_inputs
-from pipelines.job import make_job, run_id_of
-from pipelines.options import add_job_arguments, parse_moment, positive, read_key, run_name
+from pipelines.job import JobOptions, make_job, make_run_id
+from pipelines.options import add_job_arguments, job_options, parse_moment, positive, read_key, run_name
 from pipelines.report import write_report
 from pipelines.runners.direct import RUNNERS, counters, make_pipeline, run_to_end
 from pipelines.stores.folder_lock import lock_folder
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the job; return 0, or 1 when the run failed or its messages do not add up."""
     began, started = time.monotonic(), wall_us()
     as_of = parse_moment("as_of", args.as_of) if args.as_of else started
-    key = read_key(args.pii_key_file)
+    options = job_options(args, read_key(args.pii_key_file))
     faults = load_faults(args.faults) if args.faults else None
     if "://" in args.output:
         raise UserError(f"--output {args.output}: is no folder of this machine; `launch replay` runs in the cloud")
@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
             folder = stack.enter_context(replacement(output))
         target = Target.local(folder, shown=output)
         source = ReadMessages(ranges=ranges, as_of=as_of)
-        summary = _run_job(args, target, source, run_id_of(args, started), started, key, faults, began)
+        summary = _run_job(args, target, source, make_run_id(args.run_id, started), started, options, faults, began)
     print_summary(summary, output)
     return 0
 
@@ -102,7 +102,7 @@ def _run_job(
     source: ReadMessages,
     run_id: str,
     started: int,
-    key: bytes | None,
+    options: JobOptions,
     faults: FaultScript | None,
     began: float,
 ) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def _run_job(
         stack.callback(shutil.rmtree, folder / WORK, ignore_errors=True)
         endpoints = stack.enter_context(target.open(create=True, faults=faults))
         provision(endpoints, target, window_seconds=args.window_seconds)
-        job = make_job(args, target, endpoints.write_endpoint, run_id, started, key)
+        job = make_job(options, target, write_endpoint=endpoints.write_endpoint, run_id=run_id, started=started)
         if args.bigquery_method != "STORAGE_WRITE" and endpoints.rest_url:
             stack.enter_context(point_beam_at(endpoints.rest_url, target.project))
         pipeline = make_pipeline(args.runner, args.direct_num_workers)
@@ -127,8 +127,8 @@ def _run_job(
         counted = counters(result)
         summary = {**about, **read_summary(endpoints.bigquery, target, run_id, counted)}
         summary.update(difference=difference(summary), **resources(), seconds=round(time.monotonic() - began, 2))
-        options = {name: value for name, value in vars(args).items() if name not in ("run", "pii_key_file")}
-        write_report(endpoints.bigquery, target, summary, options, folder / REPORT)
+        shown = {name: value for name, value in vars(args).items() if name not in ("run", "pii_key_file")}
+        write_report(endpoints.bigquery, target, summary, shown, folder / REPORT)
     write_summary(folder, summary)
     if summary["difference"]:
         raise RunFailed(summary["difference"])

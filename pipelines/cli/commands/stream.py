@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,10 @@ from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
 from pipelines import streaming
 from pipelines.cli import notices as advice
 from pipelines.cli.run_summary import read_summary, resources
+from pipelines.command_options.stream import add_arguments as add_arguments
 from pipelines.errors import RunFailed
-from pipelines.job import make_job, run_id_of, whoami
-from pipelines.options import add_job_arguments, add_saga_retention, read_key, run_name
+from pipelines.job import make_job, make_run_id, whoami
+from pipelines.options import job_options, read_key
 from pipelines.process import hand_back_memory
 from pipelines.replay.crash_recovery import recover
 from pipelines.report import write_report
@@ -34,9 +36,9 @@ from pipelines.runners.prism import Prism, need_prism, prism_flags
 from pipelines.sinks import tables_of
 from pipelines.stores.folder_lock import lock_folder
 from pipelines.stores.provision.provision import provision
-from pipelines.stores.target import Target, add_target_arguments
-from pipelines.stream_config import add_stream_arguments, stream_config
-from pipelines.subscriptions import add_subscription_arguments, subscriptions_of
+from pipelines.stores.target import Target
+from pipelines.stream_config import stream_config
+from pipelines.subscriptions import subscriptions_of
 from schemas.timestamps import SECOND_US, to_rfc3339
 from transforms.clock import wall_us
 from transforms.metrics import TOPIC_LABELS
@@ -48,7 +50,6 @@ from transforms.sources.read_event_store import Store
 from transforms.sources.read_pubsub import ReadPubSub
 
 HELP = "Run the main job over live Pub/Sub subscriptions; PUBSUB_EMULATOR_HOST is respected."
-RUNNERS = ("PrismRunner", "DirectRunner")
 ACK_SECONDS = 15.0
 SWITCH_SECONDS = 0.0005
 """How long a thread may keep Python to itself: a call to the runner passes through four threads of this process, and
@@ -61,20 +62,6 @@ DIRECT_WARNING = (
 GO_ON = "; what was acknowledged is in the archive, and the same command goes on from there"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `stream`."""
-    add_subscription_arguments(parser)
-    add_target_arguments(parser)
-    add_stream_arguments(parser)
-    add_job_arguments(parser)
-    add_saga_retention(parser)
-    parser.add_argument("--runner", choices=RUNNERS, default=RUNNERS[0], help="the Beam runner")
-    parser.add_argument("--prism_location", metavar="FILE", help="Prism's program (default: PRISM, or the PATH)")
-    parser.add_argument(
-        "--run_id", type=run_name, help="name of the run in every row (default: its start and six random digits)"
-    )
-
-
 def run(args: argparse.Namespace) -> int:
     """Run until the end; return 0."""
     sys.setswitchinterval(SWITCH_SECONDS)
@@ -82,16 +69,19 @@ def run(args: argparse.Namespace) -> int:
     subscriptions = subscriptions_of(args)
     target = Target.from_args(args, needs_lake=True)
     advice.say(advice.of_emulator(args.project))
-    key, started = read_key(args.pii_key_file), wall_us()
+    options, started = job_options(args, read_key(args.pii_key_file)), wall_us()
+    options = replace(options, saga_retention_days=args.saga_retention_days)
     live = stream_config(args, [given.topic for given in subscriptions], shards=1)
     prism_program = need_prism(args.prism_location) if args.runner == "PrismRunner" else None
-    run_id = run_id_of(args, started)
+    run_id = make_run_id(args.run_id, started)
     with ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="event-pipelines-")))
         stack.enter_context(lock_folder(target.directory, "stream"))
         endpoints = stack.enter_context(target.open(create=True, apart=True))
         provision(endpoints, target, window_seconds=args.window_seconds)
-        job = make_job(args, target, endpoints.write_endpoint, run_id, started, key, str(work))
+        job = make_job(
+            options, target, write_endpoint=endpoints.write_endpoint, run_id=run_id, started=started, temp=str(work)
+        )
         recover(endpoints, target, job, whoami())
         stop_file = work / "stop"
         since = started - 2 * job.saga_retention_us - job.saga_timeout_us - HOUR_US
@@ -101,8 +91,8 @@ def run(args: argparse.Namespace) -> int:
             stack.enter_context(drain_on_signals(stop_file))
         if prism_program is None:
             print(DIRECT_WARNING, file=sys.stderr, flush=True)
-            options = PipelineOptions(["--streaming"], save_main_session=False)
-            pipeline = beam.Pipeline(runner=BundleBasedDirectRunner(), options=options)
+            beam_options = PipelineOptions(["--streaming"], save_main_session=False)
+            pipeline = beam.Pipeline(runner=BundleBasedDirectRunner(), options=beam_options)
             source: beam.PTransform[Any, Any] = ReadPubSub(
                 subscriptions=subscriptions,
                 lake=job.lake,
@@ -113,8 +103,8 @@ def run(args: argparse.Namespace) -> int:
             )
         else:
             prism = stack.enter_context(Prism(prism_program, (target.directory or work) / "prism.log"))
-            options = PipelineOptions(prism_flags(prism.endpoint), save_main_session=False)
-            pipeline = beam.Pipeline(runner="PortableRunner", options=options)
+            beam_options = PipelineOptions(prism_flags(prism.endpoint), save_main_session=False)
+            pipeline = beam.Pipeline(runner="PortableRunner", options=beam_options)
             source = PullPubSub(
                 subscriptions=subscriptions,
                 lake=job.lake,
@@ -140,8 +130,8 @@ def run(args: argparse.Namespace) -> int:
             summary = {**about, **read_summary(endpoints.bigquery, target, run_id, counted), **resources()}
             summary["seconds"] = round((wall_us() - started) / SECOND_US, 2)
             (target.directory / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
-            options = {name: value for name, value in vars(args).items() if name not in ("run", "pii_key_file")}
-            write_report(endpoints.bigquery, target, summary, options, target.directory / "report.html")
+            shown = {name: value for name, value in vars(args).items() if name not in ("run", "pii_key_file")}
+            write_report(endpoints.bigquery, target, summary, shown, target.directory / "report.html")
     return 0
 
 

@@ -7,9 +7,9 @@ from operator import itemgetter
 
 import pytest
 
-from pipelines.replay.dead_letters import Letter
 from pipelines.replay.event_store_source import QUERIES, store_queries
-from pipelines.replay.redrive_plan import plan_redrive
+from pipelines.replay.redrive.letters import Letter
+from pipelines.replay.redrive.plan import plan_redrive
 from pipelines.stores.target import Target
 from schemas.decode.decoder import Decoder
 from schemas.event import Event
@@ -160,7 +160,7 @@ def test_every_dead_letter_is_sent_given_up_or_left_with_a_reason():
         letter("row", stage="sink"), letter("cut", payload_size=10**9),
     ]  # fmt: skip
     plan = plan_redrive(letters, None, 3)
-    assert [(one.letter.dead_letter_id, one.code) for one in plan.sent] == [
+    assert [(redriven.letter.dead_letter_id, redriven.code) for redriven in plan.sent] == [
         ("now valid", None),
         ("still bad", "JSON_SYNTAX"),
     ]

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from pipelines.cli.main import COMMANDS, build_parser, main
-from pipelines.cli.parser import Parser, did_you_mean
+from pipelines.command_options.parser import Parser, did_you_mean
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from typing import Any
 
 from google.cloud import bigquery
 
-from pipelines.replay.dead_letters import DEAD_LETTER_ATTRIBUTE
-from pipelines.replay.ledger import literal
+from pipelines.replay.redrive.letters import DEAD_LETTER_ATTRIBUTE
+from pipelines.stores.sql_text import string_literal
 from pipelines.stores.target import Target
 
 MOST = 100
@@ -29,7 +29,7 @@ def history_of(client: bigquery.Client, target: Target, name: str) -> list[Failu
     where the bus gave it another message id.
     """
     names = _chain(client, target, name)
-    listed = ", ".join(map(literal, names))
+    listed = ", ".join(map(string_literal, names))
     states = f"SELECT * FROM `{target.table('event_store', 'dead_letter_states')}` WHERE dead_letter_id IN ({listed})"
     redrives = (
         f"SELECT * FROM `{target.table('event_store', 'redrives')}` WHERE dead_letter_id IN ({listed})"
@@ -47,13 +47,13 @@ def _chain(client: bigquery.Client, target: Target, name: str) -> list[str]:
     table = f"`{target.table('event_store', 'dead_letters')}`"
     names = [name]
     while len(names) < MOST:
-        sql = f"SELECT DISTINCT {WAS} AS was FROM {table} WHERE dead_letter_id = {literal(names[0])}"
+        sql = f"SELECT DISTINCT {WAS} AS was FROM {table} WHERE dead_letter_id = {string_literal(names[0])}"
         before = [row.was for row in client.query(sql).result() if row.was and row.was not in names]
         if not before:
             break
         names.insert(0, before[0])
     while len(names) < MOST:
-        listed = ", ".join(map(literal, names))
+        listed = ", ".join(map(string_literal, names))
         sql = f"SELECT DISTINCT dead_letter_id FROM {table} WHERE {WAS} IN ({listed}) ORDER BY dead_letter_id"
         after = [row.dead_letter_id for row in client.query(sql).result() if row.dead_letter_id not in names]
         if not after:

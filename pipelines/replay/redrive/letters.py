@@ -8,7 +8,7 @@ from typing import Any
 from google.cloud import bigquery
 
 from pipelines.errors import UserError
-from pipelines.replay.ledger import literal
+from pipelines.stores.sql_text import string_literal
 from pipelines.stores.target import Target
 from pipelines.suggest import did_you_mean
 from schemas.decode.decoder import Decoder
@@ -46,7 +46,7 @@ class Selection:
         parts = ["TRUE"]
         for column, values in (("state", self.states), ("error_code", self.codes), ("topic", self.topics)):
             if values:
-                parts.append(f"{column} IN ({', '.join(map(literal, values))})")
+                parts.append(f"{column} IN ({', '.join(map(string_literal, values))})")
         for sign, moment in ((">=", self.start), ("<", self.end)):
             if moment is not None:
                 parts.append(f"failed_time {sign} TIMESTAMP '{to_rfc3339(moment)}'")

@@ -1,0 +1,1 @@
+"""Compare the stores with a shadow: tables, views and feature files, by key."""

@@ -1,0 +1,74 @@
+"""Compare the stores with a shadow, table by table."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from google.api_core.exceptions import GoogleAPICallError
+from google.cloud import bigquery
+
+from pipelines.errors import RunFailed, UserError
+from pipelines.replay.compare.features import compare_features
+from pipelines.replay.compare.tables import ComparedTable, Difference, TableComparison, compared_tables
+from pipelines.replay.shadow import shadow_target
+from pipelines.stores.target import Endpoints, Target
+
+Bounds = tuple[int, int] | None
+
+
+@dataclass(frozen=True)
+class CompareRequest:
+    """One comparison.
+
+    Args:
+        target: the live stores.
+        into: dataset of the shadow.
+        bounds: half-open range of publish times, UTC microseconds; None compares everything.
+        tables: names of the tables and views; empty compares all.
+        limit: how many differences of a table are kept.
+    """
+
+    target: Target
+    into: str
+    bounds: Bounds = None
+    tables: tuple[str, ...] = ()
+    limit: int = 20
+
+    def __post_init__(self) -> None:
+        known = [table.name for table in compared_tables(ranged=self.bounds is not None)]
+        if unknown := set(self.tables) - set(known):
+            raise UserError(f"--tables {' '.join(sorted(unknown))}: cannot be compared; there are {', '.join(known)}")
+        _ = self.shadow  # checks the dataset's name
+
+    @property
+    def shadow(self) -> Target:
+        """The stores of the shadow."""
+        return shadow_target(self.target, self.into)
+
+
+def compare(endpoints: Endpoints, request: CompareRequest) -> Iterator[TableComparison]:
+    """Yield the comparison of each table, and of the feature files if everything is compared.
+
+    Raises:
+        RunFailed: a table cannot be read.
+    """
+    for table in compared_tables(ranged=request.bounds is not None):
+        if request.tables and table.name not in request.tables:
+            continue
+        try:
+            yield _compare(endpoints.bigquery, table, request)
+        except GoogleAPICallError as error:
+            raise RunFailed(f"--into {request.into}: {table.name} cannot be compared: {error.message}") from None
+    if request.bounds is None and not request.tables:
+        yield compare_features(request.target.lake, request.shadow.lake, request.limit)
+
+
+def _compare(client: bigquery.Client, table: ComparedTable, request: CompareRequest) -> TableComparison:
+    count, found = 0, []
+    for row in client.query(table.sql(request.target, request.shadow, request.bounds)).result():
+        count += 1
+        if count <= request.limit:
+            live, other = (json.loads(row[side]) if row[side] else None for side in ("live", "other"))
+            found.append(Difference.of({name: row[name] for name in table.key}, live, other))
+    rows = next(iter(client.query(table.count(request.target, request.bounds)).result())).n
+    return TableComparison(table.name, rows, count, found)

@@ -1,0 +1,130 @@
+"""Which tables and views of the stores and a shadow are compared, and how: by key, without the columns that name a run."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.stores.target import Target
+from schemas.registry import REGISTRY
+from schemas.tables.definitions import DEAD_LETTERS, EVENT_COUNTS, TABLES
+from schemas.timestamps import to_rfc3339
+from schemas.views import all_views
+
+RUN_COLUMNS = ("run_id", "ingest_time", "pipeline_version")
+"""Columns that name the run which wrote a row."""
+MESSAGES_ONLY = "publish_time IS NOT NULL AND stage != 'sink'"
+"""The archive holds neither lines that were no message nor rows that a sink rejected."""
+NOT_COMPARED = ("replay_runs", "dead_letter_states")
+"""Views of what runs did; a shadow has none of them."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One key whose rows differ. `what` names columns, never values: values of the event store are personal data."""
+
+    key: dict[str, Any]
+    what: str
+
+    @classmethod
+    def of(cls, key: dict[str, Any], live: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> "Difference":
+        """Return the difference of two rows, None for a side that lacks the key."""
+        if live is None or other is None:
+            return cls(key, "only in the shadow" if live is None else "only live")
+        return cls(key, "differs in " + ", ".join(name for name in live if live[name] != other.get(name)))
+
+
+@dataclass(frozen=True)
+class TableComparison:
+    """The comparison of one table: its live rows, how many differ, and the first of the differences."""
+
+    name: str
+    rows: int
+    differing: int
+    differences: list[Difference]
+
+
+@dataclass(frozen=True)
+class ComparedTable:
+    """A table or view with its key and columns.
+
+    Args:
+        time: column that a range is compared with; None if the rows have no publish time.
+        newest: column whose highest value is the current row of a key.
+        where: condition on the rows that are compared.
+    """
+
+    dataset: str
+    name: str
+    key: tuple[str, ...]
+    columns: tuple[str, ...]
+    time: str | None = None
+    newest: str | None = None
+    where: str = "TRUE"
+
+    def sql(self, live: Target, other: Target, bounds: tuple[int, int] | None) -> str:
+        """Return the query of differences: the key, and both rows as JSON text, NULL for a side without the key."""
+        keys = ", ".join(f"COALESCE(a.{name}, b.{name}) AS {name}" for name in self.key)
+        on = " AND ".join(f"(a.{name} = b.{name} OR (a.{name} IS NULL AND b.{name} IS NULL))" for name in self.key)
+        return (
+            f"SELECT {keys}, a.cells AS live, b.cells AS other FROM ({self._side(live, bounds)}) AS a"
+            f" FULL JOIN ({self._side(other, bounds)}) AS b ON a.k = b.k AND {on}"
+            f" WHERE a.cells IS NULL OR b.cells IS NULL OR a.cells != b.cells ORDER BY {', '.join(self.key)}"
+        )
+
+    def count(self, target: Target, bounds: tuple[int, int] | None) -> str:
+        """Return the query of how many rows one side has."""
+        return f"SELECT COUNT(*) AS n FROM ({self._side(target, bounds)})"
+
+    def _side(self, target: Target, bounds: tuple[int, int] | None) -> str:
+        cells = ", ".join(f"{name} AS {name}" for name in self.columns)
+        where = self.where
+        if bounds is not None and self.time is not None:
+            start, end = map(to_rfc3339, bounds)
+            where += f" AND {self.time} >= TIMESTAMP '{start}' AND {self.time} < TIMESTAMP '{end}'"
+        key = ", ".join(self.key)
+        order = (
+            f"{self.newest} DESC, run_id DESC"
+            if self.newest
+            else "publish_time"
+            if self.time == "publish_time"
+            else key
+        )
+        return (
+            f"SELECT {key}, TO_JSON_STRING(STRUCT({key})) AS k, TO_JSON_STRING(STRUCT({cells})) AS cells"
+            f" FROM `{target.table(self.dataset, self.name)}` WHERE {where}"
+            f" QUALIFY ROW_NUMBER() OVER (PARTITION BY {key} ORDER BY {order}) = 1"
+        )
+
+
+def compared_tables(*, ranged: bool) -> list[ComparedTable]:
+    """Return all that is compared; `ranged` leaves out what has no publish time."""
+    views = [
+        ComparedTable(
+            view.dataset,
+            view.name,
+            view.key,
+            _compared(view.columns),
+            "publish_time" if "publish_time" in view.columns else None,
+        )
+        for view in all_views()
+        if view.name not in NOT_COMPARED
+    ]
+    typed = [
+        ComparedTable(
+            TABLES[name].dataset, name, ("event_id",), _compared(c.name for c in TABLES[name].columns), "publish_time"
+        )
+        for name in REGISTRY.by_table()
+    ]
+    letters = ComparedTable(
+        DEAD_LETTERS.dataset, DEAD_LETTERS.name, ("dead_letter_id",), _compared(c.name for c in DEAD_LETTERS.columns),
+        "publish_time", None, MESSAGES_ONLY,
+    )  # fmt: skip
+    counts = ComparedTable(
+        EVENT_COUNTS.dataset, EVENT_COUNTS.name, ("window_start", "event_type"), ("events", "amount"), None, "pane"
+    )
+    tables = [*views, *typed, letters, counts]
+    return [table for table in tables if table.time] if ranged else tables
+
+
+def _compared(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(name for name in names if name not in RUN_COLUMNS and name != "payload")

@@ -1,0 +1,1 @@
+"""Redrive dead letters: select them, plan repairs, send them again and record the outcomes."""

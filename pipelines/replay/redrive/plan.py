@@ -1,0 +1,138 @@
+"""Decide what a redrive does with each dead letter: repair and send it, give up, or leave it open. Pure."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from pipelines.replay.redrive.letters import Letter
+from schemas.decode.decoder import Decoder
+from schemas.event import Event
+from schemas.message import Message
+from schemas.repair.apply import NotRepaired, mask, repair
+from schemas.repair.rules import Rule, Rules
+
+NO_RULE = "(no rule)"
+CONFLICT = "the store holds another event under its id"
+
+
+@dataclass(frozen=True)
+class Redriven:
+    """A dead letter that is sent again.
+
+    Args:
+        rule: name of the rule that repaired it; None if it is sent as it is.
+        event_id: id of the event that the repaired message is; None if the decoder still rejects it.
+        code: why the decoder rejects it; None if it does not.
+        content: content hash of the event. A held event of the same id with another hash is a conflict.
+    """
+
+    letter: Letter
+    rule: str | None
+    message: Message
+    event_id: str | None
+    code: str | None
+    content: bytes | None = None
+
+
+@dataclass
+class Plan:
+    """Every dead letter of the selection is in exactly one of `sent`, `given_up` and `left`."""
+
+    sent: list[Redriven] = field(default_factory=list)
+    given_up: list[Letter] = field(default_factory=list)
+    left: list[tuple[Letter, str]] = field(default_factory=list)
+
+    def by_rule(self) -> list[tuple[str, int, int]]:
+        """Return (rule, messages sent, how many of them are valid now) in the order of first use."""
+        sent = Counter(redriven.rule or NO_RULE for redriven in self.sent)
+        valid = Counter(redriven.rule or NO_RULE for redriven in self.sent if redriven.code is None)
+        return [(rule, count, valid[rule]) for rule, count in sent.items()]
+
+    def left_by_reason(self) -> list[tuple[str, int]]:
+        """Return why dead letters stay open, and how many."""
+        return list(Counter(reason for _, reason in self.left).items())
+
+    def event_ids(self) -> list[str]:
+        """Return the ids of the events that the sent messages become."""
+        return sorted({redriven.event_id for redriven in self.sent if redriven.event_id is not None})
+
+    def leave_conflicts(self, held: Mapping[str, bytes]) -> None:
+        """Leave open what would be another event under an id that the store holds.
+
+        Args:
+            held: content hash by event id.
+        """
+        for redriven in self.sent:
+            if redriven.event_id is not None and held.get(redriven.event_id, redriven.content) != redriven.content:
+                self.left.append((redriven.letter, CONFLICT))
+        conflicts = {letter.dead_letter_id for letter, reason in self.left if reason == CONFLICT}
+        self.sent = [redriven for redriven in self.sent if redriven.letter.dead_letter_id not in conflicts]
+
+    def keep(self, open_now: Collection[str]) -> None:
+        """Drop what another redrive has done since the plan was made.
+
+        Args:
+            open_now: ids of the dead letters that are still open.
+        """
+        self.sent = [redriven for redriven in self.sent if redriven.letter.dead_letter_id in open_now]
+        self.given_up = [letter for letter in self.given_up if letter.dead_letter_id in open_now]
+
+    def lines(self, *, examples: bool) -> Iterator[str]:
+        """Yield the counts by rule and reason; `examples` adds one masked message per rule."""
+        for rule, sent, valid in self.by_rule():
+            yield f"{rule}: {sent:,} to send, {valid:,} of them valid now"
+            if examples:
+                example = next(redriven for redriven in self.sent if (redriven.rule or NO_RULE) == rule)
+                yield f"  before {mask(example.letter.payload)}"
+                yield f"  after  {mask(example.message.data)}"
+        for reason, count in self.left_by_reason():
+            yield f"left open, {reason}: {count:,}"
+        if self.given_up:
+            yield f"to give up: {len(self.given_up):,}"
+        if not (self.sent or self.left or self.given_up):
+            yield "no open dead letters in this selection"
+
+
+def plan_redrive(
+    letters: Iterable[Letter],
+    rules: Rules | None,
+    max_attempts: int,
+    limit: int = 0,
+    *,
+    accept_cloudevents: bool = False,
+) -> Plan:
+    """Decide what becomes of dead letters; without rules all are sent as they are (the code has changed).
+
+    Args:
+        max_attempts: a message that has been redriven more often is given up.
+        limit: stop once so many are to be sent or given up; 0 is no limit.
+    """
+    plan, decoder = Plan(), Decoder(accept_cloudevents=accept_cloudevents)
+    for letter in letters:
+        if limit and len(plan.sent) + len(plan.given_up) >= limit:
+            break
+        rule = rules.find(letter.code, letter.path, letter.topic, letter.event_type) if rules else None
+        if letter.unfit:
+            plan.left.append((letter, letter.unfit))
+        elif rules and rule is None:
+            plan.left.append((letter, "no rule matches"))
+        elif letter.attempt > max_attempts:
+            plan.given_up.append(letter)
+        else:
+            _send(plan, letter, rule, decoder)
+    return plan
+
+
+def _send(plan: Plan, letter: Letter, rule: Rule | None, decoder: Decoder) -> None:
+    try:
+        payload = repair(rule, letter.payload) if rule else letter.payload
+    except NotRepaired as error:
+        plan.left.append((letter, f"{rule.name if rule else NO_RULE}: {error}"))
+        return
+    message = letter.message(payload, rule.topic if rule else None)
+    outcome = decoder.decode(message)
+    name = rule.name if rule else None
+    if isinstance(outcome, Event):
+        plan.sent.append(Redriven(letter, name, message, outcome.event_id, None, outcome.content))
+    else:
+        plan.sent.append(Redriven(letter, name, message, None, outcome.code))

@@ -1,0 +1,182 @@
+"""Run a redrive: plan the repairs, claim the range, send the messages, and record what became of each dead letter."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import apache_beam as beam
+
+from pipelines.errors import UserError
+from pipelines.job import JobOptions, make_job, whoami
+from pipelines.replay.engine import Engine
+from pipelines.replay.ledger import Claim, RunLedger
+from pipelines.replay.merge_statements import Statements
+from pipelines.replay.redrive.letters import Selection, read_contents, read_ids, read_letters
+from pipelines.replay.redrive.plan import Plan, plan_redrive
+from pipelines.replay.redrive.publish import publish
+from pipelines.replay.redrive.records import (
+    append_rows,
+    given_up_row,
+    outcome_row,
+    sent_row,
+    staged_events,
+    staged_letters,
+)
+from pipelines.replay.run import claim_range
+from pipelines.replay.time_range import Range
+from pipelines.runners.direct import RUNNERS
+from pipelines.stores.provision.provision import provision
+from pipelines.stores.target import Endpoints, Target
+from pipelines.version import pipeline_version
+from schemas.repair.rules import Rules
+from schemas.tables.definitions import REDRIVES
+from transforms.sources.read_event_store import Store
+from transforms.sources.read_files import batches
+
+
+@dataclass(frozen=True, kw_only=True)
+class RedriveRequest:
+    """One redrive.
+
+    Args:
+        target: the live stores.
+        selection: which dead letters.
+        job: options of the main job's steps.
+        run_id: name of the run, taken once.
+        started: start of the run, UTC microseconds.
+        rules: repairs; None sends messages as they are.
+        rules_path: where the rules came from, for the run record.
+        topics_project: project of the topics that messages are published to; None sends them through the graph.
+        max_attempts: a message that has been redriven more often is given up.
+        limit: send or give up at most this many; 0 is no limit.
+        lease_seconds: how long the range stays claimed after the run's last sign of life.
+        runner: the Beam runner.
+        workers: worker processes.
+    """
+
+    target: Target
+    selection: Selection
+    job: JobOptions
+    run_id: str
+    started: int
+    rules: Rules | None = None
+    rules_path: str | None = None
+    topics_project: str | None = None
+    max_attempts: int = 3
+    limit: int = 0
+    lease_seconds: int = 600
+    runner: str = RUNNERS[0]
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        if self.limit < 0:
+            raise UserError(f"--limit {self.limit}: must be 0 (all) or more")
+
+
+@dataclass(frozen=True)
+class RedriveResult:
+    """What became of the dead letters of a redrive; `appended` is None if they were published to their topics."""
+
+    run_id: str
+    sent: int
+    resolved: int
+    appended: int | None
+    given_up: int
+    left: int
+
+    def __str__(self) -> str:
+        if self.appended is None:
+            done = f"sent {self.sent:,}"
+        else:
+            failed = self.sent - self.resolved
+            done = f"resolved {self.resolved:,} (new events {self.appended:,}), failed again {failed:,}"
+        return f"{self.run_id}: {done}, given up {self.given_up:,}, left open {self.left:,}"
+
+
+def plan_letters(endpoints: Endpoints, request: RedriveRequest, *, writes: bool) -> Plan:
+    """Return what the redrive is going to do; only provisioning is written, and only if `writes`.
+
+    Raises:
+        UserError: the run records cannot be read.
+    """
+    client, target = endpoints.bigquery, request.target
+    RunLedger(client, target, request.lease_seconds).reach()
+    if writes:
+        provision(endpoints, target, window_seconds=request.job.window_seconds)
+    plan = plan_redrive(
+        read_letters(client, target, request.selection),
+        request.rules,
+        request.max_attempts,
+        request.limit,
+        accept_cloudevents=request.job.accept_cloudevents,
+    )
+    plan.leave_conflicts(read_contents(client, target, plan.event_ids()))
+    return plan
+
+
+def run_redrive(
+    endpoints: Endpoints, request: RedriveRequest, plan: Plan, report: Callable[[str], None]
+) -> RedriveResult:
+    """Send what the plan says and record the outcomes; `report` takes a line for each step.
+
+    Raises:
+        UserError: another run holds the range.
+        RunFailed: the redrive failed; the live stores are as before.
+    """
+    client, target = endpoints.bigquery, request.target
+    times = [redriven.message.publish_time for redriven in plan.sent] or [request.started]
+    filters = {"rules": request.rules_path, "codes": list(request.selection.codes)}
+    claim = Claim(
+        request.run_id, Range(min(times), max(times) + 1), "backfill", "dead_letters", whoami(), pipeline_version(),
+        filters, command="redrive",
+    )  # fmt: skip
+    ledger = claim_range(
+        endpoints, target, claim, lease_seconds=request.lease_seconds, window_seconds=request.job.window_seconds
+    )
+    plan.keep(read_ids(client, target, request.selection))
+    with ledger.held(claim, Store(target.project, endpoints.rest_url).client()):
+        if request.topics_project is not None:
+            return _publish(endpoints, request, plan, ledger, claim)
+        return _run_graph(endpoints, request, plan, ledger, claim, report)
+
+
+def _publish(
+    endpoints: Endpoints, request: RedriveRequest, plan: Plan, ledger: RunLedger, claim: Claim
+) -> RedriveResult:
+    assert request.topics_project is not None
+    publish([redriven.message for redriven in plan.sent], request.topics_project)
+    rows = [sent_row(redriven, request.run_id, request.started) for redriven in plan.sent]
+    rows += [given_up_row(letter, request.run_id, request.started) for letter in plan.given_up]
+    append_rows(endpoints.bigquery, request.target, rows)
+    ledger.record_done(claim, {"messages": len(plan.sent)})
+    return RedriveResult(request.run_id, len(plan.sent), 0, None, len(plan.given_up), len(plan.left))
+
+
+def _run_graph(
+    endpoints: Endpoints,
+    request: RedriveRequest,
+    plan: Plan,
+    ledger: RunLedger,
+    claim: Claim,
+    report: Callable[[str], None],
+) -> RedriveResult:
+    client, target, run_id, started = endpoints.bigquery, request.target, request.run_id, request.started
+    job = make_job(request.job, target, write_endpoint=endpoints.write_endpoint, run_id=run_id, started=started)
+    engine = Engine(
+        endpoints, target, ledger, claim, job,
+        runner=request.runner, workers=request.workers, archives=True, report=report,
+    )  # fmt: skip
+    resolved = 0
+
+    def record_outcomes(statements: Statements) -> str:
+        nonlocal resolved
+        again, valid = staged_letters(client, statements.staged), staged_events(client, statements.staged)
+        rows = [outcome_row(redriven, again, valid, run_id, started) for redriven in plan.sent]
+        resolved = sum(row["outcome"] == "RESOLVED" for row in rows)
+        rows += [given_up_row(letter, run_id, started) for letter in plan.given_up]
+        append_rows(client, statements.staged, rows)
+        columns = ", ".join(column.name for column in REDRIVES.columns)
+        return statements.render(f"INSERT INTO ${{L}}.redrives ({columns}) SELECT {columns} FROM ${{S}}.redrives")
+
+    messages = [redriven.message for redriven in plan.sent]
+    counts = engine.run(beam.Create(list(batches(messages)), reshuffle=False), record_outcomes)
+    return RedriveResult(run_id, len(messages), resolved, counts["appended"], len(plan.given_up), len(plan.left))

@@ -1,0 +1,139 @@
+"""Run a replay: estimate, claim the range, run the graph, publish, and say what was done.
+
+The command `replay` does it in one process. The template does the first half in its launcher and the last in its job.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+
+from pipelines.config import JobConfig
+from pipelines.errors import UserError
+from pipelines.job import make_job
+from pipelines.replay.engine import Engine, drop_staging
+from pipelines.replay.estimate import Estimate, estimate
+from pipelines.replay.event_store_source import store_queries
+from pipelines.replay.ledger import Claim, RunLedger
+from pipelines.replay.request import ReplayRequest
+from pipelines.replay.shadow import prepare_shadow
+from pipelines.replay.time_range import Range
+from pipelines.stores.bigquery_errors import AWAY, away
+from pipelines.stores.provision.provision import provision
+from pipelines.stores.target import Endpoints, Target
+from transforms.sources.filter_messages import ChooseMessages
+from transforms.sources.read_event_store import ReadStore, Store
+from transforms.sources.read_files import ReadMessages
+
+
+@dataclass(frozen=True)
+class ReplayResult:
+    """What a replay did: the counts of its run record, and the seconds it took."""
+
+    run_id: str
+    mode: str
+    range: Range
+    counts: dict[str, int]
+    seconds: float
+
+    def __str__(self) -> str:
+        if not self.counts["messages"]:
+            return f"{self.run_id}: {self.mode} of {self.range}: the range is empty, nothing to do"
+        counts = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in self.counts.items())
+        rate = self.counts["messages"] / self.seconds
+        return f"{self.run_id}: {self.mode} done: {counts}; {self.seconds:.1f} s, {rate:,.0f} messages/s"
+
+
+def estimate_replay(endpoints: Endpoints, request: ReplayRequest) -> Estimate:
+    """Return what a replay is going to read; nothing is written.
+
+    Raises:
+        UserError: the run records or the source cannot be read.
+    """
+    RunLedger(endpoints.bigquery, request.target, request.lease_seconds).reach()
+    try:
+        return estimate(
+            endpoints, request.target, request.source, request.message_filter, shadow=request.into is not None
+        )
+    except AWAY as error:
+        raise UserError(f"--source {request.source}: the event store cannot be read: {away(error)}") from error
+
+
+def claim_range(
+    endpoints: Endpoints, target: Target, claim: Claim, *, lease_seconds: int, window_seconds: int
+) -> RunLedger:
+    """Provision the stores, claim the range and drop the staging of dead runs; return the run records.
+
+    Raises:
+        UserError: another run holds the range.
+    """
+    provision(endpoints, target, window_seconds=window_seconds)
+    ledger = RunLedger(endpoints.bigquery, target, lease_seconds)
+    for dead in ledger.claim(claim):
+        drop_staging(endpoints, target, dead)
+    return ledger
+
+
+def job_of(endpoints: Endpoints, request: ReplayRequest) -> JobConfig:
+    """Return the config of the job as it would run on the live stores."""
+    return make_job(
+        request.job,
+        request.target,
+        write_endpoint=endpoints.write_endpoint,
+        run_id=request.run_id,
+        started=request.started,
+    )
+
+
+def source_of(endpoints: Endpoints, request: ReplayRequest, plan: Estimate) -> beam.PTransform[Any, Any]:
+    """Return the source that the graph reads."""
+    if request.source == "archive":
+        read = ReadMessages(ranges=plan.ranges, as_of=request.started)
+        return ChooseMessages(source=read, choice=request.message_filter)
+    store = Store(request.target.project, endpoints.rest_url)
+    return ReadStore(store=store, queries=store_queries(request.target, request.message_filter))
+
+
+def run_replay(
+    endpoints: Endpoints, request: ReplayRequest, plan: Estimate, report: Callable[[str], None]
+) -> ReplayResult:
+    """Claim the range and replay it in this process; `report` takes a line for each step.
+
+    Raises:
+        UserError: another run holds the range.
+        RunFailed: the replay failed; the live stores are as before.
+    """
+    began = time.monotonic()
+    claim = request.claim
+    ledger = claim_range(
+        endpoints,
+        request.target,
+        claim,
+        lease_seconds=request.lease_seconds,
+        window_seconds=request.job.window_seconds,
+    )
+    with ledger.held(claim, Store(request.target.project, endpoints.rest_url).client()):
+        if not plan.messages:
+            counts = {"messages": 0}
+            ledger.record_done(claim, counts)
+        else:
+            engine = Engine(
+                endpoints,
+                request.target,
+                ledger,
+                claim,
+                job_of(endpoints, request),
+                runner=request.runner,
+                workers=request.workers,
+                report=report,
+            )
+            source = source_of(endpoints, request, plan)
+            shadow = request.shadow
+            if shadow is None:
+                counts = engine.run(source)
+            else:
+                prepare_shadow(endpoints, shadow, request.job.window_seconds)
+                counts = engine.run_shadow(source, shadow)
+    return ReplayResult(request.run_id, request.mode, request.range, counts, time.monotonic() - began)
