@@ -49,7 +49,7 @@ class LiveRun:
             time.sleep(0.05)
         address = connect(self.output)
         assert address is not None
-        self._client = bigquery_client(address.rest)
+        self._client = bigquery_client(address.rest_url)
 
     def publish(self, folder: Path, rate: float, moments: Path | None = None) -> subprocess.Popen[bytes]:
         """Start a publisher of a folder's messages."""

@@ -8,6 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
+from pipelines.bigquery_emulator.access_token import split_token
 from pipelines.bigquery_emulator.address_file import WarehouseLocked
 from pipelines.bigquery_emulator.faults.script import FaultScript
 from pipelines.bigquery_emulator.server import LoopbackBigQuery
@@ -45,11 +46,11 @@ def main(argv: list[str] | None = None) -> int:
             address_file=args.address_file,
             memory_mib=args.memory_mib,
         )
-    except (ValueError, WarehouseLocked) as error:
+    except (ValueError, WarehouseLocked, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     with server:
-        print(f"REST {server.rest_url}  gRPC {server.grpc_target}", flush=True)
+        print(f"REST {split_token(server.rest_url)[0]}  gRPC {split_token(server.grpc_target)[0]}", flush=True)
         while not ended.wait(1):
             pass
     return 0

@@ -1,4 +1,7 @@
-"""The address file: where a running loopback BigQuery tells others on the machine that it holds a warehouse."""
+"""The address file: where a running emulator tells other processes of its user that it holds a warehouse.
+
+It holds the token, so only its owner may read it, and one that another user wrote is not believed.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,10 @@ import datetime
 import json
 import os
 import socket
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+
+from pipelines.bigquery_emulator.access_token import with_token
 
 FILE_NAME = "warehouse.address.json"
 
@@ -18,15 +23,26 @@ class WarehouseLocked(RuntimeError):
 
 @dataclass(frozen=True)
 class Address:
-    """Where a loopback BigQuery answers: REST URL, gRPC target, its process and its start (UTC)."""
+    """Where an emulator answers: REST URL, gRPC target, its process, its start (UTC) and its token."""
 
     rest: str
     grpc: str
     pid: int
     started: str
+    token: str = ""
+
+    @property
+    def rest_url(self) -> str:
+        """The REST URL with the token, as `bigquery_client` and BIGQUERY_EMULATOR_HOST take it."""
+        return with_token(self.rest, self.token)
+
+    @property
+    def grpc_target(self) -> str:
+        """The gRPC target with the token, as `grpc_channel` takes it."""
+        return with_token(self.grpc, self.token)
 
     def alive(self) -> bool:
-        """Say whether the process exists and its gRPC port takes connections."""
+        """Report whether the process exists and its gRPC port takes connections."""
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
@@ -41,11 +57,15 @@ class Address:
         return True
 
 
-def write_address(path: Path, rest: str, grpc: str) -> Path:
-    """Write the address file of this process, whole at once; return its path."""
+def write_address(path: Path, rest: str, grpc: str, token: str) -> Path:
+    """Write the address file of this process with mode 0600, whole at once; return its path."""
     started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    text = json.dumps(asdict(Address(rest, grpc, os.getpid(), started, token))) + "\n"
     unfinished = path.with_suffix(f".{os.getpid()}.tmp")
-    unfinished.write_text(json.dumps(asdict(Address(rest, grpc, os.getpid(), started))) + "\n", encoding="utf-8")
+    unfinished.unlink(missing_ok=True)
+    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with open(handle, "w", encoding="utf-8") as file:
+        file.write(text)
     unfinished.replace(path)
     return path
 
@@ -54,12 +74,16 @@ def read_address(folder: Path) -> Address | None:
     """Return the live address in a folder; a stale file is removed."""
     path = folder / FILE_NAME
     try:
-        address = Address(**json.loads(path.read_text(encoding="utf-8")))
+        if path.stat().st_uid != os.getuid():
+            return None  # not ours: neither to be trusted with rows nor to be removed
+        known = {field.name for field in fields(Address)}
+        content = json.loads(path.read_text(encoding="utf-8"))
+        address = Address(**{key: value for key, value in content.items() if key in known})
         if address.alive():
             return address
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, AttributeError):
         pass  # not an address file: as good as stale
     path.unlink(missing_ok=True)
     return None

@@ -1,15 +1,21 @@
-"""Google's own clients, ready for a loopback address: no credentials are looked for, nothing leaves the machine."""
+"""Google's own clients for an emulator's address: they send its token, look for no credentials and use no proxy."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import grpc
 from google.api_core.client_options import ClientOptions
 from google.auth.credentials import AnonymousCredentials
+from google.auth.transport.requests import AuthorizedSession
 from google.cloud import bigquery
+from google.oauth2.credentials import Credentials
 
+from pipelines.bigquery_emulator.access_token import split_token
 from pipelines.bigquery_emulator.address_file import Address, read_address
+
+_MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
 
 class _Client(bigquery.Client):
@@ -20,14 +26,65 @@ class _Client(bigquery.Client):
 
 
 def bigquery_client(rest_url: str, project: str = "local") -> bigquery.Client:
-    """Return a REST client for a loopback BigQuery."""
+    """Return a REST client for the emulator at a URL that carries its token.
+
+    Proxy variables of the environment are ignored: a proxy cannot reach the loopback interface of this machine.
+    """
+    url, token = split_token(rest_url)
+    credentials = Credentials(token) if token else AnonymousCredentials()
+    session = AuthorizedSession(credentials)
+    session.trust_env = False
     return _Client(
-        project=project,
-        credentials=AnonymousCredentials(),
-        client_options=ClientOptions(api_endpoint=rest_url),
+        project=project, credentials=credentials, _http=session, client_options=ClientOptions(api_endpoint=url)
     )
 
 
+def grpc_channel(grpc_target: str, options: list[tuple[str, Any]] | None = None) -> grpc.Channel:
+    """Return a channel to the emulator at a `host:port` that carries its token; proxy variables are ignored."""
+    target, token = split_token(grpc_target)
+    limits = [
+        ("grpc.enable_http_proxy", 0),
+        ("grpc.max_send_message_length", _MAX_MESSAGE_BYTES),
+        ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
+    ]
+    channel = grpc.insecure_channel(target, options=[*limits, *(options or [])])
+    return grpc.intercept_channel(channel, _SendToken(token)) if token else channel
+
+
+class _CallDetails(NamedTuple):
+    method: str
+    timeout: float | None
+    metadata: Any
+    credentials: Any
+    wait_for_ready: bool | None
+    compression: Any
+
+
+class _SendToken(
+    grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor, grpc.StreamStreamClientInterceptor
+):
+    """Add the token to the metadata of every call."""
+
+    def __init__(self, token: str) -> None:
+        self._metadata = ("authorization", f"Bearer {token}")
+
+    def _send(self, continuation: Any, details: Any, request: Any) -> Any:
+        metadata = [*(details.metadata or ()), self._metadata]
+        return continuation(
+            _CallDetails(
+                details.method,
+                details.timeout,
+                metadata,
+                details.credentials,
+                details.wait_for_ready,
+                details.compression,
+            ),
+            request,
+        )
+
+    intercept_unary_unary = intercept_unary_stream = intercept_stream_stream = _send
+
+
 def connect(folder: Path) -> Address | None:
-    """Return the address of the loopback BigQuery that holds the warehouse in a folder; None without a live one."""
+    """Return the address of the emulator that holds the warehouse in a folder; None without a live one."""
     return read_address(folder)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import duckdb
 
+from pipelines.bigquery_emulator import private_files
+from pipelines.bigquery_emulator.access_token import new_token, with_token
 from pipelines.bigquery_emulator.address_file import FILE_NAME, WarehouseLocked, read_address, write_address
 from pipelines.bigquery_emulator.faults.injector import Faults
 from pipelines.bigquery_emulator.faults.script import FaultScript
+from pipelines.bigquery_emulator.rest.file_access import FileAccess
 from pipelines.bigquery_emulator.routes import rest_server
 from pipelines.bigquery_emulator.storage_write.service import WriteServer, WriteService
 from pipelines.bigquery_emulator.store.warehouse import MEMORY_MIB, Warehouse
@@ -22,7 +27,9 @@ class LoopbackBigQuery:
     """BigQuery's REST API and Storage Write API over one DuckDB file, on free ports of loopback.
 
     It runs in threads of this process from its construction to `close()`; `with` closes it. Meanwhile
-    `warehouse.address.json` stands beside the file (`address_file`: elsewhere too).
+    `warehouse.address.json` stands beside the file (`address_file`: elsewhere too). `rest_url` and `grpc_target` carry the
+    token that every request must have. `port` and `grpc_port` are ports to listen on, 0 a free one. Load jobs read files
+    below the warehouse's folder and `load_folders`, and no others.
     """
 
     def __init__(
@@ -33,43 +40,56 @@ class LoopbackBigQuery:
         project: str = "local",
         address_file: Path | None = None,
         memory_mib: int = MEMORY_MIB,
+        port: int = 0,
+        grpc_port: int = 0,
+        load_folders: Iterable[Path] = (),
     ) -> None:
         self.path = path
         self.project = project
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._warehouse = Warehouse(path, project, memory_mib)
-        except duckdb.IOException as error:
-            raise WarehouseLocked(_locked(path, error)) from None
-        self._streams = Streams(path.with_name(f"{path.name}.pending"))
-        self._faults = Faults(faults)
-        self._rest = rest_server(self._warehouse, self._faults)
-        self._write = WriteServer(WriteService(self._warehouse, self._streams, self._faults))
-        self.rest_url = f"http://127.0.0.1:{self._rest.server_address[1]}"
-        self.grpc_target = f"127.0.0.1:{self._write.port}"
-        self._thread = threading.Thread(target=self._rest.serve_forever, args=(0.1,), name="bigquery-rest", daemon=True)
-        self._thread.start()
-        self._addresses = [path.parent / FILE_NAME, *([address_file] if address_file else [])]
-        try:
+        private_files.begin()
+        with ExitStack() as started:  # what is open already is closed when the rest fails
+            started.callback(private_files.end)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            for file in (path, path.with_name(f"{path.name}.wal")):
+                private_files.restrict(file)
+            try:
+                self._warehouse = Warehouse(path, project, memory_mib)
+            except duckdb.IOException as error:
+                raise WarehouseLocked(_locked(path, error)) from None
+            started.callback(self._warehouse.close)
+            self._streams = Streams(path.with_name(f"{path.name}.pending"))
+            started.callback(self._streams.close)
+            self._faults = Faults(faults)
+            token = new_token()
+            files = FileAccess([path.parent, *load_folders])
+            self._write = WriteServer(WriteService(self._warehouse, self._streams, self._faults), token, grpc_port)
+            started.callback(self._write.close)
+            self._rest = rest_server(self._warehouse, self._faults, files, token, port)
+            started.callback(self._rest.server_close)
+            rest, grpc = f"http://127.0.0.1:{self._rest.server_address[1]}", f"127.0.0.1:{self._write.port}"
+            self.rest_url, self.grpc_target = with_token(rest, token), with_token(grpc, token)
+            self._addresses = [path.parent / FILE_NAME, *([address_file] if address_file else [])]
             for address in self._addresses:
-                write_address(address, self.rest_url, self.grpc_target)
-        except OSError:
-            self.close()
-            raise
+                write_address(address, rest, grpc, token)
+                started.callback(address.unlink, missing_ok=True)
+            started.callback(self._stop)
+            self._thread = threading.Thread(
+                target=self._rest.serve_forever, args=(0.1,), name="bigquery-rest", daemon=True
+            )
+            self._thread.start()
+            self._started = started.pop_all()
 
     def close(self) -> None:
         """Stop both servers, write the file whole and remove the address; a second call does nothing."""
-        if not self._thread.is_alive():
-            return
+        self._started.close()
+
+    def _stop(self) -> None:
         for address in self._addresses:
             address.unlink(missing_ok=True)
         self._faults.end()
         self._write.close()
         self._rest.shutdown()
         self._thread.join()
-        self._rest.server_close()
-        self._streams.close()
-        self._warehouse.close()
 
     def __enter__(self) -> Self:
         return self

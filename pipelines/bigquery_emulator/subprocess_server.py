@@ -32,7 +32,11 @@ class EmulatorProcess:
             if read_address(path.parent) is not None or time.monotonic() > limit:
                 raise WarehouseLocked(" ".join(said) or "its loopback BigQuery did not start")
             time.sleep(0.2)
-        self.rest_url, self.grpc_target = said[1], said[3]
+        address = read_address(path.parent)
+        if address is None:
+            self.close()
+            raise WarehouseLocked("its BigQuery emulator ended at once")
+        self.rest_url, self.grpc_target = address.rest_url, address.grpc_target
         assert self._process.stdout is not None
         threading.Thread(target=self._process.stdout.read, name="loopback-output", daemon=True).start()
 

@@ -119,7 +119,7 @@ class Target:
             if faults is not None:
                 raise UserError(f"--output {shown}: a running process holds its warehouse; give it the faults")
             with translate_store_errors(f"--output {shown}"):
-                yield Endpoints(bigquery_client(running.rest, self.project), running.grpc, running.rest)
+                yield Endpoints(bigquery_client(running.rest_url, self.project), running.grpc_target, running.rest_url)
             return
         path = self.directory / WAREHOUSE
         if not create and not path.is_file():

@@ -33,7 +33,8 @@ COLUMNS = [
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[bigquery.Client]:
-    with LoopbackBigQuery(tmp_path_factory.mktemp("loopback") / "warehouse.duckdb") as server:
+    folder = tmp_path_factory.mktemp("emulator")
+    with LoopbackBigQuery(folder / "warehouse.duckdb", load_folders=[tmp_path_factory.getbasetemp()]) as server:
         client = bigquery_client(server.rest_url)
         client.create_dataset("d")
         yield client

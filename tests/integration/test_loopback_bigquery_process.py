@@ -4,6 +4,7 @@ import json
 import os
 import queue
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ import pytest
 from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import types
 
+from pipelines.bigquery_emulator.access_token import split_token
 from pipelines.bigquery_emulator.address_file import FILE_NAME, WarehouseLocked, read_address
 from pipelines.bigquery_emulator.client import bigquery_client, connect
 from pipelines.bigquery_emulator.faults.script import FaultScript
@@ -87,6 +89,30 @@ def test_the_file_is_plain_duckdb_with_its_views(tmp_path: Path) -> None:
         assert other.execute(query.format("any_name.")).fetchall() == expected
 
 
+def test_the_address_file_and_the_warehouse_are_for_their_owner_only(tmp_path: Path) -> None:
+    folder = tmp_path / "fresh"
+    before = os.umask(0o022)
+    try:
+        with LoopbackBigQuery(folder / "warehouse.duckdb") as server, bigquery_client(server.rest_url) as client:
+            client.query_and_wait("CREATE SCHEMA d; CREATE TABLE d.t AS SELECT 1 AS a")
+            modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+            assert modes == {
+                "warehouse.duckdb": 0o600,
+                "warehouse.duckdb.wal": 0o600,
+                "warehouse.duckdb.pending": 0o700,
+                FILE_NAME: 0o600,
+            }
+            assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+            assert json.loads((folder / FILE_NAME).read_text())["token"] == split_token(server.rest_url)[1]
+        (folder / "warehouse.duckdb").chmod(0o644)  # as older versions left it
+        with LoopbackBigQuery(folder / "warehouse.duckdb"):
+            assert stat.S_IMODE((folder / "warehouse.duckdb").stat().st_mode) == 0o600
+        (tmp_path / "after").touch()
+        assert stat.S_IMODE((tmp_path / "after").stat().st_mode) == 0o644
+    finally:
+        os.umask(before)
+
+
 def test_a_process_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere.json"
     with process(tmp_path, "--address_file", str(elsewhere)) as running:
@@ -94,9 +120,9 @@ def test_a_process_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
         assert address is not None
         assert address.pid == running.pid
         assert json.loads(elsewhere.read_text()) == json.loads((tmp_path / FILE_NAME).read_text())
-        client = bigquery_client(address.rest)
+        client = bigquery_client(address.rest_url)
         create(client)
-        append(write_client(address.grpc), f"{TABLE}/_default", [{"id": 1, "data": "{}"}], SCHEMA)
+        append(write_client(address.grpc_target), f"{TABLE}/_default", [{"id": 1, "data": "{}"}], SCHEMA)
         with pytest.raises(WarehouseLocked, match=f"process {running.pid}"):
             LoopbackBigQuery(tmp_path / "warehouse.duckdb")
         running.send_signal(signal.SIGTERM)  # while clients are still connected
@@ -151,8 +177,8 @@ def test_what_was_answered_outlives_a_kill(tmp_path: Path) -> None:
     with process(tmp_path) as running:
         address = connect(tmp_path)
         assert address is not None
-        create(bigquery_client(address.rest))
-        write = write_client(address.grpc)
+        create(bigquery_client(address.rest_url))
+        write = write_client(address.grpc_target)
         append(write, f"{TABLE}/_default", [{"id": 1}], SCHEMA)
         append(write, pending(write, TABLE), [{"id": 2}], SCHEMA)
         running.kill()
@@ -219,8 +245,8 @@ def test_pending_rows_do_not_fill_the_memory(tmp_path: Path) -> None:
     with process(tmp_path) as running:
         address = connect(tmp_path)
         assert address is not None
-        create(bigquery_client(address.rest))
-        write = write_client(address.grpc)
+        create(bigquery_client(address.rest_url))
+        write = write_client(address.grpc_target)
         name = pending(write, TABLE)
         sent = request(name, rows, SCHEMA)
         for _ in write.append_rows(requests=iter([sent] * 5), timeout=30):
@@ -232,7 +258,7 @@ def test_pending_rows_do_not_fill_the_memory(tmp_path: Path) -> None:
         assert grown < 60, f"{grown:.0f} MB"
         write.finalize_write_stream(name=name)
         assert not commit(write, TABLE, [name]).stream_errors
-        client = bigquery_client(address.rest)
+        client = bigquery_client(address.rest_url)
         assert [row.n for row in client.query_and_wait("SELECT COUNT(*) AS n FROM event_store.events")] == [400_000]
 
 

@@ -32,7 +32,7 @@ def test_a_window_of_an_hour_is_counted_within_seconds_and_again_as_more_comes(t
         process = start_stream(bus, output, "--window_seconds", str(WINDOW), "--early_seconds", "1")
         try:
             wait_until_running(process, output)
-            client = bigquery_client(connect(output).rest)
+            client = bigquery_client(connect(output).rest_url)
             for count in (3, 4):
                 publish(bus, count)
                 limit = time.monotonic() + 60

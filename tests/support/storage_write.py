@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from typing import Any
 
-import grpc
 import pyarrow as pa
 from google.cloud.bigquery_storage_v1 import BigQueryWriteClient, types
 from google.cloud.bigquery_storage_v1.services.big_query_write.transports import BigQueryWriteGrpcTransport
 
+from pipelines.bigquery_emulator.client import grpc_channel
+
 Rows = list[dict[str, Any]]
-_MAX_MESSAGE = 64 * 1024 * 1024
 
 
 def request(name: str, rows: Rows, schema: pa.Schema, offset: int | None = None) -> types.AppendRowsRequest:
@@ -51,10 +51,5 @@ def commit(client: BigQueryWriteClient, table: str, names: list[str]) -> types.B
 
 def write_client(grpc_target: str) -> BigQueryWriteClient:
     """Return a Storage Write client for a loopback BigQuery, on a channel of its own."""
-    options = [
-        ("grpc.max_send_message_length", _MAX_MESSAGE),
-        ("grpc.max_receive_message_length", _MAX_MESSAGE),
-        ("grpc.use_local_subchannel_pool", 1),
-    ]
-    channel = grpc.insecure_channel(grpc_target, options=options)
+    channel = grpc_channel(grpc_target, [("grpc.use_local_subchannel_pool", 1)])
     return BigQueryWriteClient(transport=BigQueryWriteGrpcTransport(channel=channel))

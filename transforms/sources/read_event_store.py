@@ -11,11 +11,11 @@ from typing import Any
 
 import apache_beam as beam
 import msgspec
-from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
 from schemas.message import Message
 from schemas.timestamps import from_datetime, to_rfc3339
+from transforms.emulator_clients import rest_client
 from transforms.message_batch import MessageBatch
 from transforms.sources.read_files import batches
 from transforms.sources.read_progress import PROGRESS
@@ -46,8 +46,7 @@ class Store:
         """Return a client."""
         if self.rest_url is None:
             return bigquery.Client(project=self.project)
-        options = {"api_endpoint": self.rest_url}
-        return bigquery.Client(project=self.project, credentials=AnonymousCredentials(), client_options=options)
+        return rest_client(self.project, self.rest_url)
 
 
 @dataclass(kw_only=True)

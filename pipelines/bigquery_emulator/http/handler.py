@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import gzip
+import io
 import json
 import logging
 import re
 import socket
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,8 +20,13 @@ import duckdb
 from pipelines.bigquery_emulator.errors import REASON_OF_STATUS, ApiError, of_duckdb
 from pipelines.bigquery_emulator.faults.injector import Faults, Strike
 from pipelines.bigquery_emulator.faults.script import RowErrors
+from pipelines.bigquery_emulator.http.request_guard import MAX_BODY_BYTES, RequestGuard
+from pipelines.bigquery_emulator.http.timed_reader import HEAD_SECONDS, IDLE_SECONDS, TimedReader
 
 _log = logging.getLogger(__name__)
+_WRITE_SECONDS = 120.0
+_MAX_CONNECTIONS = 256
+_GZIP = 16 + zlib.MAX_WBITS
 _PREFIX = re.compile(r"^(?:/resumable)?(/upload)?/bigquery/v2/projects/([^/]+)/")
 
 
@@ -83,15 +89,19 @@ class RestServer(ThreadingHTTPServer):
     daemon_threads = False  # server_close waits for them: none is to hold the warehouse when it closes
     request_queue_size = 128
 
-    def __init__(self, endpoints: list[Endpoint], faults: Faults, points: Points) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, endpoints: list[Endpoint], faults: Faults, points: Points, token: str, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.guard = RequestGuard(token, self.server_address[1])
         self.endpoints = endpoints
         self.faults = faults
         self.points = points
         self._connections: set[socket.socket] = set()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Remember the connection, for a client may keep it open without end."""
+        """Remember the connection, for a client may keep it open without end; close it when there are too many."""
+        if len(self._connections) >= _MAX_CONNECTIONS:
+            self.shutdown_request(request)
+            return
         self._connections.add(request)
         super().process_request(request, client_address)
 
@@ -119,44 +129,76 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         pass
 
-    def _answer(self) -> None:
-        call = self._call()
+    def setup(self) -> None:
+        super().setup()
+        self._reader = TimedReader(self.connection)
+        self.rfile = self._buffered = io.BufferedReader(self._reader)
+
+    def handle_one_request(self) -> None:
         try:
+            if not self._buffered.peek(1):
+                self.close_connection = True
+                return
+            self._reader.allow(HEAD_SECONDS)
+            super().handle_one_request()
+        except TimeoutError:
+            self.close_connection = True
+        self._reader.allow(IDLE_SECONDS)
+
+    def _answer(self) -> None:
+        self.connection.settimeout(_WRITE_SECONDS)
+        try:
+            length = self.server.guard.check(self.path, self.headers)
+        except ApiError as error:
+            self.close_connection = True  # its body, if any, is not read
+            self._send(error.status, error.body(), {"Connection": "close"})
+            return
+        self._reader.allow_body(length)
+        raw = self.rfile.read(length)
+        if len(raw) < length:
+            self.close_connection = True
+            return
+        self.connection.settimeout(_WRITE_SECONDS)
+        reply_headers: dict[str, str] = {}
+        lost = False
+        try:
+            call = self._call(raw, reply_headers)
             status, body, lost = self._dispatch(call)
         except ApiError as error:
-            status, body, lost = error.status, error.body(), False
+            status, body = error.status, error.body()
         except duckdb.Error as error:
             refused = of_duckdb(error)
-            status, body, lost = refused.status, refused.body(), False
+            status, body = refused.status, refused.body()
         except Exception as error:
-            _log.exception("%s %s", call.method, "/".join(call.path))
-            failed = ApiError("internalError", f"{type(error).__name__} in the loopback BigQuery")
-            status, body, lost = failed.status, failed.body(), False
+            _log.exception("%s %s", self.command, urlsplit(self.path).path)
+            failed = ApiError("internalError", f"{type(error).__name__} in the BigQuery emulator")
+            status, body = failed.status, failed.body()
         if lost:
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
             return
+        self._send(status, body, reply_headers)
+
+    def _send(self, status: int, body: dict[str, Any] | None, headers: dict[str, str]) -> None:
         data = json.dumps(body).encode() if body is not None else b""
         self.send_response(status)
         self.send_header("Content-Type", "application/json; charset=UTF-8")
         self.send_header("Content-Length", str(len(data)))
-        for name, value in call.reply_headers.items():
+        for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(data)
 
-    def _call(self) -> Call:
+    def _call(self, raw: bytes, reply_headers: dict[str, str]) -> Call:
         url = urlsplit(self.path)
-        raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if self.headers.get("Content-Encoding") == "gzip":
-            raw = gzip.decompress(raw)
+            raw = _inflated(raw)
         match = _PREFIX.match(url.path)
-        method = self.headers.get("X-HTTP-Method-Override") or self.command
         path = [unquote(part) for part in url.path[match.end() :].split("/")] if match else [url.path]
         params = {name: values[-1] for name, values in parse_qs(url.query, keep_blank_values=True).items()}
         project = unquote(match[2]) if match else ""
         upload = bool(match and match[1])
-        return Call(method, self.path, project, path, params, self.headers, raw, upload, {}, [])
+        return Call(self.command, self.path, project, path, params, self.headers, raw, upload, reply_headers, [])
 
     def _dispatch(self, call: Call) -> tuple[int, dict[str, Any] | None, bool]:
         for endpoint in self.server.endpoints:
@@ -180,3 +222,17 @@ class _Handler(BaseHTTPRequestHandler):
             raise ApiError(REASON_OF_STATUS.get(status, "backendError"), "Refused by the fault script", status)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer
+
+
+def _inflated(data: bytes) -> bytes:
+    """Return a gzip body inflated, up to the limit of any body."""
+    inflater = zlib.decompressobj(_GZIP)
+    try:
+        body = inflater.decompress(data, MAX_BODY_BYTES)
+    except zlib.error as error:
+        raise ApiError("invalid", f"Cannot inflate the body: {error}") from None
+    if inflater.unconsumed_tail:
+        raise ApiError("requestTooLarge", f"The inflated body is over the limit of {MAX_BODY_BYTES} bytes", 413)
+    if not inflater.eof:
+        raise ApiError("invalid", "The gzip body ends early")
+    return body

@@ -14,6 +14,7 @@ import duckdb
 from pipelines.bigquery_emulator.errors import ApiError, already_exists, not_found, of_duckdb
 from pipelines.bigquery_emulator.http.handler import Call
 from pipelines.bigquery_emulator.http.uploads import Uploads
+from pipelines.bigquery_emulator.rest.file_access import FileAccess
 from pipelines.bigquery_emulator.rest.load_jobs import copy_tables, load_rows
 from pipelines.bigquery_emulator.rest.query_jobs import run_query
 from pipelines.bigquery_emulator.store.warehouse import Warehouse
@@ -34,8 +35,9 @@ class _Job:
 class Jobs:
     """The endpoints of jobs and queries."""
 
-    def __init__(self, warehouse: Warehouse) -> None:
+    def __init__(self, warehouse: Warehouse, files: FileAccess) -> None:
         self._warehouse = warehouse
+        self._files = files
         self._uploads = Uploads()
         self._jobs: OrderedDict[str, _Job] = OrderedDict()
         self._by_request: OrderedDict[str, _Job] = OrderedDict()
@@ -137,7 +139,7 @@ class Jobs:
                 job.result, statistics["query"] = run_query(self._warehouse, configuration["query"], dry_run=dry)
                 statistics["totalBytesProcessed"] = statistics["query"]["totalBytesProcessed"]
             elif kind == "load":
-                statistics["load"] = load_rows(self._warehouse, configuration["load"], data)
+                statistics["load"] = load_rows(self._warehouse, self._files, configuration["load"], data)
             else:
                 statistics["copy"] = copy_tables(self._warehouse, configuration["copy"])
         except (ApiError, duckdb.Error) as error:

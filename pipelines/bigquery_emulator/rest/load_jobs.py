@@ -5,12 +5,8 @@ from __future__ import annotations
 import io
 import itertools
 import json
-import os
-import urllib.request
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import duckdb
 import fastavro
@@ -18,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.bigquery_emulator.errors import ApiError
+from pipelines.bigquery_emulator.rest.file_access import FileAccess
 from pipelines.bigquery_emulator.sql.schema_changes import change_schema
 from pipelines.bigquery_emulator.store.arrow_insert import insert_arrow
 from pipelines.bigquery_emulator.store.types import Field, arrow_type, field_of, quoted
@@ -27,9 +24,9 @@ from pipelines.bigquery_emulator.values.json_rows import RowError, convert_row, 
 _ROWS_A_BATCH = 10_000
 
 
-def load_rows(warehouse: Warehouse, job: dict[str, Any], data: bytes | None) -> dict[str, Any]:
+def load_rows(warehouse: Warehouse, files: FileAccess, job: dict[str, Any], data: bytes | None) -> dict[str, Any]:
     """Run a load job in one transaction; return its statistics."""
-    blobs = [data] if data is not None else [blob for uri in job.get("sourceUris", []) for blob in _fetch(uri)]
+    blobs = [data] if data is not None else [blob for uri in job.get("sourceUris", []) for blob in files.read(uri)]
     table = _target(job)
     given = job.get("schema", {}).get("fields", [])
     with warehouse.lock:
@@ -102,35 +99,6 @@ def _reference(table: tuple[str, str]) -> dict[str, str]:
 def _may_create(warehouse: Warehouse, job: dict[str, Any], table: tuple[str, str]) -> None:
     if job.get("createDisposition", "CREATE_IF_NEEDED") == "CREATE_NEVER":
         warehouse.catalog.table(*table)  # raises notFound
-
-
-def _fetch(uri: str) -> list[bytes]:
-    """Read a gs:// object (or all that match one *) through STORAGE_EMULATOR_HOST, or a local file."""
-    if not uri.startswith("gs://"):
-        try:
-            return [Path(uri.removeprefix("file://")).read_bytes()]
-        except OSError as error:
-            raise ApiError("notFound", f"Not found: URI {uri}: {error.strerror}") from None
-    host = os.environ.get("STORAGE_EMULATOR_HOST")
-    if not host:
-        raise ApiError("invalid", f"Cannot read {uri}: STORAGE_EMULATOR_HOST is not set")
-    base = host if "://" in host else f"http://{host}"
-    bucket, _, name = uri[5:].partition("/")
-    names = [name]
-    if "*" in name:
-        prefix, _, suffix = name.partition("*")
-        listing = json.loads(_read(f"{base}/storage/v1/b/{bucket}/o?prefix={quote(prefix, '')}", uri))
-        names = [item["name"] for item in listing.get("items", []) if item["name"].endswith(suffix)]
-    return [_read(f"{base}/storage/v1/b/{bucket}/o/{quote(item, '')}?alt=media", uri) for item in names]
-
-
-def _read(url: str, uri: str) -> bytes:
-    try:
-        with urllib.request.urlopen(url, timeout=60) as response:
-            data: bytes = response.read()
-            return data
-    except OSError as error:
-        raise ApiError("notFound", f"Not found: URI {uri}: {error}") from None
 
 
 def _batches(job: dict[str, Any], blob: bytes, fields: list[Field]) -> Iterator[pa.RecordBatch]:

@@ -9,7 +9,8 @@ from sqlglot import exp
 
 from pipelines.bigquery_emulator.errors import ApiError
 from pipelines.bigquery_emulator.rest.load_jobs import dispose
-from pipelines.bigquery_emulator.sql.scripts import Script, statement_type
+from pipelines.bigquery_emulator.sql.permissions import check_names
+from pipelines.bigquery_emulator.sql.scripts import Script, check_supported, statement_type
 from pipelines.bigquery_emulator.sql.translate import Dialect, duck_sql
 from pipelines.bigquery_emulator.store.arrow_insert import insert_arrow
 from pipelines.bigquery_emulator.store.types import Field, kind
@@ -31,6 +32,10 @@ def run_query(warehouse: Warehouse, job: dict[str, Any], *, dry_run: bool) -> tu
         "totalBytesProcessed": str(sum(_bytes_read(warehouse, statement) for statement in statements)),
         "cacheHit": False,
     }
+    for statement in statements:
+        check_supported(statement)
+    if dry_run or (len(statements) == 1 and isinstance(statements[0], exp.Query)):
+        check_names(statements[0], warehouse.catalog, warehouse.project)
     if dry_run:
         with warehouse.cursor() as cursor:
             statistics["schema"] = {"fields": _explained(cursor, statements[0], values)}

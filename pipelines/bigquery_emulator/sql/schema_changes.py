@@ -76,7 +76,7 @@ def create_view(warehouse: Warehouse, dataset: str, name: str, body: Resource, *
         raise already_exists("Table", f"{warehouse.project}:{dataset}.{name}")
     if body["view"].get("useLegacySql"):
         raise ApiError("invalidQuery", "Legacy SQL is not supported")
-    query = Dialect(warehouse.project).query(body["view"]["query"])
+    query = Dialect(warehouse.project, catalog=warehouse.catalog).query(body["view"]["query"])
     with warehouse.transaction() as connection:
         connection.execute(f"create or replace view {quoted(dataset, name)} as {query}").fetchall()
         fields = warehouse.describe(connection, dataset, name)
@@ -101,7 +101,7 @@ def create_routine(warehouse: Warehouse, dataset: str, name: str, body: Resource
     ):
         raise ApiError("notImplemented", "Only SQL functions are supported by the loopback BigQuery")
     arguments = [argument["name"] for argument in body.get("arguments", [])]
-    dialect = Dialect(warehouse.project)
+    dialect = Dialect(warehouse.project, catalog=warehouse.catalog)
     if body["routineType"] == "TABLE_VALUED_FUNCTION":
         result = f"table {dialect.query(body['definitionBody'], arguments)}"
     else:

@@ -12,10 +12,26 @@ from sqlglot import exp
 
 from pipelines.bigquery_emulator.errors import ApiError
 from pipelines.bigquery_emulator.sql.ddl_statements import create, drop, synchronize
+from pipelines.bigquery_emulator.sql.permissions import check_names
 from pipelines.bigquery_emulator.sql.translate import duck_sql
 from pipelines.bigquery_emulator.store.warehouse import Warehouse
 from pipelines.bigquery_emulator.values.query_parameters import bound
 from pipelines.bigquery_emulator.values.results import Result
+
+_SUPPORTED = (
+    exp.Query,
+    exp.Insert,
+    exp.Update,
+    exp.Delete,
+    exp.Merge,
+    exp.TruncateTable,
+    exp.Create,
+    exp.Drop,
+    exp.Alter,
+    exp.Transaction,
+    exp.Commit,
+    exp.Rollback,
+)
 
 
 def statement_type(statement: exp.Expression) -> str:
@@ -29,6 +45,13 @@ def statement_type(statement: exp.Expression) -> str:
     return {"TruncateTable": "TRUNCATE_TABLE", "Transaction": "BEGIN_TRANSACTION"}.get(
         type(statement).__name__, type(statement).__name__.upper()
     )
+
+
+def check_supported(statement: exp.Expression) -> None:
+    """Raise invalidQuery for a statement that the emulator does not run: SET, EXPORT DATA, CALL and the like."""
+    if not isinstance(statement, _SUPPORTED):
+        name = statement.name if isinstance(statement, exp.Command) else statement_type(statement)
+        raise ApiError("invalidQuery", f"The loopback BigQuery has no {name} statement")
 
 
 class Script:
@@ -55,6 +78,8 @@ class Script:
         return last
 
     def _step(self, statement: exp.Expression) -> Result | None:
+        check_supported(statement)
+        check_names(statement, self._warehouse.catalog, self._warehouse.project)
         match statement:
             case exp.Transaction():
                 self._warehouse.begin()
@@ -84,7 +109,4 @@ class Script:
             case exp.Insert() | exp.Update() | exp.Delete() | exp.Merge() | exp.TruncateTable():
                 rows = connection.execute(duck_sql(statement), bound(statement, self._values)).fetchall()
                 return Result.empty(affected=rows[0][0] if rows and rows[0] else 0)
-            case _:
-                name = statement_type(statement)
-                raise ApiError("invalidQuery", f"The loopback BigQuery has no {name} statement")
         return None

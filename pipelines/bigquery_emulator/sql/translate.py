@@ -14,14 +14,22 @@ from sqlglot.errors import ErrorLevel, SqlglotError
 
 from pipelines.bigquery_emulator.errors import ApiError
 from pipelines.bigquery_emulator.sql.duckdb_dialect import DuckForGoogle
+from pipelines.bigquery_emulator.sql.information_schema import is_information_schema, replace_by_duckdb
+from pipelines.bigquery_emulator.sql.permissions import check_names
+from pipelines.bigquery_emulator.store.catalog import Catalog
 
 
 class Dialect:
-    """Translates for one project; `dataset` is what a table name without a dataset belongs to."""
+    """Translates for one project; `dataset` is what a table name without a dataset belongs to.
 
-    def __init__(self, project: str, dataset: str | None = None) -> None:
+    With a `catalog`, the names that a query or expression uses are looked up in it. The statements of `parse` are looked
+    up by whoever runs them: each may need what the one before it creates.
+    """
+
+    def __init__(self, project: str, dataset: str | None = None, catalog: Catalog | None = None) -> None:
         self._project = project
         self._dataset = dataset
+        self._catalog = catalog
 
     def parse(self, sql: str) -> list[exp.Expression]:
         """Return the statements of a script, their names resolved; ApiError invalidQuery for bad syntax."""
@@ -38,11 +46,20 @@ class Dialect:
         statements = self.parse(sql)
         if len(statements) != 1 or not isinstance(statements[0], exp.Query):
             raise ApiError("invalidQuery", "A view or table function is exactly one query")
+        self._check(statements[0])
         return duck_sql(statements[0])
 
     def expression(self, sql: str) -> str:
         """Return one expression as DuckDB's SQL."""
-        return duck_sql(self.parse(f"SELECT {sql}")[0]).removeprefix("SELECT ")
+        [statement] = self.parse(f"SELECT {sql}")[:1]
+        self._check(statement)
+        if not isinstance(statement, exp.Select) or len(statement.selects) != 1 or statement.args.get("from_"):
+            raise ApiError("invalidQuery", "A scalar function is exactly one expression")
+        return duck_sql(statement.selects[0].unalias())
+
+    def _check(self, statement: exp.Expression) -> None:
+        if self._catalog is not None:
+            check_names(statement, self._catalog, self._project)
 
     def _resolved(self, tree: exp.Expression) -> exp.Expression:
         if isinstance(tree, exp.Create) and tree.expression is not None:
@@ -50,6 +67,8 @@ class Dialect:
         local = {cte.alias_or_name.lower() for cte in tree.find_all(exp.CTE)}
         for table in list(tree.find_all(exp.Table)):
             self._place(table, local)
+        for function in list(tree.find_all(exp.Anonymous)):
+            _place_function(function)
         if isinstance(tree, exp.Query):
             _name_columns(tree)
         for unnest in list(tree.find_all(exp.Unnest)):
@@ -59,8 +78,8 @@ class Dialect:
     def _place(self, table: exp.Table, local: set[str]) -> None:
         """Drop the project of a table name, and add the default dataset to a name that has none."""
         table.set("sample", None)
-        if table.name.upper().startswith("INFORMATION_SCHEMA."):
-            _place_information_schema(table)
+        if is_information_schema(table):
+            replace_by_duckdb(table)
             return
         function = table.this
         if isinstance(function, exp.Anonymous) and "." in function.name:
@@ -74,6 +93,19 @@ class Dialect:
             table.set("db", exp.to_identifier(self._dataset, quoted=True))
 
 
+def _place_function(function: exp.Anonymous) -> None:
+    """Write `project.dataset.function`(…) and project.dataset.function(…) as dataset.function(…)."""
+    parent = function.parent
+    if isinstance(parent, exp.Table):
+        return
+    *place, name = function.name.split(".")
+    if place:
+        called = exp.Anonymous(this=name, expressions=function.expressions)
+        function.replace(exp.Dot(this=exp.to_identifier(place[-1]), expression=called))
+    elif isinstance(parent, exp.Dot) and isinstance(parent.this, exp.Dot):
+        parent.set("this", parent.this.expression)
+
+
 def duck_sql(tree: exp.Expression) -> str:
     """Return a statement as DuckDB's SQL."""
     try:
@@ -85,16 +117,6 @@ def duck_sql(tree: exp.Expression) -> str:
 
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0] if str(error) else type(error).__name__
-
-
-def _place_information_schema(table: exp.Table) -> None:
-    """Turn dataset.INFORMATION_SCHEMA.X into DuckDB's, narrowed to the dataset."""
-    dataset, name = table.db, table.name.lower().removeprefix("information_schema.")
-    rows = exp.select("*").from_(exp.table_(name, db="information_schema"))
-    if dataset:
-        column = "schema_name" if name == "schemata" else "table_schema"
-        rows = rows.where(exp.column(column).eq(exp.Literal.string(dataset)))
-    table.replace(rows.subquery(table.alias or name))
 
 
 def _name_columns(query: exp.Query) -> None:

@@ -20,6 +20,7 @@ from google.rpc import status_pb2
 from pipelines.bigquery_emulator.errors import ApiError, WriteError
 from pipelines.bigquery_emulator.faults.injector import Faults, Strike
 from pipelines.bigquery_emulator.storage_write.connection import AppendConnection
+from pipelines.bigquery_emulator.storage_write.token_check import TokenCheck
 from pipelines.bigquery_emulator.store.arrow_insert import Lander, insert_arrow
 from pipelines.bigquery_emulator.store.warehouse import Warehouse
 from pipelines.bigquery_emulator.store.write_streams import (
@@ -198,14 +199,14 @@ def _refusal(error: WriteError, stream_name: str) -> Any:
 
 
 class WriteServer:
-    """The gRPC server on a free port of loopback."""
+    """The gRPC server on a port of the loopback interface; 0 is a free one."""
 
-    def __init__(self, service: WriteService) -> None:
+    def __init__(self, service: WriteService, token: str, port: int = 0) -> None:
         self._threads = ThreadPoolExecutor(_THREADS, "storage-write")
         options = [("grpc.max_receive_message_length", _MAX_MESSAGE), ("grpc.so_reuseport", 0)]
-        self._server = grpc.server(self._threads, options=options)
+        self._server = grpc.server(self._threads, interceptors=(TokenCheck(token),), options=options)
         self._server.add_generic_rpc_handlers((_handlers(service),))
-        self.port = self._server.add_insecure_port("127.0.0.1:0")
+        self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
         self._server.start()
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ connection whose result is half read.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +20,17 @@ from pipelines.bigquery_emulator.errors import ApiError, already_exists
 from pipelines.bigquery_emulator.store.catalog import Catalog, Resource
 from pipelines.bigquery_emulator.store.types import Field, column_ddl, field_of, normal, quoted
 
+_CONFIGURATION: dict[str, str | bool | int | float | list[str]] = {
+    # A file that DuckDB 1.3 and later open; without it DuckDB 2 writes one that only DuckDB 2 reads. A file that is there
+    # already keeps its own version.
+    "storage_compatibility_version": "v1.3.0",
+    # No statement reads or writes a file, attaches a database, or loads an extension; DuckDB does not allow it again.
+    "enable_external_access": False,
+    "autoload_known_extensions": False,
+    "autoinstall_known_extensions": False,
+}
+_DATASET_ID = re.compile(r"[A-Za-z0-9_]{1,1024}")
+_RESERVED = ("__bigquery", "main", "pg_catalog", "information_schema", "system", "temp")  # DuckDB's, and the catalog
 EMPTY_COLUMN = "__empty"  # stands in for the columns of a table that was created without a schema
 _SETTINGS = """
 set timezone = 'UTC'; set preserve_insertion_order = false;
@@ -40,7 +52,7 @@ class Warehouse:
         self.project = project
         self.lock = threading.RLock()
         self._open = False
-        self.connection = duckdb.connect(str(path))
+        self.connection = duckdb.connect(str(path), config=_CONFIGURATION)
         self.connection.execute(_SETTINGS).fetchall()
         self.connection.execute(f"set checkpoint_threshold = '{max(1, memory_mib // _CHECKPOINTS)}MiB'").fetchall()
         self._memory_mib, self._queries, self._queries_lock = memory_mib, 0, threading.Lock()
@@ -118,6 +130,8 @@ class Warehouse:
     def create_dataset(self, body: Resource) -> Resource:
         """Create a dataset from its REST resource."""
         name = body["datasetReference"]["datasetId"]
+        if not _DATASET_ID.fullmatch(name) or name.lower() in _RESERVED:
+            raise ApiError("invalid", f'Invalid dataset ID "{name}". It must be of letters, digits and underscores')
         if self.catalog.find("dataset", name):
             raise already_exists("Dataset", f"{self.project}:{name}")
         with self.transaction() as connection:

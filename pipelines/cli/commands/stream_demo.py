@@ -116,7 +116,7 @@ def wait_for(process: subprocess.Popen[bytes], output: Path) -> bigquery.Client:
     address = connect(output)
     if address is None:
         raise RunFailed(f"--output {output}: the pipeline's loopback BigQuery does not answer")
-    return bigquery_client(address.rest)
+    return bigquery_client(address.rest_url)
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

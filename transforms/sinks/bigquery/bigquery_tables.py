@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-import grpc
 from google.cloud.bigquery_storage_v1 import BigQueryWriteClient
 from google.cloud.bigquery_storage_v1.services.big_query_write.transports import BigQueryWriteGrpcTransport
+
+from transforms.emulator_clients import channel
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,12 @@ def trace_id() -> str:
 
 @dataclass(frozen=True)
 class Connect:
-    """Makes the client on the worker: to a loopback server at "host:port", or to BigQuery."""
+    """Makes the client on the worker: to an emulator at its address, or to BigQuery."""
 
     endpoint: str | None
 
     def __call__(self) -> BigQueryWriteClient:
         if self.endpoint is None:
             return BigQueryWriteClient()
-        options = [("grpc.enable_http_proxy", 0), ("grpc.max_reconnect_backoff_ms", 2000)]
-        channel = grpc.insecure_channel(self.endpoint, options=options)
-        return BigQueryWriteClient(transport=BigQueryWriteGrpcTransport(channel=channel))
+        opened = channel(self.endpoint, [("grpc.max_reconnect_backoff_ms", 2000)])
+        return BigQueryWriteClient(transport=BigQueryWriteGrpcTransport(channel=opened))
