@@ -177,3 +177,30 @@ def test_googles_client_gets_over_a_passing_fault(sick: Start) -> None:
     client = sick({"on": "query", "call": 1, "status": 503}, {"on": "rest:tables", "call": 3, "status": 429})
     assert [row.n for row in client.rest.query_and_wait("SELECT 1 AS n")] == [1]
     assert client.rest.get_table("d.t").table_id == "t"
+
+
+REJECT = {"on": "append", "table": "t", "reject_request": {"column": "id", "equals": 3, "reason": "bad value"}}
+
+
+def test_a_request_is_rejected_whole_without_row_errors_while_a_bad_row_is_in_it(sick: Start) -> None:
+    there = sick(REJECT)
+    for ids in ([1, 2, 3, 4], [3], [3, 4]):
+        answer = append(there.write, DEFAULT, [{"id": number} for number in ids], SCHEMA)
+        assert answer.error.code == 3
+        assert "bad value" in answer.error.message
+        assert not answer.row_errors
+    for ids in ([1, 2], [4], []):
+        assert not append(there.write, DEFAULT, [{"id": number} for number in ids], SCHEMA).error.code
+    assert there.ids() == [1, 2, 4]
+    name = pending(there.write, TABLE)
+    assert append(there.write, name, [{"id": 3}], SCHEMA).error.code == 3
+    assert append(there.write, name, [{"id": 5}], SCHEMA, offset=0).append_result.offset == 0
+    other = "projects/local/datasets/d/tables/other/streams/_default"
+    assert not append(there.write, other, [{"id": 3}], SCHEMA).error.code
+
+
+def test_a_connection_goes_on_after_a_request_that_was_rejected_whole(sick: Start) -> None:
+    there = sick(REJECT)
+    requests = [request(DEFAULT, [{"id": number}], SCHEMA) for number in (1, 3, 2)]
+    assert [answer.error.code for answer in answers(there.write, requests)] == [0, 3, 0]
+    assert there.ids() == [1, 2]

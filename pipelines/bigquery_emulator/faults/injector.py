@@ -53,6 +53,7 @@ class Strike:
     reply_lost: bool = False
     close_stream: bool = False
     row_errors: list[RowErrors] = field(default_factory=list)
+    reject_requests: list[RowErrors] = field(default_factory=list)
 
     def grpc_code(self) -> int:
         """Return the status as a gRPC code number."""
@@ -113,4 +114,5 @@ class Faults:
             reply_lost=any(fault.reply_lost for fault in struck),
             close_stream=any(fault.close_stream for fault in struck),
             row_errors=[fault.row_errors for fault in struck if fault.row_errors],
+            reject_requests=[fault.reject_request for fault in struck if fault.reject_request],
         )

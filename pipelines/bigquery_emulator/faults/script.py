@@ -36,6 +36,7 @@ GRPC_CODES = {
 GRPC_POINTS = ("append", "create_stream", "get_stream", "finalize", "commit", "flush")
 JOB_POINTS = ("query", "load", "copy")
 REST_POINTS = ("insertAll", "datasets", "tables", "routines", "tabledata", "jobs", "queries", "upload")
+_EFFECTS = ("status", "delay_seconds", "reply_lost", "row_errors", "reject_request", "close_stream")
 POINTS = {"any", *GRPC_POINTS, *JOB_POINTS, *(f"rest:{name}" for name in REST_POINTS)}
 
 
@@ -114,6 +115,7 @@ class Fault(_Strict):
     delay_seconds: float = Field(default=0.0, ge=0, le=600)
     reply_lost: bool = False
     row_errors: RowErrors | None = None
+    reject_request: RowErrors | None = None
     close_stream: bool = False
 
     @field_validator("delay_seconds", "rate", mode="before")
@@ -151,13 +153,17 @@ class Fault(_Strict):
     def _whole(self) -> Self:
         if self.call is not None and self.rate is not None:
             raise ValueError("give call or rate, not both")
-        effects = (self.status, self.row_errors, self.delay_seconds, self.reply_lost, self.close_stream)
+        effects = [getattr(self, name) for name in _EFFECTS]
         if not any(effects):
-            raise ValueError("nothing happens: give status, delay_seconds, reply_lost, row_errors or close_stream")
+            raise ValueError(
+                "nothing happens: give status, delay_seconds, reply_lost, row_errors, reject_request or close_stream"
+            )
         if self.close_stream and self.on not in ("append", "any"):
             raise ValueError("close_stream goes with on: append")
         if self.row_errors and self.on not in ("append", "rest:insertAll", "any"):
             raise ValueError("row_errors go with on: append or rest:insertAll")
+        if self.reject_request and self.on not in ("append", "any"):
+            raise ValueError("reject_request goes with on: append")
         return self
 
     def at(self, number: int, draw: float) -> bool:

@@ -14,6 +14,7 @@ from pipelines.bigquery_emulator.store.catalog import Resource
 from pipelines.bigquery_emulator.store.types import quoted
 from pipelines.bigquery_emulator.store.warehouse import EMPTY_COLUMN, Warehouse
 from pipelines.bigquery_emulator.values.json_rows import RowError, convert_row, to_batch
+from pipelines.bigquery_emulator.values.partition_limits import stream_bounds
 from pipelines.bigquery_emulator.values.results import Result
 
 _IDS = {"dataset": "datasetId", "table": "tableId", "routine": "routineId"}
@@ -163,6 +164,7 @@ class Resources:
         body = call.json()
         dataset, name = call.path[1], call.path[3]
         fields = self._warehouse.fields(dataset, name)
+        bounds = stream_bounds(self._catalog.table(dataset, name), self._warehouse.today())
         good, errors = [], []
         for index, row in enumerate(body.get("rows", [])):
             try:
@@ -170,7 +172,10 @@ class Resources:
                 for rule in call.row_errors:
                     if rule.holds(values.get(rule.column)):
                         raise RowError(rule.column, rule.reason)
-                good.append(convert_row(fields, values, ignore_unknown=bool(body.get("ignoreUnknownValues"))))
+                converted = convert_row(fields, values, ignore_unknown=bool(body.get("ignoreUnknownValues")))
+                if bounds is not None and not bounds.hold(converted[bounds.column]):
+                    raise RowError(bounds.column, bounds.message(converted[bounds.column]))
+                good.append(converted)
             except RowError as error:
                 refusal = {
                     "reason": "invalid",

@@ -52,7 +52,7 @@ def create(
             statement.set("properties", _like(statement))
             connection.execute(duck_sql(statement), bound(statement, values)).fetchall()
             body["schema"] = {"fields": _described(statement)}
-            warehouse.catalog.save("table", dataset, name, body)
+            warehouse.save_table(dataset, name, body)
             synchronize(warehouse, connection, dataset, name)
         case "FUNCTION":
             arguments = [column for column in statement.this.expressions if isinstance(column, exp.ColumnDef)]
@@ -97,7 +97,7 @@ def synchronize(warehouse: Warehouse, connection: duckdb.DuckDBPyConnection, dat
         kept = {k: v for k, v in known.get(field["name"].lower(), {}).items() if k in ("description", "policyTags")}
         mode = "REQUIRED" if (field["name"],) in required else field["mode"]
         fields.append({**field, "mode": mode, **kept})
-    warehouse.catalog.save("table", dataset, name, {**resource, "schema": {"fields": fields}})
+    warehouse.save_table(dataset, name, {**resource, "schema": {"fields": fields}})
 
 
 def _key(kind: str, dataset: str, name: str) -> tuple[str, str, str]:

@@ -40,7 +40,7 @@ def change_schema(warehouse: Warehouse, dataset: str, name: str, body: Resource)
         for statement in statements:
             connection.execute(statement).fetchall()
         schema = {**body.get("schema", {}), "fields": wanted}
-        return warehouse.catalog.save("table", dataset, name, {**body, "schema": schema})
+        return warehouse.save_table(dataset, name, {**body, "schema": schema})
 
 
 def _changes(warehouse: Warehouse, dataset: str, name: str, old: Field, new: Field) -> list[str]:
@@ -85,9 +85,7 @@ def create_view(warehouse: Warehouse, dataset: str, name: str, body: Resource, *
             described = given.get(field["name"].lower(), {})
             field.update({key: described[key] for key in ("description", "policyTags") if key in described})
         view = {"useLegacySql": False, **body["view"]}
-        return warehouse.catalog.save(
-            "table", dataset, name, {**body, "type": "VIEW", "view": view, "schema": {"fields": fields}}
-        )
+        return warehouse.save_table(dataset, name, {**body, "type": "VIEW", "view": view, "schema": {"fields": fields}})
 
 
 def create_routine(warehouse: Warehouse, dataset: str, name: str, body: Resource, *, replace: bool = False) -> Resource:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from google.cloud.bigquery_storage_v1 import types
 
 from pipelines.bigquery_emulator.errors import ApiError, WriteError
-from pipelines.bigquery_emulator.faults.script import RowErrors
+from pipelines.bigquery_emulator.faults.injector import Strike
 from pipelines.bigquery_emulator.store.arrow_insert import Lander
 from pipelines.bigquery_emulator.store.types import Field
 from pipelines.bigquery_emulator.store.warehouse import Warehouse
@@ -23,6 +23,7 @@ from pipelines.bigquery_emulator.store.write_streams import (
     Stream,
     Streams,
 )
+from pipelines.bigquery_emulator.values.partition_limits import StreamBounds, stream_bounds
 from pipelines.bigquery_emulator.values.proto_rows import ProtoReader
 from pipelines.bigquery_emulator.values.row_checks import bad_rows, check_schema
 
@@ -48,7 +49,7 @@ class AppendConnection:
         match = _STREAM.fullmatch(request.write_stream or self.stream_name)
         return match[3] if match else None
 
-    def append(self, request: Any, refuse: list[RowErrors]) -> Any:
+    def append(self, request: Any, strike: Strike) -> Any:
         """Check a request whole, then write it whole; WriteError when any of it is refused."""
         self.stream_name = request.write_stream or self.stream_name
         match = _STREAM.fullmatch(self.stream_name)
@@ -63,7 +64,10 @@ class AppendConnection:
                 INVALID_ARGUMENT, f"AppendRows request of {size} bytes is over the limit of {_MAX_REQUEST}"
             )
         batch, message = self._batch(request, fields)
-        self._check(batch, fields, refuse)
+        bounds = None
+        if stream is None or stream.type != PENDING:
+            bounds = stream_bounds(self._warehouse.catalog.table(*table), self._warehouse.today())
+        self._check(batch, fields, bounds, strike)
         response = _Response(write_stream=self.stream_name)
         if stream is None:
             self._land(table, batch)
@@ -120,12 +124,19 @@ class AppendConnection:
             return batch, batch.serialize().to_pybytes()
         raise WriteError(INVALID_ARGUMENT, "The request carries no rows")
 
-    def _check(self, batch: pa.RecordBatch, fields: dict[str, Field], refuse: list[RowErrors]) -> None:
+    def _check(
+        self, batch: pa.RecordBatch, fields: dict[str, Field], bounds: StreamBounds | None, strike: Strike
+    ) -> None:
         if self._checked is None or self._checked[0] is not batch.schema or self._checked[1] != fields:
             check_schema(batch.schema, fields)
             self._checked = (batch.schema, fields)
+        for rule in strike.reject_requests:
+            if rule.rows(batch):
+                raise WriteError(INVALID_ARGUMENT, f"The request is rejected: {rule.reason} (fault script)")
         refused = dict(bad_rows(batch, fields))
-        for rule in refuse:
+        for row, message in bounds.outside(batch) if bounds else ():
+            refused.setdefault(row, message)
+        for rule in strike.row_errors:
             for row in rule.rows(batch):
                 refused.setdefault(row, f"Field {rule.column}: {rule.reason}")
         if refused:

@@ -114,7 +114,7 @@ class WriteService:
         for request in requests:
             strike = self._before("append", connection.target(request), context)
             try:
-                response = connection.append(request, strike.row_errors if strike else [])
+                response = connection.append(request, strike or Strike())
             except WriteError as error:
                 if error.closes:
                     _abort(context, error)

@@ -7,6 +7,7 @@ connection whose result is half read.
 
 from __future__ import annotations
 
+import datetime
 import re
 import threading
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ import duckdb
 
 from pipelines.bigquery_emulator.errors import ApiError, already_exists
 from pipelines.bigquery_emulator.store.catalog import Catalog, Resource
+from pipelines.bigquery_emulator.store.comments import write_comments
 from pipelines.bigquery_emulator.store.types import Field, column_ddl, field_of, normal, quoted
 
 _CONFIGURATION: dict[str, str | bool | int | float | list[str]] = {
@@ -58,6 +60,12 @@ class Warehouse:
         self._memory_mib, self._queries, self._queries_lock = memory_mib, 0, threading.Lock()
         self._limit_memory(memory_mib)
         self.catalog = Catalog(self.connection, project)
+        with self.transaction() as connection:  # a file of an older version has none
+            write_comments(connection, self.catalog.all("table"))
+
+    def today(self) -> datetime.date:
+        """Return the current date (UTC), which limits on partitions count from."""
+        return datetime.datetime.now(datetime.UTC).date()
 
     def close(self) -> None:
         """Write everything into the file and let go of it."""
@@ -163,7 +171,13 @@ class Warehouse:
         with self.transaction() as connection:
             connection.execute(f"create table {quoted(dataset, name)} ({columns})").fetchall()
             schema = {**body.get("schema", {}), "fields": fields}
-            return self.catalog.save("table", dataset, name, {"type": "TABLE", **body, "schema": schema})
+            return self.save_table(dataset, name, {"type": "TABLE", **body, "schema": schema})
+
+    def save_table(self, dataset: str, name: str, body: Resource) -> Resource:
+        """Store the resource of a table or view, and its descriptions as comments; the caller holds a transaction."""
+        resource = self.catalog.save("table", dataset, name, body)
+        write_comments(self.connection, [resource])
+        return resource
 
     def drop_table(self, dataset: str, name: str) -> None:
         """Drop a table or view."""

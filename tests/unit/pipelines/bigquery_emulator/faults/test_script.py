@@ -34,6 +34,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"on": "commit", "row_errors": {"column": "a", "is_null": True}},
         "faults.0: row_errors go with",
     ),
+    "whole requests of a query": (
+        {"on": "query", "reject_request": {"column": "a", "is_null": True}},
+        "faults.0: reject_request goes with on: append",
+    ),
     "two conditions": (
         {"on": "append", "row_errors": {"column": "a", "is_null": True, "equals": 1}},
         "faults.0.row_errors: give exactly one of",
