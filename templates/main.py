@@ -1,4 +1,4 @@
-"""The image's entry for the flex-template launcher. Nothing is defined here: no DoFn lives in an entry module."""
+"""The image's entry point for the flex-template launcher. It defines nothing: no DoFn may live in an entry module."""
 
 import sys
 

@@ -1,1 +1,1 @@
-"""From a command to a Dataflow job: metadata of the templates, the launcher's entry, the client, update checks."""
+"""From a command to a Dataflow job: template metadata, the launcher's entry point, the client, update checks."""

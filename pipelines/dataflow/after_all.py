@@ -1,4 +1,4 @@
-"""A step that runs once, after everything else that a bounded graph does: nobody waits for a Dataflow job to end."""
+"""Run a function once, after every other step of a batch pipeline: a template launch does not wait for its job."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,9 +9,9 @@ from apache_beam.transforms.window import GlobalWindows
 
 
 def finish(pipeline: beam.Pipeline, label: str, then: Callable[[], None]) -> None:
-    """Call `then` in a worker once all steps that are in the pipeline by now are done.
+    """Call `then` in a worker when all steps already in the pipeline are done.
 
-    A runner may try it again: `then` must see what an earlier try has done.
+    A runner may retry it: `then` must be idempotent.
     """
     waits = [
         leaf

@@ -1,7 +1,7 @@
-"""What the flex-template launcher hands over, told apart: the template's parameters, and Beam's own options.
+"""Split the flex-template launcher's arguments into the template's parameters and Beam's own options.
 
 The launcher writes every parameter as `--name=value`, flags too, and adds the environment as Beam options. Beam only
-logs an option that it does not know; a misspelt one is refused here.
+logs an unknown option; here it is an error.
 """
 
 import argparse
@@ -27,7 +27,7 @@ def template_of(words: Sequence[str]) -> Template:
 def split_words(template: Template, words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     """Return the command's options, parsed by the command's own parser, and Beam's words.
 
-    Raises UserError for a value that the command refuses and for a name that neither knows.
+    Raises UserError for a value that the command rejects and for a name that neither knows.
     """
     actions = {option_name(action): action for action, _ in option_actions(template)}
     ours: list[str] = []
@@ -40,7 +40,7 @@ def split_words(template: Template, words: Sequence[str]) -> tuple[argparse.Name
             ours.append(word)
             beam_words.append(word)
         elif name in template.left_out and name != "runner":
-            raise UserError(f"--{name}: is no parameter of this template: {template.left_out[name]}")
+            raise UserError(f"--{name}: is not a parameter of this template: {template.left_out[name]}")
         elif name in actions and name != "runner":
             ours += _as_option(actions[name], name, value if has_value else "true")
         else:
@@ -53,7 +53,7 @@ def split_words(template: Template, words: Sequence[str]) -> tuple[argparse.Name
 
 
 def unknown_to_beam(words: Sequence[str]) -> list[str]:
-    """Return the words that no class of Beam's options takes."""
+    """Return the arguments that no class of Beam's options takes."""
     parser = _BeamArgumentParser(allow_abbrev=False)
     for options in {cls.__name__: cls for cls in PipelineOptions.__subclasses__()}.values():
         options._add_argparse_args(parser)

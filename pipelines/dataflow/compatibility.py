@@ -1,7 +1,7 @@
-"""Whether a running streaming job can become a new graph: steps by name, their coders, their state. Pure.
+"""Decide whether a running streaming job can be updated to a new graph: steps by name, their coders, their state. Pure.
 
-Dataflow keeps what is in flight and in state by step name and reads it with the step's coders; a step that is gone, or
-whose bytes mean something else, loses it. New steps begin empty.
+Dataflow keeps in-flight data and state by step name and reads it with the step's coders. A step that is missing in the new
+graph, or whose encoding changed, loses its data. New steps begin empty.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,12 +12,12 @@ from apache_beam.portability.api import beam_runner_api_pb2 as api
 
 Shape = tuple[object, ...]
 GIVEN_UP = ""
-"""Dataflow's word, in a mapping of names, for a step that is gone on purpose, with all that it holds."""
+"""Dataflow's value in a name mapping for a step that is dropped on purpose, with its data."""
 
 
 @dataclass
 class Step:
-    """What must stay of one step: the coders of its outputs by tag, its state and its timers."""
+    """What must stay equal in one step: the coders of its outputs by tag, its state and its timers."""
 
     name: str
     outputs: dict[str, Shape] = field(default_factory=dict)
@@ -27,7 +27,7 @@ class Step:
 
 
 def steps_of(pipeline: api.Pipeline) -> dict[str, Step]:
-    """Return the steps that do work, by full name."""
+    """Return the steps that execute, by full name."""
     components = pipeline.components
     found: dict[str, Step] = {}
     for transform in components.transforms.values():
@@ -50,13 +50,13 @@ def steps_of(pipeline: api.Pipeline) -> dict[str, Step]:
 
 
 def coder_shape(components: api.Components, coder_id: str) -> Shape:
-    """Return a coder as a value that is equal where the bytes mean the same."""
+    """Return a coder as a value that is equal if the encodings are equal."""
     coder = components.coders[coder_id]
     return (coder.spec.urn, coder.spec.payload, *(coder_shape(components, one) for one in coder.component_coder_ids))
 
 
 def incompatible(old: api.Pipeline, new: api.Pipeline, renamed: Mapping[str, str] | None = None) -> list[str]:
-    """Return why the new graph cannot take over from the old one, a line a step; nothing where it can."""
+    """Return why the new graph cannot replace the old one, one line per step; empty if it can."""
     after = steps_of(new)
     names = full_mapping(old, renamed or {})
     problems: list[str] = []
@@ -65,14 +65,14 @@ def incompatible(old: api.Pipeline, new: api.Pipeline, renamed: Mapping[str, str
         if wanted == GIVEN_UP:
             continue
         if wanted not in after:
-            problems.append(f"{name}: the step is gone; map it with --transform_name_mapping, or drain the job")
+            problems.append(f"{name}: the step is missing; map it with --transform_name_mapping, or drain the job")
             continue
         problems += (f"{name}: {problem}" for problem in _differences(step, after[wanted]))
     return problems
 
 
 def full_mapping(old: api.Pipeline, renamed: Mapping[str, str]) -> dict[str, str]:
-    """Return old name to new name of every step that a mapping of steps, or of what holds them, renames or gives up."""
+    """Return old name to new name of every step that the mapping renames or drops, also by the name of an enclosing step."""
     mapping: dict[str, str] = {}
     for name in steps_of(old):
         for before in sorted(renamed, key=len, reverse=True):

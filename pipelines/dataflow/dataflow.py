@@ -1,4 +1,4 @@
-"""Google's Dataflow client, as far as a launch needs it: launch a template, find, stop and read jobs."""
+"""Call Google's Dataflow client: launch a template, find, stop and read jobs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ TIMEOUT_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Job:
-    """One job as a list shows it."""
+    """One job in a list."""
 
     id: str
     name: str
@@ -32,7 +32,7 @@ class Job:
 
 
 class Dataflow:
-    """The service in one project and region. An `http://` endpoint (loopback) is asked without credentials."""
+    """The service in one project and region. An `http://` endpoint is called without credentials."""
 
     def __init__(self, project: str, region: str, endpoint: str = GOOGLE) -> None:
         self.project, self.region = project, region
@@ -49,7 +49,7 @@ class Dataflow:
             )
         except DefaultCredentialsError:
             raise UserError(
-                f"--project {project}: no Google credentials found; `gcloud auth application-default login` makes some"
+                f"--project {project}: no Google credentials found; run `gcloud auth application-default login`"
             ) from None
 
     def launch(self, request: dataflow.LaunchFlexTemplateRequest) -> Job:
@@ -57,10 +57,10 @@ class Dataflow:
         try:
             return _job(self._templates.launch_flex_template(request, timeout=TIMEOUT_SECONDS).job)
         except GoogleAPICallError as error:
-            raise RunFailed(f"Dataflow refused the launch: {error.message}") from None
+            raise RunFailed(f"Dataflow rejected the launch: {error.message}") from None
 
     def jobs(self, name: str | None = None, active: bool = True) -> Iterator[Job]:
-        """Yield jobs, newest as the service orders them."""
+        """Yield jobs in the service's order."""
         kind = dataflow.ListJobsRequest.Filter.ACTIVE if active else dataflow.ListJobsRequest.Filter.ALL
         request = dataflow.ListJobsRequest(project_id=self.project, location=self.region, filter=kind)
         try:
@@ -72,11 +72,11 @@ class Dataflow:
             raise RunFailed(f"Dataflow did not list the jobs: {error.message}") from None
 
     def running(self, name: str) -> Job | None:
-        """Return the live job of a name; Dataflow allows one."""
+        """Return the running job with a name; Dataflow allows one."""
         return next(self.jobs(name), None)
 
     def stop(self, job: Job, state: str) -> None:
-        """Ask for JOB_STATE_DRAINED or JOB_STATE_CANCELLED."""
+        """Request JOB_STATE_DRAINED or JOB_STATE_CANCELLED."""
         request = dataflow.UpdateJobRequest(
             project_id=self.project,
             location=self.region,
@@ -89,7 +89,7 @@ class Dataflow:
             raise RunFailed(f"Dataflow did not stop {job.name}: {error.message}") from None
 
     def graph_location(self, job: Job) -> str | None:
-        """Return where the job's graph was staged (gs://…/pipeline.pb), None where the service does not say."""
+        """Return where the job's graph was staged (gs://…/pipeline.pb), None if the service does not report it."""
         request = dataflow.GetJobRequest(
             project_id=self.project, location=self.region, job_id=job.id, view=dataflow.JobView.JOB_VIEW_ALL
         )

@@ -1,4 +1,4 @@
-"""The graph of each template: the command's parsed options become the configs that the builder takes.
+"""Build the graph of each template from the command's parsed options.
 
 Nothing here waits for a job: a template launch submits the graph and ends.
 """
@@ -29,7 +29,7 @@ Build = Callable[[beam.Pipeline, argparse.Namespace, str], None]
 
 
 def build_streaming(pipeline: beam.Pipeline, args: argparse.Namespace, temp: str) -> None:
-    """Wire the live job onto Beam's native Pub/Sub source."""
+    """Build the streaming pipeline on Beam's native Pub/Sub source."""
     subscriptions = subscriptions_of(args)
     job = job_config(args, temp)
     live = stream_config(args, [given.topic for given in subscriptions])
@@ -45,7 +45,7 @@ def build_streaming(pipeline: beam.Pipeline, args: argparse.Namespace, temp: str
 
 
 def job_config(args: argparse.Namespace, temp: str) -> JobConfig:
-    """Return the values of the main job's steps."""
+    """Return the configuration of the pipeline's steps."""
     target, started = Target.from_args(args, needs_lake=True), wall_us()
     run_id = make_run_id(args.run_id, started)
     options = replace(job_options(args, read_secret(args.pii_key_secret)), saga_retention_days=args.saga_retention_days)

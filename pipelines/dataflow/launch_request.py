@@ -21,7 +21,7 @@ PRIVATE = "WORKER_IP_PRIVATE"
 
 
 def check_parameters(metadata: Mapping[str, Any], given: Mapping[str, str]) -> None:
-    """Raise UserError, naming the option, for a parameter that the service would refuse or that is missing."""
+    """Raise UserError, naming the option, for a parameter that the service would reject or that is missing."""
     for parameter in metadata["parameters"]:
         name = parameter["name"]
         if name not in given:
@@ -38,7 +38,7 @@ def check_parameters(metadata: Mapping[str, Any], given: Mapping[str, str]) -> N
 
 
 def environment(args: argparse.Namespace, template: Template) -> dataflow.FlexTemplateRuntimeEnvironment:
-    """Return the environment that the options say; the defaults are the safe ones. UserError for bounds out of order."""
+    """Return the environment for the options, with safe defaults. Raise UserError for bounds out of order."""
     least = getattr(args, "min_workers", None)
     _check_bounds(least, args.num_workers, args.max_workers)
     made = dataflow.FlexTemplateRuntimeEnvironment(
@@ -98,7 +98,7 @@ def _check_bounds(least: int | None, first: int | None, most: int) -> None:
 
 
 def read_spec(path: str) -> dict[str, Any]:
-    """Return the container spec that the launch will use; raise UserError where there is none, or one not ours."""
+    """Return the container spec that the launch will use; raise UserError if it does not exist or is not one of this project."""
     try:
         with FileSystems.open(path) as file:
             spec: dict[str, Any] = json.loads(file.read())
@@ -106,7 +106,7 @@ def read_spec(path: str) -> dict[str, Any]:
     except (BeamIOError, GoogleAPICallError, OSError) as error:
         raise UserError(f"--spec {path}: cannot be read ({type(error).__name__}); `template-spec` writes it") from None
     except (ValueError, ParseError) as error:
-        raise UserError(f"--spec {path}: is no container spec ({str(error).splitlines()[0]})") from None
+        raise UserError(f"--spec {path}: is not a container spec ({str(error).splitlines()[0]})") from None
     return spec
 
 
@@ -116,13 +116,15 @@ def labels(pairs: list[str]) -> dict[str, str]:
     for pair in pairs:
         name, _, value = pair.partition("=")
         if not re.fullmatch(r"[a-z][a-z0-9_-]{0,62}", name) or not re.fullmatch(r"[a-z0-9_-]{0,63}", value):
-            raise UserError(f"--label {pair}: must be NAME=VALUE in small letters, digits, - and _")
+            raise UserError(f"--label {pair}: must be NAME=VALUE in lower-case letters, digits, - and _")
         found[name] = value
     return found
 
 
 def check_job_name(name: str) -> str:
-    """Return a job's name; raise UserError for one that Dataflow does not take."""
+    """Return a job's name; raise UserError for a name that Dataflow rejects."""
     if not JOB_NAME.fullmatch(name):
-        raise UserError(f"--job_name {name}: must be small letters, digits and -, at most 63, beginning with a letter")
+        raise UserError(
+            f"--job_name {name}: must be at most 63 lower-case letters, digits and -, beginning with a letter"
+        )
     return name

@@ -1,6 +1,6 @@
-"""What the flex-template launcher starts: parameters in, a job submitted, and no waiting for it.
+"""The entry point for the flex-template launcher: submit a job from its parameters and do not wait for it.
 
-Exit codes as everywhere: 0 submitted, 1 Dataflow refused, 2 a mistake in the parameters, in one line.
+Exit codes: 0 submitted, 1 rejected by Dataflow, 2 wrong parameters (one line).
 """
 
 import logging
@@ -42,14 +42,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def graph(words: Sequence[str]) -> beam.Pipeline:
-    """Return the pipeline, with its graph built, of the launcher's words; raise UserError for a mistake in them."""
+    """Return the pipeline for the launcher's arguments; raise UserError for a wrong one."""
     template = template_of(words)
     args, beam_words = split_words(template, words)
     options = beam_options(template, beam_words)
     pipeline = beam.Pipeline(options=options)
     try:
         BUILDERS[template.name](pipeline, args, options.view_as(GoogleCloudOptions).temp_location or "")
-    except ValueError as error:  # steps check their arguments when they are made, and name them
+    except ValueError as error:  # transforms check their arguments and name them
         raise UserError(str(error)) from None
     return pipeline
 

@@ -26,7 +26,7 @@ ADD_ARGUMENTS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
 
 
 def template_parser(template: Template) -> argparse.ArgumentParser:
-    """Return a parser of the command's options and of those that only the template has."""
+    """Return a parser of the command's options and of the template's own."""
     parser = Parser(prog=f"event-pipelines {template.command}")
     ADD_ARGUMENTS[template.command](parser)
     add_template_arguments(parser, template)
@@ -55,7 +55,7 @@ def option_actions(template: Template) -> Iterator[tuple[argparse.Action, str]]:
 
 
 def parameters_of(template: Template) -> list[Parameter]:
-    """Return a template's parameters: the dispatch, and the options of its command that are not left out."""
+    """Return a template's parameters: the dispatch parameter, and the options of its command that are not left out."""
     dispatch = {
         "name": DISPATCH,
         "label": "Pipeline",

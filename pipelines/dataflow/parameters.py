@@ -1,4 +1,4 @@
-"""One option of a command as one parameter of a flex template: name, words, type, regex, default."""
+"""Turn one option of a command into one parameter of a flex template: name, label, help, type, regex, default."""
 
 import argparse
 from typing import Any
@@ -68,7 +68,7 @@ def option_name(action: argparse.Action) -> str:
 
 
 def is_flag(action: argparse.Action) -> bool:
-    """Tell whether an option stands alone, so that a template's parameter says true or false."""
+    """Return whether an option is a flag; the template's parameter is then true or false."""
     return action.nargs == 0
 
 
@@ -79,7 +79,7 @@ def label_of(name: str) -> str:
 
 
 def help_text(action: argparse.Action, prog: str) -> str:
-    """Return an option's help as a sentence, with what argparse fills in filled in."""
+    """Return an option's help as a sentence, with argparse's placeholders filled in."""
     values = {**vars(action), "prog": prog}
     text = ((action.help or "") % values).strip()
     if not text:
@@ -102,7 +102,7 @@ def _kind(action: argparse.Action, name: str) -> tuple[str, str | None]:
 
 
 def takes_many(action: argparse.Action) -> bool:
-    """Tell whether an option takes several values; a parameter has them with commas between."""
+    """Return whether an option takes several values; the parameter takes them separated by commas."""
     return action.nargs in ("+", "*") or isinstance(action, argparse._AppendAction)
 
 

@@ -1,4 +1,4 @@
-"""A key out of Secret Manager that never stands in a job graph: pickled, it is its own name, and workers fetch it."""
+"""A key in Secret Manager that is never in a job graph: its pickle holds its name, and workers fetch it."""
 
 from functools import cache
 from typing import Any
@@ -26,7 +26,7 @@ class SecretKey(bytes):
 
 @cache
 def fetch(name: str) -> SecretKey:
-    """Return the secret version `projects/P/secrets/S/versions/V`, once a process."""
+    """Return the secret version `projects/P/secrets/S/versions/V`, fetched once per process."""
     from google.cloud import secretmanager
 
     client = secretmanager.SecretManagerServiceClient()
@@ -35,7 +35,7 @@ def fetch(name: str) -> SecretKey:
 
 
 def read_secret(name: str | None) -> SecretKey | None:
-    """Return the key that the option names; raise UserError where it cannot be had or is too short."""
+    """Return the key that the option names; raise UserError if it cannot be read or is too short."""
     if name is None:
         return None
     if name.count("/") != 5:

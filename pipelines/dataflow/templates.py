@@ -1,26 +1,26 @@
-"""The three flex templates: which command each runs, what of its options a template takes, and why not the others."""
+"""The three flex templates: which command each runs, which of its options are parameters, and why the others are not."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 SERVICE_OPTIONS = {
-    "project": "the service gives it to every launch",
+    "project": "the service sets it for every launch",
     "runner": "a template runs on Dataflow",
     "help": "is not an option of a run",
 }
 LAPTOP_OPTIONS = {
-    "output": "a laptop's folder; a template writes to the project's datasets and --lake",
+    "output": "a local folder; a template writes to the project's datasets and --lake",
     "prism_location": "Prism runs on a laptop",
     "direct_num_workers": "the workers are Dataflow's",
-    "faults": "makes the loopback BigQuery sick",
-    "overwrite": "a laptop's folder",
+    "faults": "injects faults into the BigQuery emulator",
+    "overwrite": "a local folder",
     "pii_key_file": "a file of this machine; --pii_key_secret names the key in Secret Manager",
 }
 
 
 @dataclass(frozen=True)
 class Template:
-    """One flex template. `left_out` says of every option of the command that is no parameter why it is none."""
+    """One flex template. `left_out` gives the reason for every option of the command that is not a parameter."""
 
     name: str
     command: str
@@ -44,18 +44,18 @@ TEMPLATES = {
             SERVICE_OPTIONS
             | LAPTOP_OPTIONS
             | {
-                "max_messages": "a trial's end; a Dataflow job is drained",
-                "stop_after_idle": "a trial's end; a Dataflow job is drained",
-                "as_of": "a trial's clock",
-                "linger_ms": "of the pulling source for Prism; Dataflow has its own",
-                "max_in_flight": "of the pulling source for Prism; Dataflow has its own",
+                "max_messages": "ends a trial run; a Dataflow job is drained",
+                "stop_after_idle": "ends a trial run; a Dataflow job is drained",
+                "as_of": "the clock of a trial run",
+                "linger_ms": "for the Pub/Sub source on Prism; Dataflow has its own",
+                "max_in_flight": "for the Pub/Sub source on Prism; Dataflow has its own",
             },
         ),
         Template(
             "replay",
             "replay",
             "Event pipelines: replay",
-            "Runs a stretch of history again from the archive or the event store: backfill, rebuild or shadow.",
+            "Processes a range of the archive or the event store again: backfill, rebuild or shadow.",
             False,
             SERVICE_OPTIONS | LAPTOP_OPTIONS | {"dry_run": "prints to a terminal; run the command itself"},
             ("lake", "source", "mode"),
@@ -64,7 +64,7 @@ TEMPLATES = {
             "redrive",
             "redrive",
             "Event pipelines: redrive",
-            "Repairs dead letters by rules and sends them through the pipeline again.",
+            "Repairs dead letters by rules and processes them again.",
             False,
             SERVICE_OPTIONS
             | LAPTOP_OPTIONS
@@ -76,4 +76,4 @@ TEMPLATES = {
     )
 }
 DISPATCH = "pipeline"
-"""The parameter by which the one image knows which template it launches; its only value is the template's name."""
+"""The parameter that tells the image which template to launch; its only value is the template's name."""

@@ -1,4 +1,4 @@
-"""An update of a running streaming job, checked before it is asked for: its staged graph against the new one."""
+"""Check an update of a running streaming job before it is requested: the staged graph against the new one."""
 
 import json
 from collections.abc import Mapping
@@ -15,11 +15,11 @@ from pipelines.dataflow.templates import DISPATCH, Template
 from pipelines.errors import RunFailed, UserError
 
 RENAMED_STEPS: dict[str, str] = {}
-"""Steps that a version renamed, old to new; what runs an older version is updated by it. Labels are state."""
+"""Steps that a version renamed, old to new, so that a job of an older version can be updated. Labels are state."""
 
 
 def read_mapping(path: str | None) -> dict[str, str]:
-    """Return the renamed steps: those of this version, and the file's."""
+    """Return the renamed steps of this version and of the file."""
     mapping = dict(RENAMED_STEPS)
     if path is not None:
         try:
@@ -37,19 +37,21 @@ def read_mapping(path: str | None) -> dict[str, str]:
 def check_update(
     service: Dataflow, job: Job, template: Template, parameters: Mapping[str, str], renamed: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return the full mapping of step names; raise RunFailed, a line a step, where the update would be refused."""
+    """Return the full mapping of step names; raise RunFailed, one line per step, if the update would be rejected."""
     location = service.graph_location(job)
     if not location:
-        raise RunFailed(f"{job.name}: Dataflow does not say where the running graph is; drain the job and launch anew")
+        raise RunFailed(
+            f"{job.name}: Dataflow does not report where the running graph is; drain the job and launch it again"
+        )
     old, new = read_graph(location), new_graph(service, template, parameters)
     problems = incompatible(old, new, renamed)
     if problems:
-        raise RunFailed(f"{job.name} cannot be updated; nothing was asked of Dataflow:\n  " + "\n  ".join(problems))
+        raise RunFailed(f"{job.name} cannot be updated; nothing was sent to Dataflow:\n  " + "\n  ".join(problems))
     return full_mapping(old, renamed)
 
 
 def read_graph(location: str) -> api.Pipeline:
-    """Read a staged graph; raise RunFailed where it is gone (temp buckets delete by age)."""
+    """Read a staged graph; raise RunFailed if it does not exist any more (temp buckets delete by age)."""
     try:
         with FileSystems.open(location) as file:
             return api.Pipeline.FromString(file.read())
@@ -58,7 +60,7 @@ def read_graph(location: str) -> api.Pipeline:
 
 
 def new_graph(service: Dataflow, template: Template, parameters: Mapping[str, str]) -> api.Pipeline:
-    """Build the graph that this version makes of the parameters; no secret is read for it."""
+    """Build this version's graph for the parameters, without reading any secret."""
     from pipelines.dataflow.launcher_main import graph
 
     words = [f"--{name}={value}" for name, value in parameters.items() if name != "pii_key_secret"]

@@ -3,7 +3,7 @@ variable "project" {
   type        = string
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project))
-    error_message = "project must be a project id: 6 to 30 small letters, digits and dashes."
+    error_message = "project must be a project id: 6 to 30 lower-case letters, digits and dashes."
   }
 }
 
@@ -32,7 +32,7 @@ variable "prefix" {
   default     = "event-pipelines"
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{2,17}$", var.prefix))
-    error_message = "prefix must be 3 to 18 small letters, digits and dashes: service accounts are named by it."
+    error_message = "prefix must be 3 to 18 lower-case letters, digits and dashes: service accounts are named by it."
   }
 }
 

@@ -65,8 +65,8 @@ def graph(parse="Parse", value=int, remember: type[beam.DoFn] = Remember, window
 
 
 REFUSED: dict[str, tuple[Callable[[], object], list[str]]] = {
-    "a renamed label": (lambda: graph(parse="Decode"), ["Parse/Pair", "the step is gone"]),
-    "a removed step": (lambda: graph(last=False), ["Write: the step is gone"]),
+    "a renamed label": (lambda: graph(parse="Decode"), ["Parse/Pair", "the step is missing"]),
+    "a removed step": (lambda: graph(last=False), ["Write: the step is missing"]),
     "a changed coder": (lambda: graph(value=str), ["Remember", "the coder of output"]),
     "a changed window": (lambda: graph(window=61), ["Window", "the windows of output"]),
     "a changed state coder": (lambda: graph(remember=RememberBytes), ["Remember", "state seen changed"]),

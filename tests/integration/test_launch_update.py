@@ -46,7 +46,7 @@ def test_an_update_of_the_same_graph_is_launched(service, store):
     running_job(service, store, "same")
     code, out, err = stream(service, "--update")
     assert (code, err) == (0, "")
-    assert "can take over" in out
+    assert "can replace" in out
     assert service.sent("POST", "flexTemplates:launch")[0]["launchParameter"]["update"] is True
 
 
@@ -76,14 +76,14 @@ ALERTS = "projects/my-project/topics/saga-alerts"
 def test_an_update_that_adds_a_sink_passes(service, store):
     running_job(service, store, "silent")
     code, out, err = stream(service, "--update", "--saga_alerts_topic", ALERTS)
-    assert (code, err, "can take over" in out) == (0, "", True)
+    assert (code, err, "can replace" in out) == (0, "", True)
 
 
 def test_an_update_that_removes_a_sink_is_refused_by_its_name(service, store):
     running_job(service, store, "loud", saga_alerts_topic=ALERTS)
     code, _, err = stream(service, "--update")
     assert code == 1
-    assert "PublishSagaAlerts/Publish: the step is gone" in err
+    assert "PublishSagaAlerts/Publish: the step is missing" in err
     assert service.sent("POST", "flexTemplates:launch") == []
 
 

@@ -1,4 +1,4 @@
-"""The command `template-spec`: the container spec of a flex template, or the metadata files that it is made of."""
+"""The command `template-spec`: print the container spec of a flex template, or write the metadata files."""
 
 import argparse
 import json
@@ -21,8 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument("--template", choices=tuple(TEMPLATES), help="which template")
     parser.add_argument("--image", help="the image, with a tag or a digest: REGION-docker.pkg.dev/P/REPO/NAME:TAG")
-    parser.add_argument("--output", metavar="FILE", help="write there (a file or gs://…) instead of printing")
-    parser.add_argument("--write_metadata", metavar="DIR", help="write DIR/NAME/metadata.json of each template")
+    parser.add_argument("--output", metavar="FILE", help="write to this file (local or gs://…) instead of printing")
+    parser.add_argument("--write_metadata", metavar="DIR", help="write DIR/NAME/metadata.json for each template")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         check_spec(spec)
     except ParseError as error:
-        raise RunFailed(f"the spec is not one that Dataflow reads: {error}") from None
+        raise RunFailed(f"Dataflow cannot read the spec: {error}") from None
     text = json.dumps(spec, indent=2, ensure_ascii=False) + "\n"
     if args.output is None:
         print(text, end="")
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def check_image(image: str) -> None:
-    """Raise UserError for what is no image, or one that can change under a running job."""
+    """Raise UserError for a value that is not an image, or for an image that can change under a running job."""
     if not IMAGE.fullmatch(image):
         raise UserError(f"--image {image}: is not REGISTRY/PATH:TAG or REGISTRY/PATH@sha256:DIGEST")
     name = image.rsplit("/", 1)[-1]

@@ -69,7 +69,7 @@ MISTAKES = {
     "a template that is none": (lambda: words({"pipeline": "batch"}), "--pipeline"),
     "a flag that is neither": (lambda: words({"accept_cloudevents": "yes"}), "--accept_cloudevents yes"),
     "a bad number": (lambda: words({"window_seconds": "7"}), "7 does not divide an hour"),
-    "a laptop's option": (lambda: words({"output": "/tmp/x"}), "--output: is no parameter"),
+    "a laptop's option": (lambda: words({"output": "/tmp/x"}), "--output: is not a parameter"),
     "no image": (lambda: [word for word in words() if "sdk_container" not in word], "--sdk_container_image"),
     "no place for temp files": (lambda: [word for word in words() if "temp_loc" not in word], "--temp_location"),
     "no subscription": (
