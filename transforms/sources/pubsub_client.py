@@ -23,6 +23,8 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransp
 EMULATOR_VARIABLE = "PUBSUB_EMULATOR_HOST"
 RECEIVE_BYTES = 128 << 20
 """Largest response of the emulator that is accepted, bytes. It puts up to 100 messages of up to 10 MB into one."""
+_NO_CREDENTIALS = "no valid credentials; `gcloud auth application-default login` makes new ones"
+_PLUGIN_FAILED = "metadata from plugin failed"
 _ADVICE: tuple[tuple[type[Exception], str], ...] = (
     (NotFound, "it does not exist; create it or correct the name"),
     (InvalidArgument, "the name is malformed; the form is projects/PROJECT/subscriptions/NAME"),
@@ -32,7 +34,7 @@ _ADVICE: tuple[tuple[type[Exception], str], ...] = (
     ),
     (Unauthenticated, "the credentials are not accepted; `gcloud auth application-default login` makes new ones"),
     (FailedPrecondition, "it cannot be pulled from; use a pull subscription that is not detached"),
-    (GoogleAuthError, "no valid credentials; `gcloud auth application-default login` makes new ones"),
+    (GoogleAuthError, _NO_CREDENTIALS),
 )
 
 
@@ -62,17 +64,14 @@ def is_permanent(error: Exception) -> bool:
     return True
 
 
-def describe_pubsub_error(subscription: str, error: Exception) -> str:
-    """Return one line about a failed call: the subscription, the kind of error and what to do. It quotes no data.
-
-    Args:
-        subscription: `projects/P/subscriptions/S`.
-        error: what the client raised.
-    """
+def describe_pubsub_error(error: Exception) -> str:
+    """Return what is wrong with a subscription and what to do, one line, for what the client raised. It quotes no data."""
     kind = type(error).__name__
     advice = next((text for known, text in _ADVICE if isinstance(error, known)), None)
     if advice is None and isinstance(error, GoogleAPICallError):
         where = emulator_host()
         address = f"the Pub/Sub emulator at {where} ({EMULATOR_VARIABLE})" if where else "Pub/Sub"
         advice = f"{address} does not answer; check that it runs and can be reached"
-    return f"subscription {subscription}: {advice or 'an unexpected error'} ({kind})"
+        if _PLUGIN_FAILED in str(error):  # how gRPC reports an error of google-auth
+            advice = _NO_CREDENTIALS
+    return f"{advice or 'an unexpected error'} ({kind})"

@@ -153,10 +153,10 @@ class Subscription:
             except Exception as error:
                 if is_permanent(error):
                     self.last_message = None
-                    self.failure = describe_pubsub_error(self.path, error)
+                    self.failure = f"subscription {self.path}: {describe_pubsub_error(error)}"
                     return
                 if self._silent_too_long():
-                    self.failure = f"{describe_pubsub_error(self.path, error)}; waited {_silent_limit():.0f} s"
+                    self.failure = f"subscription {self.path}: {describe_pubsub_error(error)}"
                     return
                 _LOG.warning("%s: pull: %s, again in %.1f s", self.topic, type(error).__name__, pause)
                 self._stop.wait(pause)
