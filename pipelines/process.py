@@ -16,6 +16,7 @@ run's CPU. They are set apart once, and the collector looks less often at what i
 import ctypes
 import gc
 import os
+import sys
 from contextlib import suppress
 from functools import cache
 
@@ -23,6 +24,9 @@ _ARENA_MAX, _MMAP_THRESHOLD, _TRIM_THRESHOLD = -8, -3, -1  # malloc.h
 _KEEP = {_ARENA_MAX: 1, _MMAP_THRESHOLD: 128 << 20, _TRIM_THRESHOLD: 256 << 20}
 _HAND_BACK = {_MMAP_THRESHOLD: 128 << 10, _TRIM_THRESHOLD: 1 << 20}
 _ENVIRONMENT = {"ARROW_DEFAULT_MEMORY_POOL": "system", "OPENBLAS_NUM_THREADS": "1"}
+SWITCH_SECONDS = 0.0005
+"""How long a thread may keep the interpreter, seconds: a call of the runner passes through four threads of this process,
+and waits for each."""
 NEW_OBJECTS = 20_000
 """How many objects more than before make the collector look; Python's own figure is 700."""
 
@@ -37,6 +41,11 @@ def keep_memory() -> None:
 def hand_back_memory() -> None:
     """Take large blocks from the kernel from now on, and hand them back when they are freed: for a process that stays."""
     _tell_malloc(_HAND_BACK)
+
+
+def share_interpreter() -> None:
+    """Switch between threads ten times as often as Python does by itself: for a process that is also a Beam worker."""
+    sys.setswitchinterval(SWITCH_SECONDS)
 
 
 def _tell_malloc(options: dict[int, int]) -> None:

@@ -5,7 +5,7 @@ import argparse
 from pipelines.options import add_job_arguments, add_saga_retention, run_name
 from pipelines.stores.target import add_target_arguments
 from pipelines.stream_config import add_stream_arguments
-from pipelines.subscriptions import add_subscription_arguments
+from pipelines.subscriptions import add_subscription_arguments, add_topic_check_argument
 
 RUNNERS = ("PrismRunner", "DirectRunner")
 
@@ -13,6 +13,7 @@ RUNNERS = ("PrismRunner", "DirectRunner")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `stream`."""
     add_subscription_arguments(parser)
+    add_topic_check_argument(parser)
     add_target_arguments(parser)
     add_stream_arguments(parser)
     add_job_arguments(parser)

@@ -49,6 +49,8 @@ TEMPLATES = {
                 "as_of": "the clock of a trial run",
                 "linger_ms": "for the Pub/Sub source on Prism; Dataflow has its own",
                 "max_in_flight": "for the Pub/Sub source on Prism; Dataflow has its own",
+                "max_in_flight_mb": "for the Pub/Sub source on Prism; Dataflow has its own",
+                "allow_topic_mismatch": "of the check before a run on Prism",
             },
         ),
         Template(

@@ -57,14 +57,18 @@ class Prism:
         self.endpoint = f"127.0.0.1:{port}"
         with log.open("ab") as out:
             flags = [f"--job_port={port}", "--serve_http=false", "--log_level=warn", "--idle_shutdown_timeout=5m"]
-            self._process = subprocess.Popen(
-                [str(program), *flags],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                env=prism_environment(),
-            )
+            try:
+                self._process = subprocess.Popen(
+                    [str(program), *flags],
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    env=prism_environment(),
+                )
+            except OSError as error:
+                reason = error.strerror or type(error).__name__
+                raise UserError(f"{program}: is not Prism's program ({reason}); {install_hint()}") from None
         self.pid = self._process.pid
         limit = time.monotonic() + START_SECONDS
         while not _listens(port):
@@ -72,6 +76,10 @@ class Prism:
                 self.stop()
                 raise RunFailed(f"Prism did not start; see {log}")
             time.sleep(0.05)
+
+    def is_alive(self) -> bool:
+        """Tell whether the process runs."""
+        return self._process.poll() is None
 
     def stop(self) -> None:
         """End the process."""

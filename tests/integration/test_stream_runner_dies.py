@@ -5,7 +5,7 @@ import signal
 import time
 from pathlib import Path
 
-from pipelines.cli.commands.stream import GO_ON
+from pipelines.stream.run import CONTINUE
 from tests.support.live import (
     archived,
     finish,
@@ -40,7 +40,7 @@ def test_a_dead_runner_is_told_and_the_same_command_goes_on(tmp_path):
             assert process.wait(60) == 1
         finally:
             kill(process)
-        assert (output / "stream.log").read_text().rstrip().endswith(GO_ON)
+        assert (output / "stream.log").read_text().rstrip().endswith(CONTINUE)
         (output / "stream.log").unlink()
         bus.publish(messages[500:])
         finish(start_stream(bus, output, "--stop_after_idle", "15"), output)

@@ -39,7 +39,14 @@ class PulledTopic:
 
     def keep(self, messages: list[Message]) -> "Future[None]":
         """Write messages to the archive in another thread; they are on disk when the result is there."""
-        return self.writer.submit(self.archive.append, messages)
+        return self.writer.submit(self._append, messages)
+
+    def _append(self, messages: list[Message]) -> None:
+        try:
+            self.archive.append(messages)
+        except OSError as error:
+            self.subscription.failure = archive_failure(self.subscription.topic, error)
+            raise
 
     def finish(self) -> None:
         """Give back what was never emitted and finish the archive; leases end with the last acknowledgement."""
@@ -90,6 +97,11 @@ def source_failure(run_id: str) -> str | None:
     """Return why a subscription of a run can be pulled no more, one line; None while all can."""
     failures = (topic.subscription.failure for topic in pulled_topics(run_id))
     return next((failure for failure in failures if failure is not None), None)
+
+
+def archive_failure(topic: str, error: OSError) -> str:
+    """Return one line about an archive that cannot be written."""
+    return f"the archive of {topic} cannot be written: {error.strerror or type(error).__name__}"
 
 
 def _end_when_acknowledged(subscription: Any) -> None:

@@ -9,18 +9,24 @@ from tests.support.command import run_command
     ("words", "said"),
     [
         pytest.param(["--output", "out"], "at least one subscription is needed", id="no-subscription"),
-        pytest.param(["--orders", "s"], "--output DIR or --project P", id="no-target"),
+        pytest.param(["--orders", "sub"], "--output DIR or --project P", id="no-target"),
         pytest.param(
-            ["--orders", "s", "--output", "out", "--prism_location", "/nowhere/prism"],
+            ["--orders", "sub", "--output", "out", "--prism_location", "/nowhere/prism"],
             "--prism_location /nowhere/prism: no such file",
             id="prism-missing",
         ),
-        pytest.param(["--orders", "s", "--output", "out", "--linger_ms", "0"], "--linger_ms", id="linger"),
-        pytest.param(["--orders", "s", "--output", "out", "--max_messages", "-1"], "--max_messages", id="max-messages"),
-        pytest.param(["--orders", "s", "--output", "out", "--max_in_flight", "0"], "--max_in_flight", id="in-flight"),
+        pytest.param(["--orders", "sub", "--output", "out", "--linger_ms", "0"], "--linger_ms", id="linger"),
         pytest.param(
-            ["--orders", "s", "--output", "out", "--bigquery_method", "FILE_LOADS"],
-            "--bigquery_method FILE_LOADS: is for bounded runs",
+            ["--orders", "sub", "--output", "out", "--max_messages", "-1"], "--max_messages", id="max-messages"
+        ),
+        pytest.param(["--orders", "sub", "--output", "out", "--max_in_flight", "0"], "--max_in_flight", id="in-flight"),
+        pytest.param(["--orders", "sub", "--output", "out", "--max_in_flight_mb", "0"], "--max_in_flight_mb", id="mib"),
+        pytest.param(["--orders", "sub", "--output", "out", "--dedup_horizon", "1"], "--dedup_horizon", id="horizon"),
+        pytest.param(["--orders", "a/b", "--output", "out"], "--orders a/b: is not a subscription's name", id="path"),
+        pytest.param(["--orders", "s s", "--output", "out"], "--orders s s: is not a subscription's name", id="name"),
+        pytest.param(
+            ["--orders", "sub", "--output", "out", "--bigquery_method", "FILE_LOADS"],
+            "--bigquery_method FILE_LOADS: is for batch runs",
             id="file-loads",
         ),
     ],

@@ -6,9 +6,9 @@ import pytest
 from google.api_core.exceptions import DeadlineExceeded, InvalidArgument, NotFound, PermissionDenied, ServiceUnavailable
 from google.pubsub_v1.types import Subscription
 
-from pipelines import subscription_check
 from pipelines.errors import RunFailed, UserError
-from pipelines.subscription_check import check_subscriptions
+from pipelines.stream import subscription_check
+from pipelines.stream.subscription_check import check_subscriptions
 from transforms.sources.pulled_topics import TopicSubscription
 
 ORDERS = TopicSubscription("orders", "projects/p/subscriptions/a")
