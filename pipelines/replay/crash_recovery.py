@@ -16,8 +16,9 @@ from fastavro.schema import SchemaParseException
 from pipelines.config import JobConfig
 from pipelines.errors import RunFailed, UserError
 from pipelines.replay.archive_source import plan_archive
-from pipelines.replay.engine import Engine, drop_staging
+from pipelines.replay.engine import Engine
 from pipelines.replay.ledger import Claim, RunLedger
+from pipelines.replay.staging import drop_staging
 from pipelines.replay.time_range import Range
 from pipelines.stores.target import Endpoints, Target
 from schemas.message import TOPICS

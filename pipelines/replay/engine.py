@@ -1,13 +1,14 @@
-"""Run a claimed replay: the main job's graph into a staging beside the live stores, then one step that makes it stand.
+"""Run a claimed replay: the main job's graph into a staging beside the live stores, then one publish.
 
-Killed anywhere before that step, nothing has changed but a staging that the next run drops; killed behind it, all has.
+The publish is a transaction over all tables and the run record, and then the files of the lake. Killed or failed before
+the transaction, nothing has changed but a staging that the next run drops; killed after it, the next command on these
+stores finishes the files (staging.py).
 """
 
 import logging
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import apache_beam as beam
@@ -17,11 +18,15 @@ from pipelines import batch
 from pipelines import rebuild as projections
 from pipelines.config import JobConfig
 from pipelines.errors import RunFailed
-from pipelines.replay.lake_files import drop_folder, publish_archive, publish_files
-from pipelines.replay.ledger import Claim, RunLedger
+from pipelines.reconcile import count_rows
+from pipelines.replay.gate import check_events, check_graph
+from pipelines.replay.lake_files import drop_folder, publish_staged, write_plan
+from pipelines.replay.ledger import LOST, Claim, RunLedger
 from pipelines.replay.merge_statements import Statements
 from pipelines.replay.publish_saga_alerts import say_sagas
+from pipelines.replay.staging import drop_datasets, drop_files, make_staging, staged_target
 from pipelines.runners.direct import counters, make_pipeline, run_to_end
+from pipelines.stores.bigquery_errors import AWAY
 from pipelines.stores.target import Endpoints, Target
 from schemas.timestamps import from_datetime
 from transforms.metrics import TOPIC_LABELS
@@ -34,7 +39,16 @@ Source: TypeAlias = beam.PTransform[Any, Any]
 
 @dataclass(frozen=True)
 class Engine:
-    """One replay on one target. `job` is the job as it would run live."""
+    """One replay on one target.
+
+    Args:
+        job: the job as it would run on the live stores.
+        runner: the Beam runner.
+        workers: worker processes.
+        archives: whether the messages are new to the archive, as those of a redrive are.
+        sagas: whether sagas are recomputed; False if a streaming run is about to continue them.
+        report: takes one line for each step.
+    """
 
     endpoints: Endpoints
     target: Target
@@ -44,98 +58,80 @@ class Engine:
     runner: str = "FnApiRunner"
     workers: int = 1
     archives: bool = False
-    """Whether the messages are new to the archive: a redrive's are."""
     sagas: bool = True
-    """Whether the sagas of the orders are recomputed; False if a streaming run is about to continue them."""
     report: Callable[[str], None] = _LOG.info
-    """Takes one line for each step."""
 
     @property
     def staged(self) -> Target:
-        """Where the replay is staged, beside the live stores."""
+        """The stores of the staging."""
         return staged_target(self.target, self.claim.run_id)
 
     @property
     def store(self) -> Store:
-        """How workers read the event store."""
+        """The address at which workers read the event store."""
         return Store(self.target.project, self.endpoints.rest_url)
 
     def graph(self, source: Source, into: Target) -> dict[str, int]:
-        """Run the main job's graph from a source into a target; return its counters."""
+        """Run the main job's graph from a source into a target; return its counters.
+
+        Raises:
+            RunFailed: the graph failed, or rows that it made are not in the target.
+        """
         job = self.job_into(into)
+        before = count_rows(self._client, into, None)
         pipeline = make_pipeline(self.runner, self.workers)
         batch.build(pipeline, source, job)
-        return counters(run_to_end(pipeline))
+        counted = counters(run_to_end(pipeline))
+        check_graph(self._client, into, counted, before, self.claim.run_id)
+        return counted
 
     def job_into(self, into: Target) -> JobConfig:
-        """Return the job with another target; what comes from the archive is not archived again."""
+        """Return the job with another target, all or nothing; what comes from the archive is not archived again."""
         places = {"lake": into.lake, "event_store": into.event_store, "analytics": into.analytics}
-        return self.job.model_copy(update={**places, "archives": self.archives, "saga_alerts_topic": None})
+        return self.job.model_copy(
+            update={**places, "archives": self.archives, "saga_alerts_topic": None, "publish": "all"}
+        )
 
     def run(self, source: Source, then: Callable[[Statements], str] | None = None) -> dict[str, int]:
-        """Stage, find what changes, and make it stand; return the ledger's counts.
+        """Stage, find what changes, and publish it; return the counts of the run record.
 
-        `then` gives more statements for the same transaction (a redrive's facts).
+        Args:
+            then: returns more statements for the transaction (the outcomes of a redrive).
+
+        Raises:
+            RunFailed: nothing was published, or (if the text says so) only files are left to publish.
         """
-        statements, rebuild = Statements(self.target, self.staged), self.claim.mode == "rebuild"
         try:
             self.prepare()
             counted = self.graph(source, self.staged)
-            self.report("staged; finding what the store lacks and what changes")
-            self._script(statements.find_changes(rebuild=rebuild, sagas=self.sagas))
-            hours, orders = self._number("hours WHERE NOT clean"), self._number("orders WHERE NOT clean")
-            if hours + orders:
-                self.report(
-                    f"{hours:,} hours and {orders:,} orders reach beyond the range; computed from the whole store"
-                )
-                self._script(statements.clear_unclean())
-                pipeline = make_pipeline(self.runner, self.workers)
-                job = self.job_into(self.staged)
-                projections.build(
-                    pipeline, self.store, statements.unclean_hours(), statements.unclean_orders(),
-                    job.model_copy(update={"temp": job.temp + "-store"}),
-                )  # fmt: skip
-                run_to_end(pipeline)
-            counts = self._counts(counted)
-            self.ledger.check_held(self.claim)
-            if self.job.saga_alerts_topic:
-                counts["saga_alerts_published"] = say_sagas(self._client, self.job, self.staged)
-            sql = f"SELECT hour FROM `{self.staged.table('event_store', 'hours')}`"
-            touched = [hour_partition(from_datetime(row.hour)) for row in self._client.query(sql).result()]
-            publish_files(self.staged.lake, self.target.lake, touched, self.claim.run_id)
-            if self.archives:
-                publish_archive(self.staged.lake, self.target.lake, self.claim.run_id)
-            done = self.ledger.row(self.claim, "DONE", counts=counts)
-            if then is not None:
-                done = f"{then(statements)};\n{done}"
-            self.report("publishing")
-            wanted, guard = self.claim.range, self.ledger.guard(self.claim)
-            self._script(
-                statements.publish(wanted.start, wanted.end, wanted.by, rebuild=rebuild, guard=guard, done=done)
-            )
-        finally:
+            counts, script = self._prepare_publish(counted, then)
+        except BaseException:
             self.drop()
+            raise
+        self.report("publishing")
+        self._publish(script)
         return counts
 
     def run_shadow(self, source: Source, shadow: Target) -> dict[str, int]:
         """Run the graph into a shadow and record the run as done; return the counts."""
         counted = self.graph(source, shadow)
+        check_events(self._client, shadow, self.claim.run_id)
         counts = {"messages": sum(count for name, count in counted.items() if name.startswith("received_"))}
         self.ledger.record_done(self.claim, counts)
         return counts
 
     def prepare(self) -> None:
-        """Make the empty staging."""
-        place = self._client.get_dataset(self.target.dataset("event_store")).location
-        for name in (self.staged.event_store, self.staged.analytics):
-            dataset = bigquery.Dataset(f"{self.target.project}.{name}")
-            dataset.location = place
-            self._client.create_dataset(dataset)
-        self._script(Statements(self.target, self.staged).stage_tables())
+        """Create the empty staging."""
+        make_staging(self.endpoints, self.target, self.claim.run_id)
 
-    def drop(self) -> None:
-        """Drop this run's staging."""
-        drop_staging(self.endpoints, self.target, self.claim.run_id)
+    def drop(self, *, files: bool = True) -> None:
+        """Drop this run's staging; `files` is False if they are still to be published."""
+        try:
+            drop_datasets(self.endpoints, self.target, self.claim.run_id)
+        except AWAY as error:
+            _LOG.warning("%s: its staging is left, the next run drops it (%s)", self.claim.run_id, type(error).__name__)
+        if files:
+            drop_files(self.target, self.claim.run_id)
         for folder in (self.job.temp, self.job.temp + "-store"):
             shutil.rmtree(folder, ignore_errors=True) if "://" not in folder else drop_folder(folder)
 
@@ -143,12 +139,87 @@ class Engine:
     def _client(self) -> bigquery.Client:
         return self.endpoints.bigquery
 
-    def _script(self, sql: str) -> None:
+    def _prepare_publish(
+        self, counted: dict[str, int], then: Callable[[Statements], str] | None
+    ) -> tuple[dict[str, int], str]:
+        """Compute what the range cuts, check the staging, and return the counts and the transaction."""
+        statements, rebuild = Statements(self.target, self.staged), self.claim.mode == "rebuild"
+        check_events(self._client, self.staged, self.claim.run_id)
+        self.report("staged; comparing with the live stores")
+        self._script(statements.find_changes(rebuild=rebuild, sagas=self.sagas), "compare")
+        self._project(statements)
+        counts = self._counts(counted)
+        self.ledger.check_held(self.claim)
+        if self.job.saga_alerts_topic:
+            counts["saga_alerts_published"] = say_sagas(self._client, self.job, self.staged)
+        sql = f"SELECT hour FROM `{self.staged.table('event_store', 'hours')}`"
+        partitions = [hour_partition(from_datetime(row.hour)) for row in self._client.query(sql).result()]
+        write_plan(self.staged.lake, partitions, archives=self.archives)
+        done = self.ledger.row(self.claim, "DONE", counts=counts)
+        if then is not None:
+            done = f"{then(statements)};\n{done}"
+        wanted, guard = self.claim.range, self.ledger.guard(self.claim)
+        return counts, statements.publish(wanted.start, wanted.end, wanted.by, rebuild=rebuild, guard=guard, done=done)
+
+    def _project(self, statements: Statements) -> None:
+        """Compute hours and orders that reach beyond the range from the whole store."""
+        hours, orders = self._number("hours WHERE NOT clean"), self._number("orders WHERE NOT clean")
+        if not hours + orders:
+            return
+        self.report(f"{hours:,} hours and {orders:,} orders reach beyond the range; computed from the whole store")
+        self._script(statements.clear_unclean(), "clear")
+        before = count_rows(self._client, self.staged, None)
+        pipeline = make_pipeline(self.runner, self.workers)
+        job = self.job_into(self.staged)
+        job = job.model_copy(update={"temp": job.temp + "-store"})
+        projections.build(pipeline, self.store, statements.unclean_hours(), statements.unclean_orders(), job)
+        check_graph(self._client, self.staged, counters(run_to_end(pipeline)), before, self.claim.run_id)
+
+    def _publish(self, script: str) -> None:
+        """Run the transaction, then publish the files, and drop the staging."""
+        try:
+            self._script(script, "publish")
+        except BaseException as error:
+            committed = self._committed()
+            if committed is not True:
+                self.drop(files=committed is False)
+                raise
+            self._publish_files()
+            if isinstance(error, KeyboardInterrupt):
+                raise
+        else:
+            self._publish_files()
+
+    def _publish_files(self) -> None:
+        try:
+            publish_staged(self.staged.lake, self.target.lake, self.claim.run_id)
+        except OSError as error:
+            self.drop(files=False)
+            raise RunFailed(
+                f"{self.claim.run_id}: the rows are published, the files of {self.target.lake} are not"
+                f" ({error.strerror or type(error).__name__}); the next replay or redrive publishes them"
+            ) from error
+        self.drop()
+
+    def _committed(self) -> bool | None:
+        """Tell whether the transaction was committed although its reply was lost; None if BigQuery does not answer.
+
+        In that case the staged files stay, and the next command decides by the run record.
+        """
+        try:
+            return self.ledger.state(self.claim.run_id) == "DONE"
+        except AWAY:
+            return None
+
+    def _script(self, sql: str, step: str) -> None:
         try:
             self._client.query(sql).result()
         except Exception as error:
+            if LOST in str(error):
+                raise RunFailed(f"{self.claim.run_id}: {LOST}; nothing was changed") from None
             raise RunFailed(
-                f"{self.claim.run_id}: the warehouse refused a statement ({type(error).__name__})"
+                f"{self.claim.run_id}: BigQuery rejected the statement of step {step} ({type(error).__name__});"
+                " nothing was changed"
             ) from error
 
     def _number(self, what: str) -> int:
@@ -167,28 +238,3 @@ class Engine:
             "hours": self._number("hours"),
             "orders": self._number("orders"),
         }
-
-
-def staged_target(target: Target, run_id: str) -> Target:
-    """Return the staging of a run: two datasets and a folder of the lake, named by it."""
-    name = "replay_" + "".join(char if char.isalnum() else "_" for char in run_id)
-    return replace(
-        target,
-        event_store=f"{name}_store",
-        analytics=name,
-        lake=f"{target.lake}/.replay/{run_id}",
-    )
-
-
-def drop_staging(endpoints: Endpoints, target: Target, run_id: str) -> None:
-    """Drop the staging of a run, its own or a dead one's."""
-    staged = staged_target(target, run_id)
-    for name in (staged.event_store, staged.analytics):
-        endpoints.bigquery.delete_dataset(f"{target.project}.{name}", delete_contents=True, not_found_ok=True)
-    if target.directory is not None:
-        shutil.rmtree(staged.lake, ignore_errors=True)
-        parent = Path(staged.lake).parent
-        if parent.is_dir() and not any(parent.iterdir()):
-            parent.rmdir()
-    else:
-        drop_folder(staged.lake)

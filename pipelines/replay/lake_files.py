@@ -1,10 +1,16 @@
-"""Files of a staged replay into the lake: moved under their final names, then named by a manifest that replaces."""
+"""Publish the files of a staged replay, after the transaction that publishes its rows.
+
+What is going to be published is written to the staging before the transaction. A replay that is killed between the two
+is finished by the next command on these stores: its run record says DONE, and its staged files are still there. Each
+step can be repeated.
+"""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
+from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from transforms.sinks.files.feeds import FEEDS
@@ -13,13 +19,42 @@ from transforms.sinks.files.manifests import make_manifest, manifest_name, newes
 from transforms.windows import features
 
 FOLDERS = (features.FEED, *(feed.folder for feed in FEEDS))
+STAGING = ".replay"
+"""Folder of the lake that holds one folder of staged files per run."""
+PLAN = "publish.json"
+
+
+def write_plan(staged: str, partitions: Iterable[str], *, archives: bool) -> None:
+    """Write what publish_staged is going to do.
+
+    Args:
+        staged: folder of the staged files.
+        partitions: hours whose files are replaced, as `dt=…/hour=…`.
+        archives: whether the staged messages are added to the archive.
+    """
+    plan = {"partitions": sorted(partitions), "archives": archives}
+    write_whole(staged, PLAN, json.dumps(plan).encode())
+
+
+def publish_staged(staged: str, lake: str, run_id: str) -> None:
+    """Publish the files that the plan of a staging names; what an earlier attempt has published is left as it is."""
+    with FileSystems.open(FileSystems.join(staged, PLAN), compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        plan = json.loads(file.read())
+    publish_files(staged, lake, plan["partitions"], run_id)
+    if plan["archives"]:
+        publish_archive(staged, lake, run_id)
+
+
+def staged_plans(lake: str) -> Iterator[tuple[str, str]]:
+    """Yield (run id, folder) of every staging of a lake that has a plan."""
+    pattern = FileSystems.join(literal(lake), STAGING, "*", PLAN)
+    for found in FileSystems.match([pattern])[0].metadata_list:
+        folder = found.path.replace("\\", "/").removesuffix(f"/{PLAN}")
+        yield folder.rsplit("/", 1)[-1], folder
 
 
 def publish_files(staged: str, lake: str, partitions: Iterable[str], run_id: str) -> int:
-    """Let the staged files of these hours supersede the lake's; return how many windows have a new generation.
-
-    A run that was killed in between left files that no manifest names: no reader sees them.
-    """
+    """Let the staged files of these hours supersede the lake's; return how many windows have a new generation."""
     done = 0
     for partition in partitions:
         for feed in FOLDERS:
@@ -44,22 +79,25 @@ def publish_archive(staged: str, lake: str, run_id: str) -> None:
 def _move(
     staged: str, lake: str, feed: str, partition: str, manifest: dict[str, Any], run_id: str, *, replace: bool
 ) -> None:
+    before = newest(lake, feed, partition)
+    if before is not None and before["run_id"] == run_id:
+        return  # an earlier attempt published this window
     of, to = FileSystems.join(staged, feed, partition), FileSystems.join(lake, feed, partition)
-    names = [entry["name"] for entry in manifest["files"]]
+    names = [entry["name"] for entry in manifest["files"] if FileSystems.exists(FileSystems.join(of, entry["name"]))]
     _mkdirs(to)
     FileSystems.rename([FileSystems.join(of, name) for name in names], [FileSystems.join(to, name) for name in names])
     files = [LakeFile(feed, partition, e["name"], e["rows"], e["bytes"], e["sha256"]) for e in manifest["files"]]
-    following = make_manifest(newest(lake, feed, partition), files, run_id, replace=replace)
+    following = make_manifest(before, files, run_id, replace=replace)
     write_whole(to, manifest_name(following["generation"], run_id), json.dumps(following).encode())
 
 
 def _mkdirs(folder: str) -> None:
-    with suppress(OSError):  # it is there; BeamIOError is one too
+    with suppress(OSError):  # it exists; BeamIOError is an OSError too
         FileSystems.mkdirs(folder)
 
 
 def drop_folder(folder: str) -> None:
-    """Delete a folder of the lake; nothing where there is none."""
+    """Delete a folder of the lake; do nothing if there is none."""
     with suppress(OSError):
         if FileSystems.exists(folder) or FileSystems.match([FileSystems.join(literal(folder), "**")])[0].metadata_list:
             FileSystems.delete([folder])

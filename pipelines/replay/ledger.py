@@ -148,6 +148,17 @@ class RunLedger:
         sql = f"SELECT state FROM {self._view} WHERE run_id = {string_literal(run_id)}"
         return next((row.state for row in self.client.query(sql).result()), None)
 
+    def ended_just_now(self, run_id: str) -> bool:
+        """Tell whether a run ended less than a lease ago: its process may still be publishing files."""
+        recent = f"recorded_time > TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL {self.lease_seconds} SECOND)"
+        sql = f"SELECT run_id FROM {self._view} WHERE run_id = {string_literal(run_id)} AND {recent}"
+        return bool(list(self.client.query(sql).result()))
+
+    def ended_runs(self) -> list[str]:
+        """Return the runs that are DONE or FAILED."""
+        sql = f"SELECT run_id FROM {self._view} WHERE state != 'RUNNING'"
+        return [row.run_id for row in self.client.query(sql).result()]
+
     def record_done(self, claim: Claim, counts: dict[str, int]) -> None:
         """Record that the run is done, where nothing is published with it."""
         self._run(self.row(claim, "DONE", counts=counts))
@@ -221,6 +232,8 @@ WHERE state = 'RUNNING' AND {self._meets(claim)} ORDER BY started_time, run_id""
     def _record_failure(self, claim: Claim, error: BaseException) -> None:
         told = str(error) if isinstance(error, (RunFailed, UserError)) else type(error).__name__
         try:
+            if claim.into is None and self.state(claim.run_id) == "DONE":
+                return  # its rows are published; only files or the staging are left
             self._run(self.row(claim, "FAILED", error=told[:500]))
         except AWAY:
             return  # the lease ends by itself

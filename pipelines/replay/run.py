@@ -13,12 +13,13 @@ import apache_beam as beam
 from pipelines.config import JobConfig
 from pipelines.errors import UserError
 from pipelines.job import make_job
-from pipelines.replay.engine import Engine, drop_staging
+from pipelines.replay.engine import Engine
 from pipelines.replay.estimate import Estimate, estimate
 from pipelines.replay.event_store_source import store_queries
 from pipelines.replay.ledger import Claim, RunLedger
 from pipelines.replay.request import ReplayRequest
 from pipelines.replay.shadow import prepare_shadow
+from pipelines.replay.staging import drop_leftovers, drop_staging, finish_publishes
 from pipelines.replay.time_range import Range
 from pipelines.stores.bigquery_errors import AWAY, away
 from pipelines.stores.provision.provision import provision
@@ -64,7 +65,7 @@ def estimate_replay(endpoints: Endpoints, request: ReplayRequest) -> Estimate:
 def claim_range(
     endpoints: Endpoints, target: Target, claim: Claim, *, lease_seconds: int, window_seconds: int
 ) -> RunLedger:
-    """Provision the stores, claim the range and drop the staging of dead runs; return the run records.
+    """Provision the stores, claim the range, and finish or drop what dead runs have left; return the run records.
 
     Raises:
         UserError: another run holds the range.
@@ -73,6 +74,8 @@ def claim_range(
     ledger = RunLedger(endpoints.bigquery, target, lease_seconds)
     for dead in ledger.claim(claim):
         drop_staging(endpoints, target, dead)
+    finish_publishes(endpoints, target, ledger)
+    drop_leftovers(endpoints, target, ledger)
     return ledger
 
 

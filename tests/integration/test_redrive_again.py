@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from google.cloud import pubsub_v1
 
-from pipelines.replay.engine import staged_target
 from schemas.timestamps import parse_rfc3339, to_rfc3339
 from tests.support.command import run_command
 from tests.support.events import message_line
+from tests.support.faulty import everything, faults
 from tests.support.live import running_bus
 from tests.support.refused_store import event, redrive, states
 from tests.support.runs import query, write_messages
@@ -123,23 +123,18 @@ def test_a_limit_counts_what_is_sent_and_attempts_end(strayed, store):
         assert words[0] in err
 
 
-def test_what_a_sink_refuses_of_a_redrive_is_not_resolved(strayed, store, monkeypatch):
-    """A row that BigQuery refuses for good is a dead letter of the sink; its message is no event yet."""
+def test_a_redrive_fails_and_changes_nothing_when_a_table_rejects_its_rows(strayed, store):
     redrive(store, "--rules", strayed / "rules.yaml")
-    from pipelines.replay import engine
-
-    plain = engine.Engine.graph
-
-    def refusing(self, source, into):
-        counted = plain(self, source, into)
-        assert into == staged_target(self.target, self.claim.run_id)
-        sql = f"DELETE FROM `{into.table('event_store', 'events')}` WHERE event_id LIKE '%2'"
-        self.endpoints.bigquery.query(sql).result()
-        return counted
-
-    monkeypatch.setattr(engine.Engine, "graph", refusing)
-    assert "resolved 1 (new events 1), failed again 1" in redrive(store, "--rules", strayed / "rules.yaml")
-    assert states(store) == {"redriven": 4, "resolved": 1, "open": 1}
+    before, open_before = everything(store), states(store)
+    rejected = {"on": "append", "table": "inventory_events", "row_errors": {"column": "event_id", "matches": "2$"}}
+    with faults(store, rejected):
+        code, _, err = run_command("redrive", "--output", store, "--rules", strayed / "rules.yaml", "--run_id", "r-1")
+    assert code == 1
+    assert "table inventory_events: 1 of " in err
+    assert everything(store) == before
+    assert states(store) == open_before
+    assert query(store, "select state from event_store.replay_runs where run_id = 'r-1'") == [("FAILED",)]
+    assert "resolved 2 (new events 2)" in redrive(store, "--rules", strayed / "rules.yaml")
 
 
 def test_messages_go_over_the_topics_and_come_back_resolved(strayed, store, tmp_path, monkeypatch):

@@ -8,12 +8,12 @@ import pytest
 from pipelines.cli.commands.dead_letters import listing
 from pipelines.cli.commands.history import select
 from pipelines.replay.compare.tables import compared_tables
-from pipelines.replay.engine import staged_target
 from pipelines.replay.event_store_source import store_queries
 from pipelines.replay.ledger import Claim, RunLedger
 from pipelines.replay.merge_statements import Statements
 from pipelines.replay.redrive.letters import Selection, letters_sql
 from pipelines.replay.shadow import shadow_target
+from pipelines.replay.staging import staged_target
 from pipelines.replay.time_range import Range
 from pipelines.stores.target import Target
 from schemas.tables.definitions import TABLES
