@@ -1,1 +1,1 @@
-"""What this costs, measured on the reader's machine: every variant in a process of its own, in turn, as ratios."""
+"""Benchmarks on the reader's machine: every variant in a separate process, in turn, compared as ratios."""

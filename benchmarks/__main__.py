@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--events N …] [--rounds R] [--variants …]`: the same work by every variant, and ratios.
+"""`python -m benchmarks [--events N …] [--rounds R] [--variants …]`: run the same work with every variant and print ratios.
 
 One seeded data set a size; every variant in a process of its own, one after the other, round by round; the median of
 the rounds. What each writes is compared with what the first wrote, row by row (digest.py); a difference is exit 1.
@@ -26,22 +26,22 @@ Wrote = dict[frozenset[str], dict[str, Digest]]
 
 
 class Failed(Exception):
-    """A variant did not run to its end."""
+    """A variant failed."""
 
 
 def measure(variant: Variant, source: Path, build: Path) -> tuple[dict[str, float], Wrote]:
-    """Run one variant in a process of its own; return its figures and what it wrote."""
+    """Run one variant in a separate process; return its figures and digests of what it wrote."""
     output, log = build / "output", build / "output.log"
     python = python_of(variant, sys.executable)
     assert python is not None
     used = run([python, "-m", "benchmarks.variants", variant.name, str(source), str(output)], log)
     if used.code:
         raise Failed(f"{variant.name} ended with {used.code}; the end of {log}:\n{used.output[-2000:]}")
-    told = json.loads(next(line for line in reversed(used.output.splitlines()) if line.startswith('{"start_cpu"')))
+    timing = json.loads(next(line for line in reversed(used.output.splitlines()) if line.startswith('{"start_cpu"')))
     figures = {
-        "cpu_seconds": used.cpu_seconds - told["start_cpu"],
-        "start_seconds": told["start_cpu"],
-        "wall_seconds": told["work_wall"],
+        "cpu_seconds": used.cpu_seconds - timing["start_cpu"],
+        "start_seconds": timing["start_cpu"],
+        "wall_seconds": timing["work_wall"],
         "peak_mib": used.peak_mib,
     }
     wrote = {without: digests(output, without) for without in REWRITTEN}
@@ -49,13 +49,13 @@ def measure(variant: Variant, source: Path, build: Path) -> tuple[dict[str, floa
     return figures, wrote
 
 
-def measure_all(names: list[str], sizes: list[int], rounds: int, event_bytes: int, build: Path) -> report.Told:
-    """Measure every variant at every size, round by round; what is not installed is named with the reason."""
-    told = report.Told(rounds, event_bytes)
+def measure_all(names: list[str], sizes: list[int], rounds: int, event_bytes: int, build: Path) -> report.Results:
+    """Measure every variant at every size, round by round; variants that are not installed are skipped with the reason."""
+    results = report.Results(rounds, event_bytes)
     for name in names:
         if python_of(VARIANTS[name], sys.executable) is None:
-            told.skipped[name] = f"{VARIANTS[name].extra} is not installed: make bench-extras"
-    named = [name for name in names if name not in told.skipped]
+            results.skipped[name] = f"{VARIANTS[name].extra} is not installed: make bench-extras"
+    named = [name for name in names if name not in results.skipped]
     warm = data_set(WARM_EVENTS, event_bytes, build)
     for name in named:
         measure(VARIANTS[name], warm, build)
@@ -65,15 +65,15 @@ def measure_all(names: list[str], sizes: list[int], rounds: int, event_bytes: in
             for name in named:
                 figures, wrote = measure(VARIANTS[name], source, build)
                 print(f"round {number + 1}: {name}: {figures['cpu_seconds']:.1f} CPU-s", file=sys.stderr, flush=True)
-                told.add(events, name, figures)
-                rewrites, first = VARIANTS[name].rewrites, told.wrote.setdefault(events, wrote)
+                results.add(events, name, figures)
+                rewrites, first = VARIANTS[name].rewrites, results.wrote.setdefault(events, wrote)
                 if different := differences(wrote[rewrites], first[rewrites]):
-                    told.different[name] = different
-    return told
+                    results.different[name] = different
+    return results
 
 
 def main() -> int:
-    """Run the benchmark; exit 1 where variants do not write the same rows, 2 where one fails."""
+    """Run the benchmark; exit 1 if variants do not write the same rows, 2 if one fails."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
@@ -90,16 +90,16 @@ def main() -> int:
     parser.add_argument("--put", metavar="MARK", help=page.HELP)
     args = parser.parse_args()
     try:
-        told = measure_all(args.variants, args.events, args.rounds, args.event_bytes, args.build)
+        results = measure_all(args.variants, args.events, args.rounds, args.event_bytes, args.build)
     except Failed as error:
         print(error, file=sys.stderr)
         return 2
-    report.show(told, Console())
-    (args.build / "results.json").write_text(json.dumps(report.as_json(told), indent=2) + "\n")
-    (args.build / "results.md").write_text(f"Machine: {report.machine()}.\n\n{report.as_markdown(told)}")
+    report.show(results, Console())
+    (args.build / "results.json").write_text(json.dumps(report.as_json(results), indent=2) + "\n")
+    (args.build / "results.md").write_text(f"Machine: {report.machine()}.\n\n{report.as_markdown(results)}")
     if args.put:
-        page.put(args.put, report.as_markdown(told))
-    return 1 if told.different else 0
+        page.put(args.put, report.as_markdown(results))
+    return 1 if results.different else 0
 
 
 if __name__ == "__main__":

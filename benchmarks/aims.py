@@ -1,4 +1,4 @@
-"""What the project aims at, and whether the figures of one run meet it."""
+"""Performance goals, and whether one run's figures meet them."""
 
 from collections.abc import Iterator
 
@@ -17,12 +17,12 @@ RATIOS = (
 """A variant, and how many times the pipeline's CPU it is to take at least."""
 LOCAL_MOST, EXPONENT_MOST = 25.0, 1.05
 LEAST_EVENTS = 100_000
-"""Below this a run is mostly its start, and no aim is told."""
+"""Below this number of events a run is mostly start-up, and goals are not decided."""
 BASE, LOCAL = "pipeline", "local"
 
 
 def found(cpu: Medians, events: int, exponents: Medians) -> Iterator[tuple[str, str, str]]:
-    """Yield each aim that one size's medians can tell: in words, what was measured, and whether it is met."""
+    """Yield each goal that one size's medians can decide: its text, the measured value, and whether it is met."""
     for name, least, words in RATIOS:
         if name in cpu and BASE in cpu:
             ratio = cpu[name] / cpu[BASE]
@@ -38,7 +38,7 @@ def found(cpu: Medians, events: int, exponents: Medians) -> Iterator[tuple[str, 
 
 
 def as_markdown(cpu: Medians, events: int, exponents: Medians) -> str:
-    """Return the aims as a markdown table; nothing where none can be told."""
+    """Return the goals as a markdown table; empty if none can be decided."""
     rows = list(found(cpu, events, exponents))
     return as_table(("aim", "measured", ""), rows) if rows else ""
 

@@ -1,4 +1,4 @@
-"""An event's two rows as dicts: what a pipeline that thinks in events makes of it."""
+"""Build an event's two rows as dicts, as a pipeline with one event per element does."""
 
 from typing import Any
 
@@ -8,18 +8,18 @@ from schemas.tables.column import snake_case
 from schemas.tables.definitions import COMMON, EVENTS, Table
 
 _OWN = {"run_id": RUN_ID, "ingest_time": 0}
-_EVENT_NAMES = [column.name for column in EVENTS.columns if column.name not in _OWN]
+_EVENT_NAMES = [column.name for column in EVENTS.columns if column.name not in {*_OWN, "data_text"}]
 _COMMON_NAMES = [column.name for column in COMMON if column.name not in _OWN]
 
 
 def event_row(event: Event) -> dict[str, Any]:
     """Return the event store's row; times stay microseconds, which Arrow takes as they are."""
     row = {name: getattr(event, name) for name in _EVENT_NAMES}
-    return {**row, **_OWN, "notes": list(event.notes)}
+    return {**row, **_OWN, "data_text": event.data, "notes": list(event.notes)}
 
 
 def typed_row(event: Event, table: Table) -> dict[str, Any]:
-    """Return the typed table's row; personal texts stay out, as in a run without a key."""
+    """Return the typed table's row; personal texts are omitted, as in a run without a key."""
     data = {snake_case(name): value for name, value in event.payload.__dict__.items()}
     row: dict[str, Any] = {name: getattr(event, name) for name in _COMMON_NAMES}
     row["run_id"] = RUN_ID

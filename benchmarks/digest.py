@@ -1,4 +1,4 @@
-"""What a variant wrote, told so that two can be compared: rows and an order-independent digest a table.
+"""Compare what two variants wrote: rows and an order-independent digest per table.
 
 Every column counts but `run_id` and `ingest_time`, which say who wrote the row. Each row is hashed, and the hashes are
 added: the order of rows makes no difference, a row more, less, twice or changed does.
@@ -13,7 +13,8 @@ from schemas.registry import REGISTRY
 from schemas.tables.column import Column
 from schemas.tables.definitions import DATASET_OF, EVENTS, TABLES
 
-OF_THE_RUN = ("run_id", "ingest_time")
+NOT_COMPARED = ("run_id", "ingest_time", "data_text")
+"""Columns that name the run, and the copy of `data` that other engines do not write."""
 WRITTEN = (EVENTS.name, *REGISTRY.by_table())
 """The tables that every variant writes: the event store and the typed ones."""
 
@@ -30,17 +31,17 @@ _TYPES |= {"NUMERIC": "DECIMAL(38,9)", "BYTES": "BLOB", "TIMESTAMP": "TIMESTAMPT
 
 
 def duck_type(column: Column) -> str:
-    """Return a column's type in DuckDB: a variant may have written a narrower one."""
+    """Return a column's type in DuckDB: a variant may have written a narrower type."""
     if column.fields:
         inner = ", ".join(f"{field.name} {duck_type(field)}" for field in column.fields)
-        one = f"STRUCT({inner})"
+        left = f"STRUCT({inner})"
     else:
-        one = _TYPES[column.type]
-    return f"{one}[]" if column.repeated else one
+        left = _TYPES[column.type]
+    return f"{left}[]" if column.repeated else left
 
 
 def digests(output: Path, without: frozenset[str] = frozenset()) -> dict[str, Digest]:
-    """Return the digest of each table that a variant left: in a warehouse, or in a folder of Parquet files.
+    """Return the digest of each table that a variant wrote: in a warehouse or in a folder of Parquet files.
 
     `without` names columns that do not count.
     """
@@ -58,7 +59,7 @@ def digests(output: Path, without: frozenset[str] = frozenset()) -> dict[str, Di
             cells = [
                 f'CAST(CAST("{column.name}" AS {duck_type(column)}) AS VARCHAR)'
                 for column in TABLES[name].columns
-                if column.name not in OF_THE_RUN and column.name not in without
+                if column.name not in NOT_COMPARED and column.name not in without
             ]
             query = f"SELECT count(*), coalesce(sum(hash({', '.join(cells)})::HUGEINT), 0) FROM {relation}"
             [(rows, total)] = duck.execute("SET TimeZone = 'UTC'; " + query).fetchall()
@@ -66,13 +67,13 @@ def digests(output: Path, without: frozenset[str] = frozenset()) -> dict[str, Di
     return found
 
 
-def differences(one: dict[str, Digest], other: dict[str, Digest]) -> list[str]:
-    """Say by table how two outputs differ; nothing where they are equal."""
-    told = []
+def differences(left: dict[str, Digest], right: dict[str, Digest]) -> list[str]:
+    """Return per table how two outputs differ; empty if they are equal."""
+    differences = []
     for name in WRITTEN:
-        mine, theirs = one[name], other[name]
+        mine, theirs = left[name], right[name]
         if mine.rows != theirs.rows:
-            told.append(f"{name} {mine.rows - theirs.rows:+,} rows")
+            differences.append(f"{name} {mine.rows - theirs.rows:+,} rows")
         elif mine != theirs:
-            told.append(f"{name} other cells")
-    return told
+            differences.append(f"{name} other cells")
+    return differences

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.extras [EXTRA …]`: each optional engine into a venv of its own under build/extras.
+"""`python -m benchmarks.extras [EXTRA …]`: install each optional engine into an environment of its own under build/extras.
 
 In one environment they exclude each other: PyFlink brings an older Beam. Beside the engine a venv gets what the
 project's decoder and writer need. An engine that does not install is named, and `make bench` goes on without it.
@@ -20,22 +20,24 @@ OVERRIDES = {"bench-pyflink": ["pyarrow>=18,<21"]}
 
 
 def wanted(extra: str) -> list[str]:
-    """Return what an extra's venv is to hold, as the distribution's metadata says it."""
+    """Return an extra's requirements from the distribution's metadata."""
     found = []
-    for one in requires("event-pipelines") or []:
-        requirement, _, marker = one.partition(";")
+    for requirement_text in requires("event-pipelines") or []:
+        requirement, _, marker = requirement_text.partition(";")
         if f'extra == "{extra}"' in marker or (not marker and requirement.startswith(SHARED)):
             found.append(requirement.strip())
     return found
 
 
 def install(extra: str) -> bool:
-    """Make one venv; return whether that worked."""
+    """Create one environment; return whether it succeeded."""
     folder = EXTRAS / extra
     shutil.rmtree(folder, ignore_errors=True)
     venv.create(folder, with_pip=True)
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet"]
-    names = [one for one in wanted(extra) if extra not in OVERRIDES or not one.startswith("pyarrow")]
+    names = [
+        requirement for requirement in wanted(extra) if extra not in OVERRIDES or not requirement.startswith("pyarrow")
+    ]
     for words in (names, OVERRIDES.get(extra)):
         if words and subprocess.run([*pip, *words], check=False).returncode:
             shutil.rmtree(folder)
@@ -44,12 +46,12 @@ def install(extra: str) -> bool:
 
 
 def main() -> int:
-    """Install; exit 0 also where an engine could not be had: it is left out then."""
+    """Install; exit 0 also if an engine is not available: it is then left out."""
     extras = [variant.extra for variant in VARIANTS.values() if variant.extra]
     parser = argparse.ArgumentParser(prog="python -m benchmarks.extras", description=__doc__)
     parser.add_argument("extras", nargs="*", metavar="EXTRA", help=f"which of {', '.join(extras)} (default: all)")
     asked = parser.parse_args().extras
-    if unknown := [one for one in asked if one not in extras]:
+    if unknown := [extra for extra in asked if extra not in extras]:
         parser.error(f"no extra is named {', '.join(unknown)}")
     for extra in asked or extras:
         print(f"{extra}: {'installed' if install(extra) else 'does not install here; it is left out'}", flush=True)

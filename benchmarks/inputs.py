@@ -1,4 +1,4 @@
-"""The seeded data set, made once a size, and the plain way of reading it that every variant but Beam's own takes."""
+"""The seeded data set, generated once per size, and the reader that every variant but Beam's uses."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ BATCH = 1024
 
 
 def data_set(events: int, event_bytes: int, build: Path) -> Path:
-    """Return the folder of a data set; one that is not there yet is simulated: 1 % bad, 1 % repeated, 5 % odd."""
+    """Return the folder of a data set; generate it if missing: 1 % invalid, 1 % duplicates, 5 % edge cases."""
     folder = build / f"input-{events}-{event_bytes}"
     if not (folder / "truth.json").exists():
         words = ["simulate", "--output", str(folder), "--events", str(events), "--seed", str(SEED), "--overwrite"]
@@ -22,7 +22,7 @@ def data_set(events: int, event_bytes: int, build: Path) -> Path:
 
 
 def topic_files(source: Path) -> list[Path]:
-    """Return the files of messages, one a topic, without what the simulation says of them."""
+    """Return the message files, one per topic, without the expected results."""
     return [path for path in sorted(source.glob("*.jsonl")) if not path.name.startswith("truth")]
 
 
@@ -35,7 +35,7 @@ def message_lines(source: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def message_batches(source: Path) -> Iterator[list[Message]]:
-    """Yield every message, in lists; lines that are no message make no row and are left out."""
+    """Yield every message, in lists; lines that are not messages are skipped."""
     batch: list[Message] = []
     for topic, line in message_lines(source):
         message = parse_line(line, topic)

@@ -1,4 +1,4 @@
-"""The publisher of a live measurement, as a process of its own: simulated messages, at a rate or as fast as it can.
+"""The publisher of a streaming benchmark, a separate process: generated messages, at a rate or as fast as possible.
 
 It calls Pub/Sub's own request with whole batches: the client library's batching costs ten times as much CPU, which on
 two cores would be taken from what is measured.
@@ -32,7 +32,7 @@ _Request = pubsub_v1.types.PublishRequest.pb()
 
 
 class Outgoing(NamedTuple):
-    """One message: when the simulation published it, its topic, its event's id, and what is sent."""
+    """One message: its simulated publish time, topic, event id and data."""
 
     moment: str
     topic: str
@@ -41,7 +41,7 @@ class Outgoing(NamedTuple):
 
 
 def simulate(folder: Path, events: int, rate: float, start: float, seed: int = 1) -> None:
-    """Write simulated messages of all topics whose event times begin at `start`: no dirt, nothing twice."""
+    """Write generated messages of all topics whose event times begin at `start`, without invalid ones and duplicates."""
     moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(start))
     words = ["--events", str(events), "--rate", str(rate), "--start", moment, "--seed", str(seed), "--overwrite"]
     command = [sys.executable, "-m", "pipelines", "simulate", "--output", str(folder), *words]
@@ -50,31 +50,33 @@ def simulate(folder: Path, events: int, rate: float, start: float, seed: int = 1
 
 
 def simulate_stretches(folder: Path, seconds: float, rate: float, start: float) -> None:
-    """Write one folder a stretch, each with orders of its own that begin and end in it: soon as many close as open."""
+    """Write one folder per period, each with orders that begin and end in it, so that soon as many close as open."""
     for number in range(math.ceil(seconds / STRETCH_SECONDS)):
         begin = start + number * STRETCH_SECONDS
         simulate(folder / f"{number:04d}", int(rate * STRETCH_SECONDS), rate, begin, seed=number + 1)
 
 
 def outgoing(folder: Path) -> Iterator[Outgoing]:
-    """Read a simulated folder, or its stretches one after the other, in the order of publishing."""
+    """Read a simulated folder, or its periods one after the other, in the order of publishing."""
     for part in sorted(path for path in folder.iterdir() if path.is_dir()) or [folder]:
-        yield from heapq.merge(*(_of_topic(part, topic) for topic in TOPICS), key=lambda one: one.moment)
+        yield from heapq.merge(*(_of_topic(part, topic) for topic in TOPICS), key=lambda message: message.moment)
 
 
 def _of_topic(folder: Path, topic: str) -> Iterator[Outgoing]:
-    order = b"ORD-%s-" % folder.name.encode()  # seeds number their orders alike
+    order = b"ORD-%s-" % folder.name.encode()  # seeds use the same order numbers
     with (folder / f"{topic}.jsonl").open("rb") as lines:
         for line in lines:
-            one = json.loads(line)
-            data = base64.b64decode(one["data"]).replace(b"ORD-", order)
+            message = json.loads(line)
+            data = base64.b64decode(message["data"]).replace(b"ORD-", order)
             at = data.index(b'"eventId"') + 9
             event_id = data[data.index(b'"', at) + 1 :][:36].decode()
-            yield Outgoing(one["publishTime"], topic, event_id, _Message(data=data, attributes=one["attributes"]))
+            yield Outgoing(
+                message["publishTime"], topic, event_id, _Message(data=data, attributes=message["attributes"])
+            )
 
 
 class Publisher:
-    """Sends batches, one request a topic at a time, four topics at once; `sent` keeps each event's moment."""
+    """Publish batches, one request per topic at a time, four topics at once; `sent` holds each event's time."""
 
     def __init__(self, topics: dict[str, str]) -> None:
         self._topics = topics
@@ -83,12 +85,12 @@ class Publisher:
         self.sent: dict[str, float] = {}
 
     def send(self, messages: list[Outgoing]) -> None:
-        """Send some messages and wait until the bus has them."""
+        """Publish messages and wait until Pub/Sub has accepted them."""
         parts: dict[str, list[Any]] = {}
-        for one in messages:
-            parts.setdefault(one.topic, []).append(one.message)
+        for message in messages:
+            parts.setdefault(message.topic, []).append(message.message)
         now = time.time()
-        self.sent.update((one.event_id, now) for one in messages)
+        self.sent.update((message.event_id, now) for message in messages)
         list(self._pool.map(self._topic, parts.items()))
 
     def _topic(self, part: tuple[str, list[Any]]) -> None:
@@ -99,7 +101,7 @@ class Publisher:
 
 
 def publish(folder: Path, topics: dict[str, str], rate: float, moments: Path | None) -> None:
-    """Publish a folder's messages at `rate` a second (0: as fast as it goes); write each event's moment."""
+    """Publish a folder's messages at `rate` a second (0: as fast as it goes); write each event's publish time."""
     publisher, messages = Publisher(topics), outgoing(folder)
     began, count = time.time(), 0
     while True:

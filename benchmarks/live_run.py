@@ -1,4 +1,4 @@
-"""A live run for measuring: emulator, `stream` as a user starts it, what each process costs, what is visible when."""
+"""A streaming run for benchmarks: emulator, `stream` as a user starts it, cost per process, visibility of rows."""
 
 import json
 import os
@@ -59,7 +59,7 @@ class LiveRun:
         )
 
     def query(self, sql: str) -> list[Any]:
-        """Ask the pipeline's own BigQuery; SystemExit, with its last words, where the run has died."""
+        """Query the pipeline's BigQuery emulator; raise SystemExit with its last output if the run has died."""
         assert self._client is not None
         assert self.process is not None
         if self.process.poll() is not None:
@@ -71,7 +71,7 @@ class LiveRun:
         return int(self.query(f"SELECT COUNT(*) AS n FROM `{EVENTS}`")[0].n)
 
     def processes(self) -> dict[str, int]:
-        """Return the pids of pipeline, runner, BigQuery and bus."""
+        """Return the pids of pipeline, runner, BigQuery emulator and Pub/Sub emulator."""
         assert self.process is not None
         found = {"pipeline": self.process.pid, "emulator": self.emulator.pid}
         children = Path(f"/proc/{self.process.pid}/task").glob("*/children")
@@ -81,7 +81,7 @@ class LiveRun:
         return found
 
     def end(self) -> int:
-        """Let it drain; return its exit code."""
+        """Drain it; return its exit code."""
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
@@ -95,7 +95,7 @@ class LiveRun:
 
 @contextmanager
 def live_run(output: Path, *words: str) -> Iterator[LiveRun]:
-    """Yield a run that is not started yet, over four topics of a fresh emulator; end all of it."""
+    """Yield a run that is not started yet, over four topics of a new emulator; stop everything at the end."""
     output.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         # Four GiB: the emulator keeps about 1.3 kB of every message, acknowledged or not.
@@ -115,7 +115,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def memory_mib(pid: int) -> float:
-    """Return the resident memory of a process, MiB: its own pages, without those of files."""
+    """Return the resident anonymous memory of a process in MiB."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("RssAnon:"):
             return int(line.split()[1]) / 1024

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.micro`: what decoding one message costs, by event type and by error code, reading apart.
+"""`python -m benchmarks.micro`: cost of decoding one message, by event type and error code, without reading.
 
 The messages are those of the data set, so each group has the sizes and oddities that it has there. Each group is
 decoded in rounds, the groups in turn; the quickest round counts, because what disturbs only ever adds.
@@ -26,20 +26,20 @@ MOST = 5_000
 
 
 def groups(messages: list[Message]) -> dict[str, list[Message]]:
-    """Return the messages by what they become: an event type, its odd ones apart, or an error code."""
+    """Return the messages by outcome: an event type, its edge cases separately, or an error code."""
     found: dict[str, list[Message]] = defaultdict(list)
     decode = Decoder().decode
     for message in messages:
         outcome = decode(message)
         name = outcome.event_type if isinstance(outcome, Event) else outcome.code
         found[f"{name}, with a note" if isinstance(outcome, Event) and outcome.notes else str(name)].append(message)
-    order = [one.name for one in REGISTRY]
+    order = [event_type.name for event_type in REGISTRY]
     names = sorted(found, key=lambda name: (order.index(name) if name in order else len(order), name))
     return {name: found[name][:MOST] for name in names}
 
 
 def measure(found: dict[str, list[Message]], rounds: int) -> dict[str, float]:
-    """Return microseconds a message of each group, the least of the rounds."""
+    """Return microseconds per message of each group, the minimum of the rounds."""
     decode, best = Decoder().decode, dict.fromkeys(found, float("inf"))
     for _ in range(rounds):
         for name, messages in found.items():

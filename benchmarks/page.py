@@ -1,4 +1,4 @@
-"""The figures of docs/benchmarks.md: each table stands between two marks, and what measures it puts it there."""
+"""Write the figures of docs/benchmarks.md: each table is between two markers."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -8,13 +8,13 @@ HELP = f"put the table into {PAGE}, between the marks of this name"
 
 
 def as_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a markdown table: words to the left in its first column, figures to the right in the others."""
+    """Return a markdown table: first column left-aligned, the others right-aligned."""
     lines = [list(heads), ["---", *["---:"] * (len(heads) - 1)], *map(list, rows)]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
 def put(name: str, markdown: str, page: Path = PAGE) -> None:
-    """Exchange what stands between the marks `<!-- name -->` and `<!-- / name -->`; ValueError where they are not."""
+    """Replace the text between `<!-- name -->` and `<!-- / name -->`; raise ValueError if they are missing."""
     text, begin, end = page.read_text(), f"<!-- {name} -->\n", f"<!-- / {name} -->"
     if begin not in text or end not in text:
         raise ValueError(f"{page} has no marks named {name!r}")

@@ -1,4 +1,4 @@
-"""What every variant in Python ends with: the event's two rows, as Arrow, into Parquet files of a folder a table.
+"""The last step of every Python variant: write the event's two rows as Parquet, one folder per table.
 
 Beam-free, so that the engines of other venvs write by the same code; the project's own variants cut rows themselves.
 """
@@ -18,13 +18,15 @@ RUN_ID = "bench"
 
 
 def cut(batch: pa.RecordBatch, table: Table, prefix: str = "") -> pa.RecordBatch:
-    """Cut a table's rows out of a wide batch."""
+    """Select a table's rows from a wide batch."""
     names, arrays = set(batch.schema.names), []
     for field in table.arrow_schema():
         if field.name == "run_id":
             arrays.append(pa.repeat(pa.scalar(RUN_ID), batch.num_rows))
         elif field.name == "ingest_time":
             arrays.append(pa.repeat(pa.scalar(0, field.type), batch.num_rows))
+        elif field.name == "data_text" and not prefix:
+            arrays.append(batch.column("data"))
         else:
             typed = prefix + field.name
             arrays.append(batch.column(typed if prefix and typed in names else field.name))
@@ -32,7 +34,7 @@ def cut(batch: pa.RecordBatch, table: Table, prefix: str = "") -> pa.RecordBatch
 
 
 class ParquetParts:
-    """Collects rows a table and writes them in parts of one size."""
+    """Buffer rows per table and write them in parts of one size."""
 
     def __init__(self, output: Path, name: str = "part") -> None:
         self._output, self._name = output, name
@@ -51,7 +53,7 @@ class ParquetParts:
         self.add(table, cut(rows, TABLES[table], TYPED_PREFIX))
 
     def add(self, table: str, rows: pa.RecordBatch) -> None:
-        """Add rows of one table; a full part is written."""
+        """Add rows of one table; write a full part."""
         waiting = self._waiting.setdefault(table, [])
         waiting.append(rows)
         if sum(batch.num_rows for batch in waiting) >= PART_ROWS:
@@ -66,6 +68,6 @@ class ParquetParts:
         pq.write_table(pa.Table.from_batches(waiting), path, compression="snappy")
 
     def close(self) -> None:
-        """Write all that waits."""
+        """Write all buffered rows."""
         for table in list(self._waiting):
             self._write(table)

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.profile [VARIANT]`: where the CPU goes, by step: py-spy's samples of one variant.
+"""`python -m benchmarks.profile [VARIANT]`: CPU time by step: py-spy samples of one variant.
 
-A sample belongs to the innermost module of ours that it stands in, with all that this module calls: Arrow, pydantic,
-DuckDB. What no module of ours stands under is Beam's own, or the clients'; imports count apart, and threads that wait
+A sample belongs to the innermost module of this project on its stack, with all that the module calls: Arrow, pydantic,
+DuckDB. Samples without such a module belong to Beam or the clients; imports are counted separately, and threads that wait
 for work in a C function, which py-spy takes for busy, do not count. The stacks stay in build/bench/profile.txt, one a
 line with its count. `--flame FILE` draws a flame graph instead, for a browser.
 """
@@ -23,13 +23,13 @@ from benchmarks.inputs import data_set
 from benchmarks.usage import environment
 from benchmarks.variants import VARIANTS
 
-ROOMS = ("schemas", "transforms", "pipelines", "benchmarks")
+PACKAGES = ("schemas", "transforms", "pipelines", "benchmarks")
 RATE = 200
-_FRAME = re.compile(r"\((?:.*/)?((?:" + "|".join(ROOMS) + r")/[\w/]+)\.py")
+_FRAME = re.compile(r"\((?:.*/)?((?:" + "|".join(PACKAGES) + r")/[\w/]+)\.py")
 _OTHER = (("apache_beam/", "Beam itself"), ("grpc", "gRPC"), ("google/", "Google's clients"), ("duckdb", "DuckDB"))
 
 _AROUND = ("benchmarks", "pipelines/cli", "pipelines/cli/commands/", "pipelines/runners")
-"""Modules of ours that everything stands under."""
+"""Modules of this project that are on every stack."""
 _WAITS = re.compile(
     r"(?:Condition\.wait|Event\.wait|Thread\.run|_worker|_serve|\w+\._outgoing|.*channel_spin|\w+\.select"
     r"|SocketIO\.readinto|process) "
@@ -37,7 +37,7 @@ _WAITS = re.compile(
 
 
 def step_of(stack: str) -> str:
-    """Return what a sample belongs to: a module of ours, or else the library that it stands in."""
+    """Return the owner of a sample: a module of this project, else the library."""
     frames = stack.split(";")
     if "importlib" in stack:
         return "imports"
@@ -49,7 +49,7 @@ def step_of(stack: str) -> str:
 
 
 def shares(folded: str) -> list[tuple[str, float]]:
-    """Return each step's share of the samples, the largest first."""
+    """Return each step's share of the samples, largest first."""
     counted: Counter[str] = Counter()
     for line in folded.splitlines():
         stack, _, count = line.rpartition(" ")

@@ -27,16 +27,16 @@ VARIANTS = ("local", "backfill", "shadow", "rebuild")
 
 
 def command(*words: str | Path) -> dict[str, float]:
-    """Run one command of this project in a process of its own; return what it cost."""
+    """Run one command of this project in a separate process; return its usage."""
     began = time.monotonic()
     process = subprocess.Popen(
         [sys.executable, "-m", "pipelines", *map(str, words)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
     assert process.stderr is not None
-    told = process.stderr.read().decode()
+    stderr = process.stderr.read().decode()
     _, status, usage = os.wait4(process.pid, 0)
     if status:
-        raise SystemExit(f"{' '.join(map(str, words))} failed:\n{told}")
+        raise SystemExit(f"{' '.join(map(str, words))} failed:\n{stderr}")
     return {
         "cpu_seconds": usage.ru_utime + usage.ru_stime,
         "wall_seconds": time.monotonic() - began,
@@ -45,7 +45,7 @@ def command(*words: str | Path) -> dict[str, float]:
 
 
 def measure(name: str, source: Path) -> dict[str, float]:
-    """Run one variant; each stands on what `local`, the first, left."""
+    """Run one variant; each uses the output of `local`, the first."""
     if name == "local":
         return command("local", "--input", source, "--output", LIVE, "--overwrite")
     if name == "backfill":
@@ -67,24 +67,24 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3, help="rounds a size; the median counts")
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS), help="which, `local` first")
     args = parser.parse_args()
-    told = {}
+    results = {}
     for events in args.events:
         source = data_set(events, args.event_bytes, BUILD)
         rounds = [{name: measure(name, source) for name in args.variants} for _ in range(args.rounds)]
-        told[events] = {
-            name: {key: statistics.median(one[name][key] for one in rounds) for key in rounds[0][name]}
+        results[events] = {
+            name: {key: statistics.median(figures[name][key] for figures in rounds) for key in rounds[0][name]}
             for name in args.variants
         }
         table = Table(title=f"{events:,} messages", box=None)
         for head in ("variant", "CPU s", "wall s", "peak MiB", "CPU: local / variant", "wall: local / variant"):
             table.add_column(head, justify="left" if head == "variant" else "right")
-        base = told[events][args.variants[0]]
-        for name, one in told[events].items():
-            ratios = [f"{base[key] / one[key]:.2f}" for key in ("cpu_seconds", "wall_seconds")]
-            cells = [f"{one[key]:,.1f}" for key in ("cpu_seconds", "wall_seconds")]
-            table.add_row(name, *cells, f"{one['peak_memory_mib']:,.0f}", *ratios)
+        base = results[events][args.variants[0]]
+        for name, figures in results[events].items():
+            ratios = [f"{base[key] / figures[key]:.2f}" for key in ("cpu_seconds", "wall_seconds")]
+            cells = [f"{figures[key]:,.1f}" for key in ("cpu_seconds", "wall_seconds")]
+            table.add_row(name, *cells, f"{figures['peak_memory_mib']:,.0f}", *ratios)
         Console().print(table)
-    (BUILD / "replays.json").write_text(json.dumps(told, indent=2) + "\n")
+    (BUILD / "replays.json").write_text(json.dumps(results, indent=2) + "\n")
     return 0
 
 

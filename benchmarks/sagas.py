@@ -1,4 +1,4 @@
-"""What sagas cost: `python -m benchmarks.sagas state [--sagas N]` and `... batch INPUT OUTPUT`. Prints one JSON line.
+"""Cost of sagas: `python -m benchmarks.sagas state [--sagas N]` and `... batch INPUT OUTPUT`. Prints one JSON line.
 
 `state`: open sagas of three facts in shards as a stream holds them: bytes a saga in the runner's state, bytes a saga in
 memory, and seconds to rebuild all from the state. `batch`: CPU seconds of `local` over INPUT with and without sagas.
@@ -43,14 +43,14 @@ def facts_of(number: int, step: int) -> OrderFacts:
 
 
 def bundles(sagas: int) -> Iterator[list[OrderFacts]]:
-    """Yield all facts as bundles: every order's first step, then every order's second, then the third."""
+    """Yield all facts as bundles: every order's first step, then the second, then the third."""
     for step in range(len(STEPS)):
         for start in range(0, sagas, ORDERS_A_BUNDLE):
             yield [facts_of(number, step) for number in range(start, min(sagas, start + ORDERS_A_BUNDLE))]
 
 
 def state(sagas: int) -> dict[str, float]:
-    """Hold open sagas and weigh them."""
+    """Hold open sagas and measure their size."""
     gc.collect()
     before = resident()
     shards = [SagaShard(DEFAULT_TIMEOUT_US, DEFAULT_RETENTION_US) for _ in range(SHARDS)]
@@ -58,7 +58,7 @@ def state(sagas: int) -> dict[str, float]:
     spent = 0.0
     for bundle in bundles(sagas):
         for number, shard in enumerate(shards):
-            mine = [one for one in bundle if shard_of(one.order_id, SHARDS) == number]
+            mine = [fact for fact in bundle if shard_of(fact.order_id, SHARDS) == number]
             began = time.process_time()
             with collector_paused():
                 logs[number].append(shard.add_facts(mine).log)
@@ -85,12 +85,12 @@ def state(sagas: int) -> dict[str, float]:
 
 
 def resident() -> int:
-    """Return the bytes of this process that are in memory."""
+    """Return the resident memory of this process in bytes."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def batch(source: str, output: Path, runs: int) -> dict[str, float]:
-    """Run `local` with and without sagas in processes of their own, in turn; the least of each counts."""
+    """Run `local` with and without sagas in separate processes, in turn; use the minimum of each."""
     spent: dict[bool, list[float]] = {True: [], False: []}
     for _ in range(runs):
         for sagas in (True, False):
@@ -106,7 +106,7 @@ def batch(source: str, output: Path, runs: int) -> dict[str, float]:
 
 
 def once(source: str, output: Path, sagas: bool) -> float:
-    """Return the CPU seconds of one `local`, imports apart."""
+    """Return the CPU seconds of one `local`, without imports."""
     from pipelines import batch as graph
     from transforms.sagas.batch import TrackedSagas
 
@@ -135,8 +135,8 @@ def cpu() -> float:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sagas", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    one = commands.add_parser("state", help="weigh open sagas")
-    one.add_argument("--sagas", type=int, default=1_000_000, help="how many (default: %(default)s)")
+    state_parser = commands.add_parser("state", help="measure the size of open sagas")
+    state_parser.add_argument("--sagas", type=int, default=1_000_000, help="number of sagas (default: %(default)s)")
     two = commands.add_parser("batch", help="CPU of `local` with and without sagas")
     three = commands.add_parser("once", help="one run of `batch`")
     for command in (two, three):

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.streaming [--soak MINUTES]`: the live pipeline against the Pub/Sub emulator, every sink on.
+"""`python -m benchmarks.streaming [--soak MINUTES]`: the streaming pipeline against the Pub/Sub emulator, with every sink.
 
 Three figures: the time from publishing to the row being visible, each message for itself, at a steady rate; messages a
 second when they come faster than they can be taken, on Prism and on the streaming DirectRunner; and, as a run of its
@@ -29,7 +29,7 @@ SIMULATE_SECONDS = 0.00012
 
 
 def watch_visible(run: LiveRun, since: float, expected: int, until: float) -> dict[str, float]:
-    """Look at `events` again and again; return when each event was first seen, by the clock after the look."""
+    """Poll `events`; return when each event was first visible, by the clock after the query."""
     seen: dict[str, float] = {}
     times: dict[str, float] = {}
     while len(seen) < expected and time.time() < until:
@@ -43,7 +43,7 @@ def watch_visible(run: LiveRun, since: float, expected: int, until: float) -> di
             if event_id and event_id not in seen:
                 seen[event_id] = times[event_id] = now
         if row.newest is not None:
-            since = max(since, row.newest / 1e6 - 4)  # what is older than this has been seen, or comes late
+            since = max(since, row.newest / 1e6 - 4)  # older rows have been seen, or are late
         time.sleep(LOOK_SECONDS)
     return times
 
@@ -63,7 +63,7 @@ def latency(args: argparse.Namespace) -> dict[str, Any]:
         publisher.wait()
         sent: dict[str, float] = pickle.loads(moments.read_bytes())
         first = min(sent.values()) + args.warm_seconds
-        waits = sorted(times[one] - at for one, at in sent.items() if at >= first and one in times)
+        waits = sorted(times[cell] - at for cell, at in sent.items() if at >= first and cell in times)
         return {
             "messages": len(waits), "missing": count - len(times), "rate": args.rate,
             "p50_s": at_share(waits, 0.5), "p95_s": at_share(waits, 0.95), "p99_s": at_share(waits, 0.99),
@@ -72,7 +72,7 @@ def latency(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def throughput(args: argparse.Namespace, runner: str, live: bool) -> dict[str, Any]:
-    """Return messages a second: published meanwhile as fast as the bus takes them, or all beforehand."""
+    """Return messages per second: published meanwhile as fast as possible, or all beforehand."""
     count = args.messages if runner == "PrismRunner" else args.messages // 4
     folder, output = fresh(f"throughput-{runner}-{'live' if live else 'backlog'}")
     with live_run(output, "--runner", runner, *args.options) as run:
@@ -103,10 +103,10 @@ def throughput(args: argparse.Namespace, runner: str, live: bool) -> dict[str, A
 
 
 def soak(args: argparse.Namespace) -> dict[str, Any]:
-    """Publish for a long time; return the memory of every process at each quarter, and the rise from the first."""
+    """Publish for a long time; return the memory of every process at each quarter, and the increase since the first."""
     seconds, marks = args.soak * 60, []
     folder, output = fresh("soak")
-    # All that is remembered for a time is forgotten before the first mark: what rises after it is a leak.
+    # All expiring state has expired before the first measurement: an increase after it is a leak.
     short = ["--dedup_horizon", "120", "--allowed_lateness_seconds", "60", "--disorder_seconds", "60"]
     with live_run(
         output,
@@ -129,7 +129,7 @@ def soak(args: argparse.Namespace) -> dict[str, Any]:
             samples: dict[str, list[float]] = {}
             while time.time() < began + seconds * quarter / 4:
                 time.sleep(2)
-                if time.time() > began + seconds * quarter / 4 - STRETCH_SECONDS:  # a mean: collectors come and go
+                if time.time() > began + seconds * quarter / 4 - STRETCH_SECONDS:  # garbage collection: use a mean
                     for name, pid in run.processes().items():
                         samples.setdefault(name, []).append(memory_mib(pid))
             memory = {name: round(statistics.mean(found), 1) for name, found in samples.items()}
@@ -151,7 +151,7 @@ def soak(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def fresh(name: str) -> tuple[Path, Path]:
-    """Return empty places for input and output of a run."""
+    """Return empty folders for input and output of a run."""
     shutil.rmtree(BUILD / name, ignore_errors=True)
     return BUILD / name / "input", BUILD / name / "output"
 
@@ -162,7 +162,7 @@ def costs(run: LiveRun) -> dict[str, float]:
 
 
 def per_message(spent: dict[str, float], count: int) -> dict[str, int]:
-    """Return CPU microseconds a message, by process."""
+    """Return CPU microseconds per message, by process."""
     return {name: round(seconds / count * 1e6) for name, seconds in spent.items()}
 
 
@@ -177,12 +177,12 @@ def show(console: Console, title: str, rows: list[dict[str, Any]]) -> None:
     for name in rows[0]:
         table.add_column(name.replace("_", " "), justify="right")
     for row in rows:
-        table.add_row(*(f"{one:,}" if isinstance(one, int) else str(one) for one in row.values()))
+        table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row.values()))
     console.print(table)
 
 
 def main() -> int:
-    """Measure; exit 1 where a message is missing or a run does not end well."""
+    """Measure; exit 1 if a message is missing or a run fails."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.streaming", formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
@@ -210,7 +210,7 @@ def main() -> int:
         if rows:
             show(console, name, rows)
     (BUILD / "results.json").write_text(json.dumps(found, indent=2) + "\n")
-    bad = [one for rows in found.values() for one in rows if one.get("missing") or one.get("exit_code")]
+    bad = [row for rows in found.values() for row in rows if row.get("missing") or row.get("exit_code")]
     return 1 if bad else 0
 
 

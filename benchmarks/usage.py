@@ -1,6 +1,6 @@
-"""What a command costs with all its descendants: CPU seconds, wall seconds, and the peak of the whole tree's memory.
+"""Measure a command with all its descendants: CPU seconds, wall seconds, and the peak memory of the process tree.
 
-CPU is what the kernel says of every process when it is reaped (getrusage), orphans included: the command runs under a
+CPU is the kernel's figure for every reaped process (getrusage), including orphans: the command runs under a
 small process of this module, which is the subreaper of all below it. Memory is the proportional set size, so that
 pages which forked workers share count once, looked at five times a second. Linux only.
 """
@@ -22,7 +22,7 @@ GRACE_SECONDS = 10.0
 
 
 class Usage(NamedTuple):
-    """What a command cost; `output` is what it printed, errors included."""
+    """The usage of a command; `output` is what it printed, including errors."""
 
     code: int
     cpu_seconds: float
@@ -37,10 +37,10 @@ def environment() -> dict[str, str]:
 
 
 def run(command: Sequence[str], log: Path) -> Usage:
-    """Run a command to its end; what it prints goes to `log`. Descendants that outlive it by 10 s are ended."""
+    """Run a command; its output goes to `log`. Descendants that outlive it by 10 s are killed."""
     watch = [sys.executable, "-m", "benchmarks.usage", str(log), *command]
-    told = json.loads(subprocess.run(watch, stdout=subprocess.PIPE, check=True, env=environment()).stdout)
-    return Usage(*told, log.read_text(errors="replace"))
+    usage = json.loads(subprocess.run(watch, stdout=subprocess.PIPE, check=True, env=environment()).stdout)
+    return Usage(*usage, log.read_text(errors="replace"))
 
 
 def watch(command: Sequence[str], log: Path) -> tuple[int, float, float, float]:
@@ -62,8 +62,8 @@ def watch(command: Sequence[str], log: Path) -> tuple[int, float, float, float]:
         if ended and not left:
             break
         if ended and time.monotonic() - ended > GRACE_SECONDS:
-            for one in left:
-                os.kill(one, signal.SIGKILL)
+            for pid in left:
+                os.kill(pid, signal.SIGKILL)
         peak = max(peak, sum(map(_memory_kib, left)) / 1024)
         time.sleep(EVERY_SECONDS if not ended else 0.01)
     return code, cpu, ended - began, peak
@@ -78,12 +78,12 @@ def _reap() -> tuple[int, int, float]:
 
 
 def descendants(pid: int) -> list[int]:
-    """Return the ids of all processes below one."""
+    """Return the ids of all descendants of a process."""
     parents: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             parent = int(stat.read_text().rpartition(")")[2].split()[1])
-        except (OSError, IndexError):  # it ended while we looked
+        except (OSError, IndexError):  # the process has ended
             continue
         parents.setdefault(parent, []).append(int(stat.parent.name))
     found, ask = [], [pid]

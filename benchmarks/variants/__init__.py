@@ -1,4 +1,4 @@
-"""One way of doing the same work a module: read, decode, drop what repeats, write both rows of each event to Parquet.
+"""One implementation of the same work per module: read, decode, deduplicate, write both rows of each event to Parquet.
 
 Each has `run(source, output)`. Those of another engine import nothing of Beam: they run in a venv of their own.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Variant:
-    """A variant: its module here, what it is in words, and the extra of setup.py that installs its engine.
+    """A variant: its module, its description, and the extra of setup.py that installs its engine.
 
     `rewrites` names columns that it cannot write as they came; they are left out when its rows are compared. `asked`
     variants run only where they are named: they take minutes for what others do in seconds.
@@ -54,7 +54,7 @@ EXTRAS = Path("build/extras")
 
 
 def python_of(variant: Variant, own: str) -> str | None:
-    """Return the interpreter that runs a variant; None where its engine is not installed."""
+    """Return the interpreter that runs a variant; None if its engine is not installed."""
     if variant.extra is None:
         return own
     found = EXTRAS / variant.extra / "bin" / "python"

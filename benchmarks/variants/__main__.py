@@ -11,7 +11,7 @@ from benchmarks.variants import VARIANTS
 
 
 def main() -> None:
-    """Run a variant; imports are over before its work begins, and what they cost is told apart."""
+    """Run a variant; imports are done before its work begins, and their cost is reported separately."""
     name, source, output = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
     module = importlib.import_module(f"benchmarks.variants.{VARIANTS[name].module}")
     shutil.rmtree(output, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Bytewax as its documentation has it: a source a file, a map, a stateful step keyed by event id, a sink of batches.
+"""Bytewax as in its documentation: one source per file, a map, a stateful step keyed by event id, a batch sink.
 
 The project's decoder is the map; what reaches the sink is written by the same code as the loop's rows.
 """

@@ -1,6 +1,6 @@
-"""DuckDB alone: duck.sql reads, checks, deduplicates and cuts the tables' columns; here each is copied to Parquet.
+"""DuckDB alone: duck.sql reads, checks, deduplicates and selects the tables' columns; each is copied to Parquet here.
 
-What SQL cannot say, or only roughly: that nesting ends at 64, and `data` as it came (DuckDB writes JSON anew).
+Not expressible in SQL, or only roughly: the nesting limit of 64, and `data` as it came (DuckDB serializes JSON again).
 """
 
 from pathlib import Path

@@ -41,7 +41,7 @@ class _Decode(FlatMapFunction):
 
 
 class _FirstToParquet(KeyedProcessFunction):
-    """Keeps the first event of each key and writes it.
+    """Keep the first event of each key and write it.
 
     The end of the input is seen by a timer: the worker is ended while its `close` still runs, so that what is written
     there may be cut off; what a timer does is waited for.

@@ -1,4 +1,4 @@
-"""The command `local` whole, as a user runs it: the rows of every variant are in its warehouse, and much more."""
+"""The whole command `local` as a user runs it: its warehouse holds the rows of every variant and more."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`local` whole, its rows by Beam's own STREAMING_INSERTS in place of AppendRows."""
+"""The whole `local`, its rows by Beam's own STREAMING_INSERTS in place of AppendRows."""
 
 from pathlib import Path
 

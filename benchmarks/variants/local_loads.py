@@ -1,4 +1,4 @@
-"""`local` whole, its rows by Beam's own FILE_LOADS in place of AppendRows."""
+"""The whole `local`, its rows by Beam's own FILE_LOADS in place of AppendRows."""
 
 from pathlib import Path
 

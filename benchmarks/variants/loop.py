@@ -1,4 +1,4 @@
-"""The plain loop that one would write without Beam: decode, drop repeats by a set of ids, write both rows.
+"""A plain loop without Beam: decode, deduplicate by a set of ids, write both rows.
 
 Files are in publish order, and the copies of an event are all in its topic's file: the first seen is the first sent.
 """

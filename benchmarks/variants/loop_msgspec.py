@@ -1,8 +1,8 @@
-"""The plain loop as one would write it for speed: msgspec structs take what is plainly good, the decoder the rest.
+"""A plain loop written for speed: msgspec structs for ordinary messages, the full decoder for the rest.
 
-For the same outcome the structs must not take what the contract refuses. So a message goes this way only where nothing
+For the same outcome the structs must not accept what the contract rejects. So a message takes this path only if nothing
 is unknown, escaped, repeated, out of range or cut: keys are counted in the text and in the structs, which finds one
-that stands twice. All else (about one in twelve of the data set) is decoded by the project's decoder.
+that occurs twice. Every other message (about one in twelve of the data set) is decoded by the project's decoder.
 """
 
 import re
@@ -28,12 +28,12 @@ from transforms.gc_pause import collector_paused
 _EXTRA_COLUMNS = 3
 """The wide batch's last columns: what only the pipeline's later steps need."""
 _ODD = re.compile(rb"[\\\x7f]|\xc2[\x80-\x9f]").search
-_TYPES = {one.name: (one.source, one.topic, one.table) for one in REGISTRY}
+_TYPES = {event_type.name: (event_type.source, event_type.topic, event_type.table) for event_type in REGISTRY}
 Row = tuple[Any, ...]
 
 
 def plain_row(message: Message) -> tuple[str, str, Row]:
-    """Return table, event id and cells of a message that is plainly good; raise Slow or msgspec's error for others."""
+    """Return table, event id and cells of an ordinary message; raise Slow or msgspec's error for others."""
     raw = message.data
     if len(raw) > MAX_BYTES or _ODD(raw):
         raise Slow
@@ -71,11 +71,11 @@ def plain_row(message: Message) -> tuple[str, str, Row]:
 
 
 class _Rows:
-    """Rows by table, made Arrow batch by batch."""
+    """Rows by table, converted to Arrow batch by batch."""
 
     def __init__(self) -> None:
-        schemas = {one.table: wide_schema(TABLES[one.table]) for one in REGISTRY}
-        self._schemas = {name: pa.schema(list(one)[:-_EXTRA_COLUMNS]) for name, one in schemas.items()}
+        schemas = {event_type.table: wide_schema(TABLES[event_type.table]) for event_type in REGISTRY}
+        self._schemas = {name: pa.schema(list(event_type)[:-_EXTRA_COLUMNS]) for name, event_type in schemas.items()}
 
     def batches(self, rows: dict[str, list[Row]]) -> Iterable[tuple[str, pa.RecordBatch]]:
         return ((table, to_batch(cells, self._schemas[table])) for table, cells in rows.items())

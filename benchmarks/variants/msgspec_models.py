@@ -1,4 +1,4 @@
-"""The contract's event types as msgspec structs, for the loop that is written for speed.
+"""The contract's event types as msgspec structs, for the loop written for speed.
 
 Each type has a function that returns of its data: how many keys it has, the entity id, the amount, and the cells of
 its typed table in the order of the columns. Money as a JSON number, and all that is unknown, goes the slow way.
@@ -23,11 +23,11 @@ Number = Annotated[float, Meta(ge=-(2.0**62), le=2.0**62)]
 
 
 class Slow(Exception):
-    """The message is not plainly good: the decoder has to look at it."""
+    """The message needs the full decoder."""
 
 
 class Strict(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """A struct that takes no unknown field."""
+    """A struct that accepts no unknown field."""
 
 
 class Metadata(Strict):
@@ -106,7 +106,7 @@ class Telemetry(Strict):
     unit: str | UnsetType = UNSET
 
 
-Told = tuple[int, str, Decimal | None, tuple[Any, ...]]
+Fields = tuple[int, str, Decimal | None, tuple[Any, ...]]
 
 
 def _items(items: list[Item] | UnsetType) -> tuple[int, list[tuple[Any, ...]]]:
@@ -120,14 +120,14 @@ def _some(*values: Any) -> tuple[int, list[Any]]:
     return sum(value is not UNSET for value in values), [None if value is UNSET else value for value in values]
 
 
-def _created(d: OrderCreated, publish: int) -> Told:
+def _created(d: OrderCreated, publish: int) -> Fields:
     keys, items = _items(d.items)
     more, (currency, total, status) = _some(d.currency, d.totalAmount, d.status)
     amount = None if total is None else Decimal(total)
     return 2 + keys + more, d.orderId, amount, (d.orderId, d.customerId, items, True, currency, amount, status, None)
 
 
-def _updated(d: OrderUpdated, publish: int) -> Told:
+def _updated(d: OrderUpdated, publish: int) -> Fields:
     keys, items = _items(d.items)
     more, (currency, total, status) = _some(d.currency, d.totalAmount, d.status)
     amount = None if total is None else Decimal(total)
@@ -135,7 +135,7 @@ def _updated(d: OrderUpdated, publish: int) -> Told:
     return 1 + keys + more, d.orderId, None, cells
 
 
-def _completed(d: OrderCompleted, publish: int) -> Told:
+def _completed(d: OrderCompleted, publish: int) -> Fields:
     if d.completedAt is UNSET:
         return 1, d.orderId, None, (d.orderId, None, [], None, None, None, None, None)
     at, cut = parse_rfc3339(d.completedAt)
@@ -144,29 +144,29 @@ def _completed(d: OrderCompleted, publish: int) -> Told:
     return 2, d.orderId, None, (d.orderId, None, [], None, None, None, None, at)
 
 
-def _customer(d: Customer, publish: int) -> Told:
+def _customer(d: Customer, publish: int) -> Fields:
     more, values = _some(d.name, d.email, d.phone, d.country, d.type, d.status)
     return 1 + more, d.customerId, None, (d.customerId, None, None, None, *values[3:])
 
 
-def _stock(d: StockMove, publish: int) -> Told:
+def _stock(d: StockMove, publish: int) -> Fields:
     more, values = _some(d.orderId, d.reservationId, d.warehouseId)
     return 2 + more, d.sku, None, (d.sku, d.quantity, *values)
 
 
-def _payment(d: Payment, publish: int) -> Told:
+def _payment(d: Payment, publish: int) -> Fields:
     more, (reason,) = _some(d.reason)
     amount = Decimal(d.amount)
     return 4 + more, d.paymentId, amount, (d.paymentId, d.orderId, amount, d.currency, reason)
 
 
-def _telemetry(d: Telemetry, publish: int) -> Told:
+def _telemetry(d: Telemetry, publish: int) -> Fields:
     more, (unit,) = _some(d.unit)
     return 3 + more, d.deviceId, None, (d.deviceId, d.metric, d.value, unit)
 
 
 ENVELOPE = msgspec.json.Decoder(Envelope).decode
-DATA: dict[str, tuple[Callable[[Any], Any], Callable[[Any, int], Told]]] = {
+DATA: dict[str, tuple[Callable[[Any], Any], Callable[[Any, int], Fields]]] = {
     name: (msgspec.json.Decoder(model).decode, cells)
     for name, model, cells in (
         ("order.created", OrderCreated, _created),

@@ -1,4 +1,4 @@
-"""Pathway: lines as a table, the project's decoder in a UDF, one reducer an event id, rows handed to the writer.
+"""Pathway: lines as a table, the project's decoder in a UDF, one reducer per event id, rows passed to the writer.
 
 The first of an event's copies is the least by publish time and message id: `argmin` points at the row that has it.
 """
@@ -51,9 +51,9 @@ def run(source: Path, output: Path) -> None:
     """Run it in this process, one worker."""
     files = [pw.io.plaintext.read(path, mode="static") for path in topic_files(source)]
     lines = pw.Table.concat_reindex(*files)
-    told = lines.select(told=_event(pw.this.data)).filter(pw.this.told.is_not_none())
-    told = told.select(told=pw.unwrap(pw.this.told))
-    events = told.select(event_id=pw.this.told[0], order=pw.this.told[1], event=pw.this.told[2])
+    decoded = lines.select(decoded=_event(pw.this.data)).filter(pw.this.decoded.is_not_none())
+    decoded = decoded.select(decoded=pw.unwrap(pw.this.decoded))
+    events = decoded.select(event_id=pw.this.decoded[0], order=pw.this.decoded[1], event=pw.this.decoded[2])
     first = events.groupby(pw.this.event_id).reduce(row=pw.reducers.argmin(pw.this.order))
     kept = events.ix(first.row).select(pw.this.event)
     writer = _Writer(output)

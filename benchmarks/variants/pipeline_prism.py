@@ -10,7 +10,7 @@ from pipelines.runners.prism import Prism, need_prism
 
 
 def run(source: Path, output: Path) -> None:
-    """Run it; Prism is started here and ended."""
+    """Run it; Prism is started and stopped here."""
     with Prism(need_prism(), output.parent / "prism.log") as prism:
         flags = [f"--job_endpoint={prism.endpoint}", "--environment_type=LOOPBACK", "--max_cache_memory_usage_mb=0"]
         job = beam.Pipeline(runner="PortableRunner", options=PipelineOptions(flags, save_main_session=False))

@@ -1,4 +1,4 @@
-"""Beam as it is usually written: one event an element, one DoFn a step, GroupByKey on the event id, WriteToParquet."""
+"""Beam as usually written: one event per element, one DoFn per step, GroupByKey on the event id, WriteToParquet."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -42,7 +42,7 @@ class _DecodeFn(beam.DoFn):
 
 
 class _RowsFn(beam.DoFn):
-    """Makes both rows of an event, which travel as plain dicts: the coder that most pipelines have without asking."""
+    """Build both rows of an event as plain dicts, with the coder that most pipelines use by default."""
 
     def process(self, event: Event) -> Iterator[tuple[str, tuple[Row, str, Row]]]:
         table = _TABLE_OF[event.event_type]
@@ -51,7 +51,7 @@ class _RowsFn(beam.DoFn):
 
 class _FirstFn(beam.DoFn):
     def process(self, group: tuple[str, Iterable[tuple[Row, str, Row]]]) -> Iterator[tuple[Row, str, Row]]:
-        yield min(group[1], key=lambda one: (one[0]["publish_time"], one[0]["message_id"]))
+        yield min(group[1], key=lambda row: (row[0]["publish_time"], row[0]["message_id"]))
 
 
 def build(pipeline: beam.Pipeline, source: Path, output: Path) -> None:
@@ -72,11 +72,11 @@ def build(pipeline: beam.Pipeline, source: Path, output: Path) -> None:
     )
     for name in WRITTEN:
         mine = (
-            rows | "Events" >> beam.Map(lambda one: one[0])
+            rows | "Events" >> beam.Map(lambda row: row[0])
             if name == EVENTS.name
             else rows
-            | f"Only {name}" >> beam.Filter(lambda one, name=name: one[1] == name)
-            | f"Typed {name}" >> beam.Map(lambda one: one[2])
+            | f"Only {name}" >> beam.Filter(lambda row, name=name: row[1] == name)
+            | f"Typed {name}" >> beam.Map(lambda row: row[2])
         )
         _ = mine | f"Write {name}" >> WriteToParquet(
             str(output / name / "part"), TABLES[name].arrow_schema(), file_name_suffix=".parquet"

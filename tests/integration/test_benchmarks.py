@@ -82,7 +82,7 @@ def edited(rows, column: str, value):
 
 
 @pytest.mark.parametrize(
-    ("edit", "told"),
+    ("edit", "results"),
     [
         pytest.param(lambda rows: rows.slice(1), "-1 rows", id="a row less"),
         pytest.param(lambda rows: rows.take([0, *range(rows.num_rows)]), "+1 rows", id="a row twice"),
@@ -94,10 +94,10 @@ def edited(rows, column: str, value):
         pytest.param(lambda rows: edited(rows, "value", 1e9), "other cells", id="a number"),
     ],
 )
-def test_a_row_that_differs_is_seen(loop, edit, told):
+def test_a_row_that_differs_is_seen(loop, edit, results):
     [found] = differences(change(loop, "iot_telemetry", edit), digests(loop))
     assert found.startswith("iot_telemetry ")
-    assert found.endswith(told)
+    assert found.endswith(results)
 
 
 def test_what_says_who_wrote_a_row_does_not_count(loop):
@@ -120,23 +120,25 @@ def test_a_failure_is_told(tmp_path):
 
 
 def test_medians_ratios_and_exponents():
-    told = report.Told(3, 500)
+    results = report.Results(3, 500)
     for events in (1000, 10_000):
         for second in (1.0, 9.0, 2.0):
-            told.add(events, "pipeline", {"cpu_seconds": second * events / 1000, "wall_seconds": 1.0, "peak_mib": 1.0})
-        told.add(events, "loop", {"cpu_seconds": 1.0, "wall_seconds": 1.0, "peak_mib": 1.0})
-    told.different["loop"] = ["events +1 rows"]
-    assert report.exponents(told) == pytest.approx({"loop": 0.0, "pipeline": 1.0})
-    pipeline, loop = report.rows(told, 1000)
+            results.add(
+                events, "pipeline", {"cpu_seconds": second * events / 1000, "wall_seconds": 1.0, "peak_mib": 1.0}
+            )
+        results.add(events, "loop", {"cpu_seconds": 1.0, "wall_seconds": 1.0, "peak_mib": 1.0})
+    results.different["loop"] = ["events +1 rows"]
+    assert report.exponents(results) == pytest.approx({"loop": 0.0, "pipeline": 1.0})
+    pipeline, loop = report.rows(results, 1000)
     assert pipeline == ("pipeline", "2000.0", "500", "1.0", "1", "1.00", "equal")
     assert loop[-2:] == ("0.50", "events +1 rows")
-    assert "| pipeline | 2000.0 |" in report.as_markdown(told)
-    assert "| aim |" not in report.as_markdown(told), "a small run is mostly its start"
-    assert "- loop: CPU grows with the input to the power of 0.000" in report.as_markdown(told)
-    assert json.loads(json.dumps(report.as_json(told)))["exponents"]["pipeline"] == pytest.approx(1.0)
-    told.add(100_000, "pipeline", {"cpu_seconds": 200.0, "wall_seconds": 1.0, "peak_mib": 1.0})
-    told.add(100_000, "loop", {"cpu_seconds": 100.0, "wall_seconds": 1.0, "peak_mib": 1.0})
-    tables, _, aims_told = report.as_markdown(told).partition("| aim |")
+    assert "| pipeline | 2000.0 |" in report.as_markdown(results)
+    assert "| aim |" not in report.as_markdown(results), "a small run is mostly its start"
+    assert "- loop: CPU grows with the input to the power of 0.000" in report.as_markdown(results)
+    assert json.loads(json.dumps(report.as_json(results)))["exponents"]["pipeline"] == pytest.approx(1.0)
+    results.add(100_000, "pipeline", {"cpu_seconds": 200.0, "wall_seconds": 1.0, "peak_mib": 1.0})
+    results.add(100_000, "loop", {"cpu_seconds": 100.0, "wall_seconds": 1.0, "peak_mib": 1.0})
+    tables, _, aims_told = report.as_markdown(results).partition("| aim |")
     assert tables.count("### ") == 3
     assert "0.50 times the pipeline's | missed" in aims_told
 
@@ -153,7 +155,7 @@ def test_a_sample_belongs_to_the_innermost_of_our_modules():
     )
     assert shares(folded) == [
         ("imports", 0.5),
-        ("schemas/decode", 0.3),
+        ("schemas/decode/decoder", 0.3),
         ("Beam itself", 0.15),
         ("start and the rest", 0.05),
     ]
