@@ -37,7 +37,7 @@ locals {
     event_store = var.event_store_expiry_days == 0 ? null : var.event_store_expiry_days * 86400000
     analytics   = null
   }
-  # A view that reads views is made after them: three levels are enough, and a test says so.
+  # A view that reads views is created after them: three levels suffice, held by a test.
   views = local.resources.views
   views_1 = {
     for name, view in local.views : name => view if length(setintersection(view.needs, keys(local.views))) == 0
@@ -80,7 +80,7 @@ locals {
     }
     redrive = {
       cron        = var.schedules.redrive
-      description = "Sends last week's dead letters through the decoder again."
+      description = "Redrives last week's dead letters."
       template    = "redrive"
       parameters  = {}
     }

@@ -62,7 +62,7 @@ resource "google_logging_metric" "refused_rows" {
   metric_descriptor {
     metric_kind  = "DELTA"
     value_type   = "INT64"
-    display_name = "Tables that refuse rows"
+    display_name = "Tables that reject rows"
   }
 }
 

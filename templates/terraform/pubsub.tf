@@ -22,7 +22,7 @@ resource "google_pubsub_subscription" "events" {
   }
 }
 
-# The topics of events have no schema: Pub/Sub would refuse at the producer what the dead-letter store must keep and name.
+# The topics of events have no schema: Pub/Sub would reject at the producer what the dead-letter store must keep.
 # What this project itself publishes has one.
 resource "google_pubsub_schema" "saga_alerts" {
   name       = "${var.prefix}-saga-alerts"

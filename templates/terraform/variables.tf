@@ -87,7 +87,7 @@ variable "machine_type" {
 }
 
 variable "max_workers" {
-  description = "Workers of the streaming job at most; `python -m pipelines plan --rate R` says how many."
+  description = "Maximum number of workers of the streaming job; `python -m pipelines plan --rate R` computes it."
   type        = number
   default     = 10
   validation {
@@ -191,7 +191,7 @@ variable "publishers" {
 }
 
 variable "notification_emails" {
-  description = "Who is told of alerts."
+  description = "Notification channels of the alerts."
   type        = set(string)
   default     = []
   validation {
@@ -266,7 +266,7 @@ variable "budget" {
 }
 
 variable "deletion_protection" {
-  description = "Whether Terraform refuses to delete tables and buckets that hold data."
+  description = "Whether Terraform protects tables and buckets with data from deletion."
   type        = bool
   default     = true
 }
