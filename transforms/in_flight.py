@@ -25,20 +25,20 @@ class _Count:
     __slots__ = ("batches", "bytes", "messages")
 
     def __init__(self) -> None:
-        self.batches: deque[tuple[int, int]] = deque()
+        self.batches: deque[tuple[int, int, int]] = deque()
         self.messages = self.bytes = 0
 
-    def add(self, messages: int, size: int) -> None:
-        self.batches.append((messages, size))
+    def add(self, messages: int, size: int, oldest: int) -> None:
+        self.batches.append((messages, size, oldest))
         self.messages += messages
         self.bytes += size
 
     def remove(self, messages: int) -> None:
         while messages > 0 and self.batches:
-            first, size = self.batches.popleft()
+            first, size, oldest = self.batches.popleft()
             if first > messages:
                 part = size * messages // first
-                self.batches.appendleft((first - messages, size - part))
+                self.batches.appendleft((first - messages, size - part, oldest))
                 first, size = messages, part
             messages -= first
             self.messages -= first
@@ -55,16 +55,17 @@ class InFlight:
 
     run_id: str
 
-    def add(self, messages: int, size: int) -> None:
+    def add(self, messages: int, size: int, oldest: int = 0) -> None:
         """Count messages that the source emits.
 
         Args:
             messages: how many.
             size: of all of them, bytes.
+            oldest: their earliest publish time, UTC microseconds.
         """
         if messages:
             with _LOCK:
-                _COUNTS.setdefault(self.run_id, _Count()).add(messages, size)
+                _COUNTS.setdefault(self.run_id, _Count()).add(messages, size, oldest)
 
     def remove(self, messages: int) -> None:
         """Count messages that were written or dropped; where nothing is counted, nothing happens."""
@@ -76,6 +77,12 @@ class InFlight:
         """Return how many messages are in flight."""
         count = _COUNTS.get(self.run_id)
         return count.messages if count is not None else 0
+
+    def oldest(self) -> int | None:
+        """Return the earliest publish time in flight, UTC microseconds; None: nothing is in flight."""
+        with _LOCK:
+            count = _COUNTS.get(self.run_id)
+            return min((oldest for _, _, oldest in count.batches), default=None) if count is not None else None
 
     def bytes(self) -> int:
         """Return about how many bytes of messages are in flight."""

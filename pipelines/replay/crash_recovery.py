@@ -6,8 +6,10 @@ are finished, so that a recovery that is killed itself is done by the next start
 knows what it has said of them.
 """
 
+import glob
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import fastavro
@@ -34,12 +36,21 @@ LEASE_SECONDS = 20
 COMMAND = "stream"
 
 
-def recover(endpoints: Endpoints, target: Target, job: JobConfig, who: str) -> None:
-    """Give the stores what a killed run left in the archive alone; a failure is a warning."""
+def recover(endpoints: Endpoints, target: Target, job: JobConfig, who: str, since: int | None = None) -> bool:
+    """Store what a killed run left in the archive alone; a failure is a warning.
+
+    Args:
+        who: user and host, for the run record.
+        since: publish time (UTC microseconds) from which on runs that did not end cleanly may lack rows; None: there
+            are none.
+
+    Returns:
+        Whether nothing is left to recover.
+    """
     left = open_segments(target.lake)
-    starts = [at for at in (_first_publish(left), _undone(endpoints, target)) if at is not None]
+    starts = [at for at in (_first_publish(left), _undone(endpoints, target), since) if at is not None]
     if not starts:
-        return
+        return True
     run_id = f"{job.run.run_id}-recovery"
     start = min(starts) - MARGIN_US
     wanted = Range(start, max(job.run.started, start + 1), "publish_time")
@@ -63,13 +74,27 @@ def recover(endpoints: Endpoints, target: Target, job: JobConfig, who: str) -> N
             )
     except (RunFailed, UserError) as error:
         print(f"warning: {error}; `replay --mode backfill` stores it", file=sys.stderr, flush=True)
-        return
+        return False
     print(f"{run_id}: of {counts['messages']:,} messages {counts['appended']:,} events were not stored", flush=True)
+    return True
 
 
 def open_segments(lake: str) -> list[Path]:
     """Return the segments that no run finished; none on an object store, where nothing stays open."""
     return [] if "://" in lake else sorted(Path(lake).glob("archive/*/dt=*/hour=*/.open-*.avro"))
+
+
+def first_publish_since(lake: str, runs: Iterable[str], renewed: int) -> int | None:
+    """Return the earliest publish time in archive files that runs finished after an instant, both UTC microseconds.
+
+    None: there are none. On an object store files are not read; the range of a run there begins with the run.
+    """
+    if "://" in lake:
+        return None
+    written = [
+        path for run_id in runs for path in Path(lake).glob(f"archive/*/dt=*/hour=*/*-{glob.escape(run_id)}.avro")
+    ]
+    return _first_publish([path for path in written if path.stat().st_mtime * SECOND_US >= renewed])
 
 
 def finish_segments(lake: str, run_id: str) -> None:

@@ -20,13 +20,13 @@ from pipelines.config import JobConfig
 from pipelines.errors import RunFailed, UserError
 from pipelines.job import make_job, whoami
 from pipelines.process import hand_back_memory, share_interpreter
-from pipelines.replay.crash_recovery import recover
+from pipelines.replay.crash_recovery import first_publish_since, recover
 from pipelines.runners.direct import counters, run_to_end
 from pipelines.runners.prism import Prism, prism_flags
 from pipelines.sinks import tables_of
 from pipelines.stores.folder_lock import lock_folder
 from pipelines.stores.provision.provision import provision
-from pipelines.stores.target import Endpoints
+from pipelines.stores.target import Endpoints, Target
 from pipelines.stream.drain import drain_on_signals
 from pipelines.stream.monitor import (
     Check,
@@ -37,9 +37,13 @@ from pipelines.stream.monitor import (
     silence_worker,
 )
 from pipelines.stream.request import FinishedStream, StreamRequest
+from pipelines.stream.run_record import StreamRecord, close_interrupted, interrupted_runs
 from pipelines.stream.subscription_check import check_subscriptions
 from pipelines.stream.summary import write_failure, write_summary
 from schemas.timestamps import to_rfc3339
+from transforms.clock import wall_us
+from transforms.in_flight import InFlight
+from transforms.metrics import TOPIC_LABELS
 from transforms.sagas.history import SagaHistory
 from transforms.sinks.files.partitions import HOUR_US
 from transforms.sources.pull_pubsub import PullPubSub
@@ -48,6 +52,8 @@ from transforms.sources.read_event_store import Store
 from transforms.sources.read_pubsub import ReadPubSub
 
 ACK_SECONDS = 15.0
+APPEND_SECONDS = 60.0
+"""How long, in addition to the retry budget, the rows of one message may take to reach all tables."""
 DIRECT_WARNING = (
     "warning: DirectRunner acknowledges messages as it pulls them: a crash loses what it holds (measured: 17 of 500)."
     " PrismRunner does not."
@@ -90,13 +96,40 @@ def run_stream(
                 started=request.started,
                 temp=str(work),
             )
-            recover(endpoints, target, job, whoami())
-            counted = _run_job(request, job, endpoints, work, notify)
+            _recover(endpoints, target, job)
+            with _record(request, endpoints, job) as record:
+                counted = _run_job(request, job, endpoints, work, notify)
+                record.done(sum(counted.get(f"received_{topic}", 0) for topic in TOPIC_LABELS))
             finish(FinishedStream(client=endpoints.bigquery, job=job, counted=counted))
         except BaseException as error:
             reason = str(error) if isinstance(error, (RunFailed, UserError)) else type(error).__name__
             write_failure(target.directory, about, reason)
             raise
+
+
+def _recover(endpoints: Endpoints, target: Target, job: JobConfig) -> None:
+    """Store what runs that did not end cleanly have archived and not stored, and close their records."""
+    dead = interrupted_runs(endpoints.bigquery, target)
+    since = min((run.since for run in dead), default=None)
+    if since is not None:
+        renewed = min(run.renewed for run in dead)
+        archived = first_publish_since(target.lake, [run.run_id for run in dead], renewed)
+        since = since if archived is None else min(since, archived)
+    if recover(endpoints, target, job, whoami(), since):
+        close_interrupted(endpoints.bigquery, target, dead, job.run.run_id)
+
+
+def _record(request: StreamRequest, endpoints: Endpoints, job: JobConfig) -> StreamRecord:
+    in_flight = InFlight(request.run_id)
+    return StreamRecord(
+        Store(request.target.project, endpoints.rest_url).client(),
+        request.target,
+        run_id=request.run_id,
+        started=request.started,
+        version=job.run.version,
+        oldest=lambda: in_flight.oldest() or wall_us(),
+        lag_seconds=job.sink_retry_budget_seconds + APPEND_SECONDS,
+    )
 
 
 def _run_job(

@@ -1,4 +1,4 @@
-"""What a killed live run had archived and not stored is stored by the next start, once, whatever kills the recovery."""
+"""What a killed streaming run had archived and not stored is stored by the next run, once, whatever kills the recovery."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,14 +6,15 @@ from pathlib import Path
 import pytest
 
 from pipelines.config import JobConfig
-from pipelines.replay.crash_recovery import open_segments, recover
+from pipelines.replay.crash_recovery import first_publish_since, open_segments, recover
 from pipelines.replay.engine import Engine
 from pipelines.stores.provision.provision import provision
 from pipelines.stores.target import Endpoints, Target
+from pipelines.stream.run_record import StreamRecord, close_interrupted, interrupted_runs
 from schemas.message import Message
 from schemas.timestamps import SECOND_US
 from tests.support.saga_events import arrivals, generated_orders, messages_of
-from transforms.archive.segments import Segments
+from transforms.archive.segments import Segments, open_archive
 from transforms.table_rows import Run
 
 STARTED = 1_781_600_000 * SECOND_US
@@ -101,6 +102,48 @@ def test_a_recovery_that_fails_is_a_warning_and_is_done_by_the_next_start(
     recover(endpoints, target, job(target, endpoints, "third", tmp_path), "me")
     assert stored(endpoints, EVENTS) == [(len(messages), len(messages))]
     assert [state for *_, state in stored(endpoints, RUNS)] == ["FAILED", "DONE"]
+
+
+def record(target: Target, endpoints: Endpoints, name: str, lag: float = 0.0) -> StreamRecord:
+    return StreamRecord(
+        endpoints.bigquery, target, run_id=name, started=STARTED, version="test", oldest=lambda: STARTED, lag_seconds=lag
+    )  # fmt: skip
+
+
+def close_open(lake: str, name: str) -> None:
+    """Finish the segments as a run does after their minute: nothing open is left when it is killed later."""
+    for topic in ("orders", "inventory"):
+        open_archive(lake, topic, name).close()
+
+
+def test_a_run_that_was_killed_long_after_its_last_segment_was_closed_is_recovered_by_its_record(
+    target, endpoints, messages, tmp_path
+):
+    with record(target, endpoints, "killed"):
+        leave_open(target.lake, messages)
+        close_open(target.lake, "killed")
+    assert open_segments(target.lake) == []
+    [dead] = interrupted_runs(endpoints.bigquery, target)
+    since = first_publish_since(target.lake, [dead.run_id], 0)
+    assert since == min(message.publish_time for message in messages if message.topic in ("orders", "inventory"))
+    assert recover(endpoints, target, job(target, endpoints, "next", tmp_path), "me", min(since, dead.since))
+    assert stored(endpoints, EVENTS) == [(len(messages), len(messages))]
+    close_interrupted(endpoints.bigquery, target, [dead], "next")
+    assert interrupted_runs(endpoints.bigquery, target) == []
+
+
+def test_a_run_that_ended_cleanly_is_not_recovered(target, endpoints):
+    with record(target, endpoints, "clean") as clean:
+        clean.done(7)
+    assert interrupted_runs(endpoints.bigquery, target) == []
+    states = "SELECT state, messages FROM `local.event_store.runs` ORDER BY recorded_time, state DESC"
+    assert stored(endpoints, states) == [("RUNNING", None), ("DONE", 7)]
+
+
+def test_files_that_were_written_before_the_last_renewal_are_not_looked_at(target, endpoints, messages):
+    leave_open(target.lake, messages)
+    close_open(target.lake, "killed")
+    assert first_publish_since(target.lake, ["killed"], 1 << 61) is None
 
 
 def test_a_segment_of_which_not_one_block_is_whole_asks_for_nothing(target, endpoints, tmp_path):

@@ -1,8 +1,8 @@
-"""The archive of a live run: open segments that are on disk before anything is acknowledged (docs/decisions/0004).
+"""The archive of a streaming run: open segments, on disk before anything is acknowledged (docs/decisions/0004).
 
-A segment is an Avro file that grows by one block a bundle, each forced to disk. When its minute is over it gets its
-final name and stands in the manifest. After a crash the next start cuts it after its last whole block and finishes it:
-what lay behind that was never acknowledged. A shard belongs to one process, which holds its lock.
+A segment is an Avro file that grows by one block per bundle, each followed by fsync. After its minute it gets its final
+name and is added to the manifest. After a crash the next run cuts it after its last whole block and finishes it: what
+followed was never acknowledged. A shard belongs to one process, which holds its lock.
 """
 
 import fcntl
@@ -23,6 +23,7 @@ from transforms.archive.batch import archive_avro, archive_record
 from transforms.clock import Clock, wall_us
 from transforms.sinks.files.files import FileContent, LakeFile, write_file
 from transforms.sinks.files.live_manifests import add_to_manifests
+from transforms.sinks.files.manifests import newest
 from transforms.sinks.files.partitions import HOUR_US, hour_partition
 
 MINUTE_US = 60 * SECOND_US
@@ -32,26 +33,33 @@ _OPEN = re.compile(r"\.open-([0-9]{8}T[0-9]{4})-([0-9]{2})\.avro$")
 
 
 class StreamArchive(Protocol):
-    """Where a source keeps its messages before it acknowledges them."""
+    """Where a source writes its messages before it acknowledges them."""
 
     def append(self, messages: Iterable[Message]) -> None:
-        """Keep messages; on return they are safe."""
+        """Write messages; on return they are durable."""
 
     def roll(self) -> None:
-        """Finish what is due; called every second or so."""
+        """Finish what is due; called about once per second."""
 
     def close(self) -> None:
         """Finish everything."""
 
 
 def open_archive(root: str, topic: str, run_id: str) -> StreamArchive:
-    """Return segments on a local root; elsewhere a file a bundle, because object stores cannot append."""
+    """Return segments on a local root, and otherwise one file per bundle, because object stores cannot append."""
     feed = f"archive/{topic_label(topic)}"
     return BundleFiles(root, feed, run_id) if "://" in root else Segments(root, feed, run_id)
 
 
 class Segments:
-    """Open segments of one topic, by hour of the publish time; safe to call from several threads."""
+    """Open segments of one topic, by hour of the publish time; safe to use from several threads.
+
+    Args:
+        root: root of the files.
+        feed: `archive/TOPIC`.
+        run_id: part of the files' names.
+        clock: the wall clock, UTC microseconds.
+    """
 
     def __init__(self, root: str, feed: str, run_id: str, clock: Clock = wall_us) -> None:
         self._root, self._feed, self._run_id, self._clock = root, feed, run_id, clock
@@ -64,7 +72,7 @@ class Segments:
             self._finish(left)  # of a process that was killed
 
     def append(self, messages: Iterable[Message]) -> None:
-        """Append messages as one block an hour and force them to disk."""
+        """Append messages as one block per hour, and fsync."""
         hours: dict[int, list[Message]] = {}
         for message in messages:
             hours.setdefault(message.publish_time // HOUR_US, []).append(message)
@@ -80,7 +88,7 @@ class Segments:
                 self._finish(self._open.pop(partition).close())
 
     def close(self) -> None:
-        """Finish all segments and give the shard free."""
+        """Finish all segments and release the shard."""
         with self._lock:
             for segment in self._open.values():
                 self._finish(segment.close())
@@ -97,7 +105,7 @@ class Segments:
         return self._open[partition]
 
     def _finish(self, path: Path) -> LakeFile | None:
-        """Cut a segment after its last whole block, name it and put it into its window's manifest."""
+        """Cut a segment after its last whole block, name it and add it to its partition's manifest."""
         rows, end = whole_blocks(path)
         if not rows:
             path.unlink()
@@ -105,20 +113,21 @@ class Segments:
         os.truncate(path, end)
         match = _OPEN.search(path.name)
         assert match is not None
-        final = path.with_name(f"{match[1]}-{match[2]}-{self._run_id}.avro")
-        if final.exists():
-            raise FileExistsError(f"{final}: an archive file is never overwritten")
+        final = _linked(path) or path.with_name(f"{match[1]}-{match[2]}-{self._run_id}.avro")
         with path.open("rb") as file:
             os.fsync(file.fileno())
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        path.rename(final)
+        if not (final.exists() and final.samefile(path)):
+            os.link(path, final)  # raises FileExistsError: an archive file is never overwritten
         done = LakeFile(self._feed, path.parent.relative_to(self._folder).as_posix(), final.name, rows, end, digest)
-        add_to_manifests(self._root, [done], self._run_id)
+        if not _is_named(self._root, done):
+            add_to_manifests(self._root, [done], self._run_id)
+        path.unlink()  # last: until here a killed process leaves the segment to the next one
         return done
 
 
 class _Segment:
-    """One open file. Every append is one block or more, on disk when `append` returns."""
+    """One open file. Every append is at least one block, on disk when `append` returns."""
 
     def __init__(self, path: Path, minute: str) -> None:
         self.path, self.minute = path, minute
@@ -138,7 +147,7 @@ class _Segment:
 
 
 class BundleFiles:
-    """The archive on an object store: one file a bundle and hour; manifests follow every minute."""
+    """The archive on an object store: one file per bundle and hour; manifests follow every minute."""
 
     def __init__(self, root: str, feed: str, run_id: str, clock: Clock = wall_us) -> None:
         self._root, self._feed, self._run_id, self._clock = root, feed, run_id, clock
@@ -147,7 +156,7 @@ class BundleFiles:
         self._minute = minute_label(clock())
 
     def append(self, messages: Iterable[Message]) -> None:
-        """Write messages as one whole file an hour."""
+        """Write messages as one whole file per hour."""
         hours: dict[int, list[Message]] = {}
         for message in messages:
             hours.setdefault(message.publish_time // HOUR_US, []).append(message)
@@ -158,14 +167,14 @@ class BundleFiles:
                 self._unnamed.append(done)
 
     def roll(self) -> None:
-        """Name the files of the minute that is over in manifests."""
+        """Add the files of the last minute to manifests."""
         now = minute_label(self._clock())
         if now != self._minute:
             self._minute = now
             self.close()
 
     def close(self) -> None:
-        """Name all files in manifests."""
+        """Add all files to manifests."""
         with self._lock:
             files, self._unnamed = self._unnamed, []
         add_to_manifests(self._root, files, self._run_id)
@@ -178,23 +187,37 @@ def minute_label(time_us: int) -> str:
 
 
 def next_minute(now: str, last: str) -> str:
-    """Return the minute of a new segment: now, or the one after the last that is taken, so that none has two files."""
+    """Return the minute of a new segment: now, or the one after the last that is taken, so that no minute has two."""
     if now > last:
         return now
     hours, minutes = divmod(int(last[9:11]) * 60 + int(last[11:13]) + 1, 60)
-    return f"{last[:9]}{hours:02d}{minutes:02d}"  # over midnight this gives hour 24: later than all before, as it must
+    return (
+        f"{last[:9]}{hours:02d}{minutes:02d}"  # over midnight this gives hour 24: later than all before, as it must be
+    )
 
 
 def whole_blocks(path: Path) -> tuple[int, int]:
-    """Return rows and end of the whole blocks of an Avro file; (0, 0) where not even its header is whole."""
+    """Return the rows and the end (bytes) of the whole blocks of an Avro file; (0, 0) if its header is not whole."""
     rows = end = 0
     with path.open("rb") as file:
         try:
             for block in fastavro.block_reader(file):
                 rows, end = rows + block.num_records, block.offset + block.size
         except (EOFError, ValueError, IndexError, StopIteration, UnicodeDecodeError):
-            pass  # the kill came in the middle of a block: never acknowledged
+            pass  # a kill in the middle of a block, which was never acknowledged
     return rows, end
+
+
+def _linked(path: Path) -> Path | None:
+    """Return the final name that a killed process has given to a segment already, or None."""
+    if path.stat().st_nlink == 1:
+        return None
+    return next((other for other in path.parent.glob("[0-9]*.avro") if other.samefile(path)), None)
+
+
+def _is_named(root: str, file: LakeFile) -> bool:
+    manifest = newest(root, file.feed, file.partition)
+    return manifest is not None and any(entry["name"] == file.name for entry in manifest["files"])
 
 
 def _take_shard(folder: Path) -> tuple[int, IO[bytes]]:

@@ -122,9 +122,9 @@ class _PullFn(beam.DoFn):
         received = [] if self._held_back() else subscription.take(self._most(), self._spec.batch_bytes)
         if received:
             topic.taken += len(received)
-            self._in_flight.add(len(received), sum(delivery.size for delivery in received))
             messages = [delivery.message for delivery in received]
             oldest = min(message.publish_time for message in messages)
+            self._in_flight.add(len(received), sum(delivery.size for delivery in received), oldest)
             topic.reached = max(topic.reached, oldest)
             self._keep(finalizer, topic, messages, [delivery.ack_id for delivery in received])
             yield TimestampedValue(messages, Timestamp(micros=oldest))

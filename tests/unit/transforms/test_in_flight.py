@@ -38,6 +38,17 @@ def test_removing_more_than_was_added_leaves_nothing(flow):
     assert (flow.messages(), flow.bytes()) == (1, 7)
 
 
+def test_the_oldest_message_in_flight_is_known(flow):
+    assert flow.oldest() is None
+    flow.add(2, 20, oldest=500)
+    flow.add(1, 10, oldest=300)
+    assert flow.oldest() == 300
+    flow.remove(1)
+    assert flow.oldest() == 300
+    flow.remove(2)
+    assert flow.oldest() is None
+
+
 def test_runs_of_one_process_are_counted_separately(flow):
     flow.add(10, 100)
     assert InFlight(uuid.uuid4().hex).messages() == 0

@@ -73,6 +73,31 @@ def test_after_a_crash_whole_blocks_are_kept_and_the_torn_one_is_cut(tmp_path, c
     assert ids(finished(tmp_path)) == ["m0", "m1", "m2", "m3"]
 
 
+@pytest.mark.parametrize("step", ["os.link", "add_to_manifests", "unlink"])
+def test_a_kill_while_a_segment_is_finished_leaves_one_file_that_the_manifest_names(tmp_path, clock, step, monkeypatch):
+    killed = Segments(str(tmp_path), FEED, "run-a", clock)
+    killed.append(messages(4))
+
+    class Killed(BaseException):
+        pass
+
+    def kill(*_: object) -> None:
+        raise Killed
+
+    place = {"os.link": "os.link", "unlink": "pathlib.Path.unlink"}.get(step, f"transforms.archive.segments.{step}")
+    with monkeypatch.context() as patch:
+        patch.setattr(place, kill)
+        with pytest.raises(Killed):
+            killed.close()
+    killed._owner.close()  # the lock dies with its process
+    Segments(str(tmp_path), FEED, "run-b", clock)
+    (only,) = finished(tmp_path)
+    assert ids([only]) == ["m0", "m1", "m2", "m3"]
+    newest = max(only.parent.glob("_manifest-*.json"))
+    assert [entry["name"] for entry in json.loads(newest.read_text())["files"]] == [only.name]
+    assert list(tmp_path.glob("archive/orders/dt=*/hour=*/.open-*")) == []
+
+
 def test_a_segment_that_never_held_a_block_is_taken_away(tmp_path, clock):
     folder = tmp_path / "archive/orders/dt=2026-06-15/hour=12"
     folder.mkdir(parents=True)
