@@ -9,7 +9,8 @@ import pytest
 
 from tests.support.command import run_command
 from tests.support.events import message_line
-from tests.support.runs import SHARED, query, write_messages
+from tests.support.paths import SHARED
+from tests.support.runs import query, write_messages
 
 CORPUS = SHARED / "corpus" / "messages.json"
 pytestmark = pytest.mark.skipif(not CORPUS.is_file(), reason="the corpus is not part of the project")

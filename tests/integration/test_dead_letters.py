@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import run_command
+from tests.support.paths import SHARED
 from tests.support.refused_store import EXAMPLE, redrive, refused_store
-from tests.support.runs import SHARED, query
+from tests.support.runs import query
 from tests.support.stores import ALL_TIME, doubles
 
 REAL = SHARED / "data" / "real"

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import run_command
-from tests.support.runs import SHARED, query
+from tests.support.paths import SHARED
+from tests.support.runs import query
 
 REAL = SHARED / "data" / "real"
 pytestmark = pytest.mark.skipif(not REAL.is_dir(), reason="the real records are not part of the project")

@@ -9,7 +9,7 @@ import pytest
 from schemas.decode.decoder import decode
 from schemas.event import DeadLetter
 from schemas.message import parse_line
-from tests.support.runs import SHARED
+from tests.support.paths import SHARED
 
 REAL = SHARED / "data" / "real"
 

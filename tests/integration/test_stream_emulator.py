@@ -22,7 +22,8 @@ from tests.support.live import (
     start_stream,
     wait_until_running,
 )
-from tests.support.runs import SHARED, query
+from tests.support.paths import SHARED
+from tests.support.runs import query
 
 VIEWS = (
     "order_saga_current",
