@@ -10,7 +10,7 @@ from schemas.models.field_types import Payload
 from schemas.outcomes import Code, Refused, Stage
 
 DEAD_LETTER_BYTES = 64 * 1024
-"""How much of a message over the size limit a dead letter keeps (contract 4)."""
+"""How much of a message over the size limit a dead letter keeps (docs/data-contract.md#outcomes)."""
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):

@@ -1,4 +1,4 @@
-"""A message as the bus delivers it, and the line and record forms in which files hold it (contract 1)."""
+"""A message as the bus delivers it, and its forms in files, as a line or a record (docs/data-contract.md#messages)."""
 
 import base64
 import re
@@ -38,7 +38,7 @@ MESSAGE_AVRO: dict[str, Any] = {
         {"name": "data", "type": "bytes"},
     ],
 }
-"""A record of the archive: the same five fields as Avro (contract 1)."""
+"""A record of the archive: the same five fields as Avro (docs/data-contract.md#messages)."""
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):

@@ -1,4 +1,7 @@
-"""The closed lists of the contract: stages and codes of a dead letter, notes of a valid event (sections 2 and 4)."""
+"""The closed lists of the contract: stages and codes of a dead letter, notes of a valid event.
+
+See docs/data-contract.md#outcomes.
+"""
 
 from enum import StrEnum
 
@@ -75,7 +78,7 @@ CODES_OF = {
     Stage.SINK: (Code.SINK_REJECTED, Code.SINK_EXHAUSTED),
     Stage.INTERNAL: (Code.INTERNAL,),
 }
-"""Which codes each stage can give, both in the order of the checks (contract 4)."""
+"""Which codes each stage can give, both in the order of the checks (docs/data-contract.md#outcomes)."""
 
 
 class Note(StrEnum):

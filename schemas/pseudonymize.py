@@ -1,4 +1,4 @@
-"""Personal text as `analytics` may hold it: HMAC-SHA256 under the run's key, or not at all (contract 5)."""
+"""Personal text as `analytics` may hold it: HMAC-SHA256 under the run's key, or not at all (docs/data-contract.md#outputs)."""
 
 import hashlib
 import hmac

@@ -8,9 +8,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 SECOND_US = 1_000_000
 EARLIEST_EVENT_US = 946_684_800 * SECOND_US
-"""2000-01-01T00:00:00Z, the first event time that the contract accepts (section 2)."""
+"""2000-01-01T00:00:00Z, the first event time that the contract accepts (docs/data-contract.md#envelope)."""
 MAX_AHEAD_US = 300 * SECOND_US
-"""How far an event time may lie ahead of its message's publish time (section 2)."""
+"""How far an event time may lie ahead of its message's publish time (docs/data-contract.md#envelope)."""
 
 # RFC 3339 section 5.6; its grammar takes T and Z in lower case too. Seconds stop at 59 by contract.
 _RFC3339 = re.compile(
@@ -80,6 +80,14 @@ def _minute(date: str, minute: str) -> int:
 EARLIEST_US = (datetime.min.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
 LATEST_US = (datetime.max.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
 """The first and last instants that a datetime and a BigQuery TIMESTAMP can hold."""
+
+
+def saturate(micros: int) -> int:
+    """Return a computed time (window end, deadline), or the last TIMESTAMP if it lies beyond it.
+
+    See docs/data-contract.md#computed-times-and-sums.
+    """
+    return min(micros, LATEST_US)
 
 
 def to_datetime(micros: int) -> datetime:

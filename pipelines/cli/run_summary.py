@@ -1,7 +1,7 @@
 """The summary of a bounded run: what came in, what became of it, and whether the two agree.
 
 Outcomes are read back from the stores; `received` is what the readers counted. received = valid + duplicates +
-dead letters is the contract's promise (section 4), and `difference` holds a run to it.
+dead letters is the contract's promise (docs/data-contract.md#outcomes), and `difference` holds a run to it.
 """
 
 import resource

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pipelines.errors import UserError
-from schemas.timestamps import from_datetime, to_datetime, to_rfc3339
+from schemas.timestamps import SECOND_US, from_datetime, to_datetime, to_rfc3339
 
 CLOCKS = ("publish_time", "event_time")
 PERIODS = ("previous-hour", "previous-day", "previous-week", "previous-month")
@@ -72,9 +72,6 @@ def make_range(start: int | None, end: int | None, name: str | None, at: int, by
 
 def hours(start: int, end: int) -> list[datetime]:
     """Return the first instants of the hours that a range touches."""
-    hour = to_datetime(start).replace(minute=0, second=0, microsecond=0)
-    found, last = [], to_datetime(end)
-    while hour < last:
-        found.append(hour)
-        hour += timedelta(hours=1)
-    return found
+    first = to_datetime(start).replace(minute=0, second=0, microsecond=0)
+    number = -(-(end - from_datetime(first)) // (3600 * SECOND_US))
+    return [first + timedelta(hours=hour) for hour in range(number)]

@@ -1,14 +1,14 @@
 """The frame of every chart: its axes, its colours, its lines that break where points are missing."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
 from statistics import median
 from typing import Any
 
 from plotly import graph_objects as go
 
-from pipelines.report.timeline import Span, ticks
+from pipelines.report.timeline import Span, later, ticks
 
 _TIME_FORMATS = [
     {"dtickrange": [None, 86_399_999], "value": "%H:%M<br>%d %b"},
@@ -99,7 +99,7 @@ def whole(times: Sequence[datetime]) -> list[str] | None:
 
 def middle(start: datetime, width: int) -> str:
     """Return the middle of a bucket that begins at `start` and is `width` seconds wide: where its bar stands."""
-    return iso(start + timedelta(seconds=width / 2))
+    return iso(later(start, width / 2))
 
 
 def iso(time: datetime) -> str:

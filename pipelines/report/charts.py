@@ -13,7 +13,7 @@ from plotly import graph_objects as go
 from pipelines.report.axes import frame, iso, line, middle, whole
 from pipelines.report.number_format import counted, duration, money
 from pipelines.report.queries import Lag, Reading, Received, Revenue
-from pipelines.report.timeline import silent_spans
+from pipelines.report.timeline import later, silent_spans
 from schemas.message import TOPICS
 
 PERCENTILES = ("p50", "p95", "p99")
@@ -54,7 +54,7 @@ def events_chart(points: Sequence[Received], width: int) -> go.Figure:
             hovertemplate="%{y:,} " + escape(topic) + "<extra></extra>",
         )
     figure.update_layout(barmode="stack", hovermode="x unified")
-    figure.update_xaxes(range=[iso(times[0]), iso(times[-1] + timedelta(seconds=width))])
+    figure.update_xaxes(range=[iso(times[0]), iso(later(times[-1], width))])
     return figure
 
 
@@ -121,7 +121,7 @@ def revenue_chart(rows: Sequence[Revenue]) -> go.Figure:
     figure.add_bar(
         name=rows[0].currency,
         x=[middle(time, _DAY) for time in times],
-        y=[float(row.amount) for row in rows],
+        y=[None if row.amount is None else float(row.amount) for row in rows],
         width=0.85 * _DAY * 1000,
         customdata=[[f"{row.day:%a %d %b %Y}", money(row.amount), counted(row.payments, "payment")] for row in rows],
         marker={"color": "var(--accent)", "line": {"width": 0}},
@@ -133,7 +133,7 @@ def revenue_chart(rows: Sequence[Revenue]) -> go.Figure:
         # Alone on an axis one bar would be as wide as the chart; and each day is named.
         room = timedelta(days=(_FEW_DAYS - days) / 2)
         figure.update_xaxes(
-            range=[iso(times[0] - room), iso(times[-1] + timedelta(days=1) + room)],
+            range=[iso(times[0] - room), iso(later(times[-1], (timedelta(days=1) + room).total_seconds()))],
             tickvals=[middle(time, _DAY) for time in times],
             ticktext=[f"{time:%d %b<br>%Y}" for time in times],
             rangebreaks=[],

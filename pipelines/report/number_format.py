@@ -1,7 +1,8 @@
 """Numbers as people read them: thousands apart, times in the unit that fits, money to the cent."""
 
+from collections.abc import Iterable
 from datetime import datetime
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from typing import Any
 
 _UNITS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"))
@@ -42,9 +43,19 @@ def duration(seconds: float) -> str:
     return f"{sign}{_three(size * 1000)} ms"
 
 
-def money(amount: Decimal) -> str:
-    """Return an amount to the cent, its thousands apart."""
-    return f"{amount.quantize(_CENT, ROUND_HALF_EVEN):,}"
+def money(amount: Decimal | None) -> str:
+    """Return an amount to the cent, its thousands apart; None is a sum beyond NUMERIC."""
+    if amount is None:
+        return "beyond NUMERIC"
+    with localcontext(prec=60):
+        return f"{amount.quantize(_CENT, ROUND_HALF_EVEN):,}"
+
+
+def add_money(amounts: Iterable[Decimal | None]) -> Decimal | None:
+    """Return the exact sum of amounts; None if one of them is a sum beyond NUMERIC."""
+    known = list(amounts)
+    with localcontext(prec=60):
+        return None if None in known else sum((amount for amount in known if amount is not None), Decimal())
 
 
 def quantity(value: float) -> str:

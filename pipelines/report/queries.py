@@ -47,7 +47,7 @@ class Revenue(NamedTuple):
 
     day: date
     currency: str
-    amount: Decimal
+    amount: Decimal | None
     payments: int
 
 

@@ -21,6 +21,7 @@ from pipelines.report.charts import (
 from pipelines.report.markup import Chart, Markup, Section, code, details, table
 from pipelines.report.number_format import (
     NOTHING,
+    add_money,
     bucket_words,
     counted,
     duration,
@@ -141,8 +142,8 @@ def revenue_section(stores: Stores) -> Section:
     ordered = sorted(currencies.items(), key=lambda item: (-sum(day.payments for day in item[1]), item[0]))
     panels = []
     for currency, rows in ordered[:_CURRENCIES]:
-        total, payments = sum((row.amount for row in rows), Decimal()), sum(row.payments for row in rows)
-        best = max(rows, key=lambda row: row.amount)
+        total, payments = add_money(row.amount for row in rows), sum(row.payments for row in rows)
+        best = max(rows, key=lambda row: (row.amount is None, row.amount or Decimal()))
         levels = f"{money(total)} from {counted(payments, 'payment')} on {counted(len(rows), 'day')}"
         says = f"Revenue in {currency} by day: {levels}; at most {money(best.amount)}, on {best.day}."
         panels.append(Chart(revenue_chart(rows), says, currency, levels))

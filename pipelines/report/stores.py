@@ -1,14 +1,14 @@
 """How the report asks the stores: one run's rows, the time that a chart shows, and percentiles that are exact."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from google.cloud import bigquery
 
 from pipelines.report.timeline import choose_width
+from schemas.timestamps import saturate, to_datetime
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TAIL_PERCENT = 2
 """The first and the last so many percent of the messages may be left outside of a chart ..."""
 _TAIL_SPAN = 0.25
@@ -110,5 +110,5 @@ def percentiles(source: str, keys: str, value: str) -> str:
 
 
 def time_of(micros: int) -> datetime:
-    """Return an instant from microseconds since 1970."""
-    return _EPOCH + timedelta(microseconds=micros)
+    """Return an instant from microseconds since 1970, at most the last TIMESTAMP."""
+    return to_datetime(saturate(micros))

@@ -5,7 +5,7 @@ both would be slivers at the edges of an empty chart.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import MAXYEAR, datetime, timedelta
 from itertools import pairwise
 
 MAX_POINTS = 500
@@ -91,6 +91,12 @@ def ticks(first: datetime, last: datetime, silent: Sequence[Span]) -> list[tuple
     return named
 
 
+def later(time: datetime, seconds: float) -> datetime:
+    """Return the instant so many seconds later, at most the last one of the calendar."""
+    left = (datetime.max - time.replace(tzinfo=None)).total_seconds()
+    return datetime.max.replace(tzinfo=time.tzinfo) if seconds >= left else time + timedelta(seconds=seconds)
+
+
 def _rounds(begin: datetime, end: datetime, step: int) -> list[datetime]:
     """Return the round instants from `begin` until before `end`: of months, or of the day."""
     found = []
@@ -99,11 +105,14 @@ def _rounds(begin: datetime, end: datetime, step: int) -> list[datetime]:
         while at < end:
             if at >= begin:
                 found.append(at)
-            at += timedelta(seconds=step)
+            at = later(at, step)
         return found
     months = step // _MONTH
     number = begin.year * 12 + (begin.month - 1) // months * months
-    while (at := begin.replace(number // 12, number % 12 + 1, 1, hour=0, minute=0, second=0, microsecond=0)) < end:
+    while number // 12 <= MAXYEAR:
+        at = begin.replace(number // 12, number % 12 + 1, 1, hour=0, minute=0, second=0, microsecond=0)
+        if at >= end:
+            break
         if at >= begin:
             found.append(at)
         number += months

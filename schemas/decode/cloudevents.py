@@ -1,4 +1,7 @@
-"""CloudEvents 1.0 as another spelling of the envelope (contract 2): structured JSON, or `ce-` message attributes."""
+"""CloudEvents 1.0 as another form of the envelope: structured JSON, or `ce-` message attributes.
+
+See docs/data-contract.md#envelope.
+"""
 
 from typing import Any
 

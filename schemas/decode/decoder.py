@@ -37,7 +37,7 @@ _canonical = msgspec.json.Encoder(order="sorted", decimal_format="number").encod
 
 
 class Decoder:
-    """Decode messages by one registry; `accept_cloudevents` also takes CloudEvents 1.0 (contract 2)."""
+    """Decode messages by one registry; `accept_cloudevents` also takes CloudEvents 1.0 (docs/data-contract.md#envelope)."""
 
     def __init__(self, registry: Registry = REGISTRY, *, accept_cloudevents: bool = False) -> None:
         self.registry = registry

@@ -1,4 +1,4 @@
-"""The envelope: its fields, their checks in the contract's order (sections 2 and 4), and what is unknown in it."""
+"""The envelope: its fields, their checks in the order of docs/data-contract.md#outcomes, and its unknown fields."""
 
 import re
 from typing import Any

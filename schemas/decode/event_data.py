@@ -1,4 +1,7 @@
-"""The `data` of an event against its model: strict pydantic, its errors told in the contract's codes (section 4)."""
+"""Check the `data` of an event against its model: strict pydantic, whose errors become codes of the contract.
+
+See docs/data-contract.md#outcomes.
+"""
 
 from collections.abc import Iterator
 from typing import Any

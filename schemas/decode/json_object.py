@@ -1,4 +1,4 @@
-"""From bytes to a JSON object: the stages `bytes` and `json` of the contract (section 4), in their order.
+"""From bytes to a JSON object: the stages `bytes` and `json`, in the order of docs/data-contract.md#outcomes.
 
 `parse_object` is the fast way for a message with nothing odd; whatever it declines, `inspect_object` reads again
 slowly and says exactly what is wrong, or returns the object.

@@ -1,8 +1,12 @@
-"""The tables of docs/data-contract.md and docs/read-side.md, made from the registry, the enums and the views:
-`python -m schemas.docs.contract_page FILE …` writes them anew between a page's markers; a test holds them equal."""
+"""Generate the tables of docs/data-contract.md, docs/read-side.md and docs/event-store-views.md from the code.
+
+`python -m schemas.docs.contract_page FILE …` rewrites them between a page's markers; a test compares them.
+"""
 
 import re
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from pydantic.fields import FieldInfo
@@ -11,7 +15,7 @@ from schemas.docs.error_codes import EXPLANATIONS, NOTES
 from schemas.models.field_types import Payload, kinds_of
 from schemas.outcomes import CODES_OF, Code, Note
 from schemas.registry import REGISTRY, Registry, nested_model
-from schemas.tables.definitions import TABLES
+from schemas.tables.definitions import ANALYTICS, EVENT_STORE, TABLES
 from schemas.views import View, all_views
 
 
@@ -21,7 +25,7 @@ def stages_of(code: Code) -> str:
 
 
 def event_types_table(registry: Registry = REGISTRY) -> str:
-    """Return one line an event type: topic, source, data, table."""
+    """Return one line per event type: topic, source, data, table."""
     lines = ["| eventType | topic | source | data | table |", "| --- | --- | --- | --- | --- |"]
     lines += [
         f"| {event_type.name} | {event_type.topic} | {event_type.source} | {_fields(event_type.model)} | {event_type.table} |"
@@ -31,8 +35,8 @@ def event_types_table(registry: Registry = REGISTRY) -> str:
 
 
 def codes_table() -> str:
-    """Return one line a code, in the order of the checks."""
-    lines = ["| code | stage | what it means | how to mend it |", "| --- | --- | --- | --- |"]
+    """Return one line per code, in the order of the checks."""
+    lines = ["| code | stage | what it means | how to fix it |", "| --- | --- | --- | --- |"]
     for code in Code:
         explained = EXPLANATIONS[code]
         lines.append(f"| {code.value} | {stages_of(code)} | {explained.meaning} | {explained.mend} |")
@@ -40,13 +44,13 @@ def codes_table() -> str:
 
 
 def notes_table() -> str:
-    """Return one line a note."""
+    """Return one line per note."""
     lines = ["| note | what it means |", "| --- | --- |"]
     return "\n".join(lines + [f"| {note.value} | {NOTES[note]} |" for note in Note])
 
 
 def tables_table() -> str:
-    """Return one line a table of the two datasets."""
+    """Return one line per table of the two datasets."""
     lines = ["| table | one row is | partition · cluster |", "| --- | --- | --- |"]
     for table in TABLES.values():
         column, unit = table.partition
@@ -55,9 +59,10 @@ def tables_table() -> str:
     return "\n".join(lines)
 
 
-def views_text() -> str:
-    """Return a section a view: what it shows, its key, its state as of a moment, its columns."""
-    return "\n".join(line for view in sorted(all_views(), key=_place) for line in ("", *_view(view))) + "\n"
+def views_text(dataset: str) -> str:
+    """Return one section per view of a dataset: what it shows, its key, its state as of a time, its columns."""
+    views = sorted((view for view in all_views() if view.dataset == dataset), key=_place)
+    return "\n".join(line for view in views for line in ("", *_view(view))) + "\n"
 
 
 def _place(view: View) -> tuple[str, str]:
@@ -82,17 +87,18 @@ def _field(name: str, field: FieldInfo) -> str:
     return f"**{name}** {kind}" if field.is_required() else f"{name} {kind}"
 
 
-BLOCKS = {
+BLOCKS: dict[str, Callable[[], str]] = {
     "event types": event_types_table,
     "codes": codes_table,
     "notes": notes_table,
     "tables": tables_table,
-    "views": views_text,
+    "analytics views": partial(views_text, ANALYTICS),
+    "event store views": partial(views_text, EVENT_STORE),
 }
 
 
 def fill(page: str) -> str:
-    """Return the page with every block between `<!-- made: NAME -->` and `<!-- end -->` made anew."""
+    """Return the page with every block between `<!-- made: NAME -->` and `<!-- end -->` regenerated."""
 
     def block(found: re.Match[str]) -> str:
         return f"{found[1]}\n{BLOCKS[found[2]]()}\n<!-- end -->"
@@ -101,7 +107,7 @@ def fill(page: str) -> str:
 
 
 def main(*paths: str) -> None:
-    """Write the blocks of pages anew."""
+    """Rewrite the generated blocks of pages."""
     for page in map(Path, paths):
         page.write_text(fill(page.read_text()))
 

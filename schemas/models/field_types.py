@@ -1,4 +1,6 @@
-"""The field types of the contract (section 3) as strict pydantic types: nothing is coerced, money never meets a float.
+"""The field types of the contract as strict pydantic types: nothing is coerced, money never passes through a float.
+
+See docs/data-contract.md#event-types.
 
 Values come from a JSON parser that keeps a number's text: an `int`, or a `Decimal` for every other number.
 """
@@ -112,7 +114,7 @@ Number = Annotated[float, PlainValidator(parse_number), WithJsonSchema({"type": 
 Time = Annotated[int, PlainValidator(parse_time), WithJsonSchema({"type": "string", "format": "date-time"}), "time"]
 Text = Annotated[str, "text"]
 PersonalText = Annotated[str, "text", "personal"]
-"""Text that names or reaches a person: in `analytics` it stands only as a keyed hash, or not at all (section 5)."""
+"""Text that names or reaches a person: `analytics` holds only its keyed hash, or NULL (docs/data-contract.md#outputs)."""
 
 _T = TypeVar("_T")
 ListOf = Annotated[list[_T], Field(fail_fast=True)]
@@ -125,7 +127,7 @@ def kinds_of(field: FieldInfo) -> tuple[str, ...]:
 
 
 def optional() -> Any:
-    """Mark a field that may be absent. It may not be null: null is not a value (section 2)."""
+    """Mark a field that may be absent. It may not be null: null is not a value (docs/data-contract.md#envelope)."""
     return Field(default=None)
 
 
@@ -139,4 +141,6 @@ class Payload(BaseModel):
         """Refuse `T | None`: it would take null, and the word that says a text is personal would be lost in it."""
         for name, field in cls.model_fields.items():
             if NoneType in get_args(field.annotation):
-                raise TypeError(f"{cls.__name__}.{name}: null is no value (contract 2); write `{name}: T = optional()`")
+                raise TypeError(
+                    f"{cls.__name__}.{name}: null is no value (docs/data-contract.md#envelope); write `{name}: T = optional()`"
+                )

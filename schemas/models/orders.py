@@ -1,4 +1,4 @@
-"""The orders domain: order.created, order.updated, order.completed (contract 3)."""
+"""The orders domain: order.created, order.updated, order.completed (docs/data-contract.md#event-types)."""
 
 from schemas.models.field_types import Currency, Id, ListOf, Money, Payload, Quantity, Text, Time, optional
 

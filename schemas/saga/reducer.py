@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from schemas.saga.facts import SagaFact
 from schemas.saga.open_items import Compensation, OpenItems
 from schemas.saga.transitions import CLOSED, MOVES, PUBLIC_STATE, AlertName, State
+from schemas.timestamps import saturate
 
 DEFAULT_TIMEOUT_US: Final = 30 * 60 * 1_000_000
 # A bounded input ends with Beam's watermark at infinity, so at its end every deadline has passed.
@@ -92,7 +93,7 @@ def reduce_saga(
                 if overdue:
                     overdue = False
                     _raise(raised, AlertName.SAGA_RECOVERED, time_us, event_id, target)
-                deadline, step_id = time_us + timeout_us, event_id
+                deadline, step_id = saturate(time_us + timeout_us), event_id
             state = target
             if alert is not None:
                 _raise(raised, alert, time_us, event_id, state)

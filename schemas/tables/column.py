@@ -91,7 +91,7 @@ def snake_case(name: str) -> str:
 
 
 def column_of(name: str, field: FieldInfo) -> Column:
-    """Return the column of one model field: personal text becomes the column of its keyed hash (contract 5)."""
+    """Return the column of one model field; of personal text, that of its keyed hash (docs/data-contract.md#outputs)."""
     inner = nested_model(field)
     if inner is not None:
         fields = tuple(column_of(key, value) for key, value in inner.model_fields.items())

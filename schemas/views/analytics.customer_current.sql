@@ -1,4 +1,4 @@
--- What is known of every customer: each column is the newest value that is not NULL, by (event_time, event_id).
+-- The current state of every customer: each column is the newest value that is not NULL, by (event_time, event_id).
 -- key: customer_id
 -- as_of: the customers as their events up to then make them
 -- customer_id: the customer
@@ -8,7 +8,7 @@
 -- registered_time: event time of customer.registered; NULL while only later events have come
 -- updated_time: event time of the newest event
 -- events: distinct events of the customer
-WITH standing AS (
+WITH retained AS (
   SELECT typed.*
   FROM ${analytics}.customer_events AS typed
   JOIN ${analytics}.events_distinct AS stored
@@ -26,7 +26,7 @@ SELECT
   FIRST_VALUE(IF(event_type = 'customer.registered', event_time, NULL) IGNORE NULLS) OVER newest AS registered_time,
   MAX(event_time) OVER newest AS updated_time,
   COUNT(*) OVER newest AS events
-FROM standing
+FROM retained
 WHERE ${as_of}
 QUALIFY ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY event_time DESC, event_id DESC) = 1
 WINDOW newest AS (

@@ -5,7 +5,7 @@
 -- warehouse_id: the warehouse; NULL for events that name none
 -- reserved: quantity reserved less quantity released; below zero where more was released than reserved; NULL beyond INT64
 -- updated_time: event time of the newest event
-WITH standing AS (
+WITH retained AS (
   SELECT typed.*
   FROM ${analytics}.inventory_events AS typed
   JOIN ${analytics}.events_distinct AS stored
@@ -21,6 +21,6 @@ SELECT
   -- Summed as NUMERIC: two events of nearly 2^63 would else fail the query for every article.
   SAFE_CAST(SUM(CAST(IF(event_type = 'inventory.released', -quantity, quantity) AS NUMERIC)) AS INT64) AS reserved,
   MAX(event_time) AS updated_time
-FROM standing
+FROM retained
 WHERE ${as_of}
 GROUP BY sku, warehouse_id

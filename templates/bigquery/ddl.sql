@@ -354,9 +354,9 @@ CREATE OR REPLACE VIEW `${project}`.`${analytics}`.customer_current (
   updated_time OPTIONS (description = "event time of the newest event"),
   events OPTIONS (description = "distinct events of the customer")
 )
-OPTIONS (description = "What is known of every customer: each column is the newest value that is not NULL, by (event_time, event_id).")
+OPTIONS (description = "The current state of every customer: each column is the newest value that is not NULL, by (event_time, event_id).")
 AS
-WITH standing AS (
+WITH retained AS (
   SELECT typed.*
   FROM `${project}`.`${analytics}`.customer_events AS typed
   JOIN `${project}`.`${analytics}`.events_distinct AS stored
@@ -374,7 +374,7 @@ SELECT
   FIRST_VALUE(IF(event_type = 'customer.registered', event_time, NULL) IGNORE NULLS) OVER newest AS registered_time,
   MAX(event_time) OVER newest AS updated_time,
   COUNT(*) OVER newest AS events
-FROM standing
+FROM retained
 WHERE TRUE
 QUALIFY ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY event_time DESC, event_id DESC) = 1
 WINDOW newest AS (
@@ -384,82 +384,30 @@ WINDOW newest AS (
 
 CREATE OR REPLACE VIEW `${project}`.`${analytics}`.event_counts_current (
   window_start OPTIONS (description = "first instant of the window (event time)"),
-  window_end OPTIONS (description = "first instant after the window"),
+  window_end OPTIONS (description = "first instant after the window, at most 9999-12-31T23:59:59.999999Z"),
   event_type OPTIONS (description = "what was counted"),
   events OPTIONS (description = "how many distinct events"),
-  amount OPTIONS (description = "sum of payments' amount and created orders' totalAmount; NULL where no event has one, or where the sum is past NUMERIC")
+  amount OPTIONS (description = "sum of payments' amount and created orders' totalAmount; NULL if no event has one, or if the sum is beyond NUMERIC")
 )
 OPTIONS (description = "Events and amounts by window and type, exact whatever was delivered twice; windows without events have no row.")
 AS
 WITH windowed AS (
   SELECT
-    TIMESTAMP_SECONDS(DIV(UNIX_MICROS(event_time), 60 * 1000000) * 60) AS window_start,
+    DIV(UNIX_MICROS(event_time), 60 * 1000000) * 60 AS start_seconds,
     event_type,
     amount
   FROM `${project}`.`${analytics}`.events_distinct
   WHERE TRUE
-),
-sized AS (
-  SELECT
-    *,
-    -- A sum past NUMERIC would fail the whole query, for every window: it is found out roughly, before.
-    COUNT(amount) OVER one_row = 1 OR SUM(CAST(amount AS FLOAT64)) OVER one_row < 9.999999e28 AS fits
-  FROM windowed
-  WINDOW one_row AS (PARTITION BY window_start, event_type)
 )
 SELECT
-  window_start,
-  TIMESTAMP_ADD(window_start, INTERVAL 60 SECOND) AS window_end,
+  TIMESTAMP_SECONDS(start_seconds) AS window_start,
+  TIMESTAMP_MICROS(LEAST((start_seconds + 60) * 1000000, 253402300799999999)) AS window_end,
   event_type,
   COUNT(*) AS events,
-  SUM(IF(fits, amount, NULL)) AS amount
-FROM sized
-GROUP BY window_start, event_type;
-
-CREATE OR REPLACE VIEW `${project}`.`${analytics}`.order_current (
-  order_id OPTIONS (description = "the order"),
-  customer_id OPTIONS (description = "who placed it"),
-  status OPTIONS (description = "the newest status that an event gave"),
-  currency OPTIONS (description = "ISO 4217 code"),
-  total_amount OPTIONS (description = "the newest total"),
-  items OPTIONS (description = "the newest list of lines; empty where no event carried one"),
-  created_time OPTIONS (description = "event time of order.created; NULL while only later events have come"),
-  updated_time OPTIONS (description = "event time of its newest event"),
-  completed_time OPTIONS (description = "when it was completed, by order.completed: its completedAt, else its event time"),
-  events OPTIONS (description = "distinct events of the order")
-)
-OPTIONS (description = "Where every order stands: each column is the newest value that is not NULL, by (event_time, event_id).")
-AS
-WITH standing AS (
-  SELECT typed.*
-  FROM `${project}`.`${analytics}`.order_events AS typed
-  JOIN `${project}`.`${analytics}`.events_distinct AS stored
-    ON stored.event_id = typed.event_id AND stored.event_type = typed.event_type
-  WHERE TRUE
-  QUALIFY ROW_NUMBER() OVER (
-    PARTITION BY typed.event_id ORDER BY typed.publish_time, typed.message_id, typed.run_id
-  ) = 1
-)
-SELECT
-  order_id,
-  FIRST_VALUE(customer_id IGNORE NULLS) OVER newest AS customer_id,
-  FIRST_VALUE(status IGNORE NULLS) OVER newest AS status,
-  FIRST_VALUE(currency IGNORE NULLS) OVER newest AS currency,
-  FIRST_VALUE(total_amount IGNORE NULLS) OVER newest AS total_amount,
-  IFNULL(FIRST_VALUE(IF(has_items, items, NULL) IGNORE NULLS) OVER newest, []) AS items,
-  FIRST_VALUE(IF(event_type = 'order.created', event_time, NULL) IGNORE NULLS) OVER newest AS created_time,
-  MAX(event_time) OVER newest AS updated_time,
-  FIRST_VALUE(
-    IF(event_type = 'order.completed', IFNULL(completed_at, event_time), NULL) IGNORE NULLS
-  ) OVER newest AS completed_time,
-  COUNT(*) OVER newest AS events
-FROM standing
-WHERE TRUE
-QUALIFY ROW_NUMBER() OVER (PARTITION BY order_id ORDER BY event_time DESC, event_id DESC) = 1
-WINDOW newest AS (
-  PARTITION BY order_id ORDER BY event_time DESC, event_id DESC
-  ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
-);
+  -- A sum beyond NUMERIC would fail the whole query, for every window.
+  SAFE_CAST(SUM(CAST(amount AS BIGNUMERIC)) AS NUMERIC) AS amount
+FROM windowed
+GROUP BY start_seconds, event_type;
 
 CREATE OR REPLACE VIEW `${project}`.`${analytics}`.order_saga_current (
   order_id OPTIONS (description = "the order"),
@@ -490,15 +438,85 @@ FROM `${project}`.`${analytics}`.order_sagas
 WHERE TRUE
 QUALIFY ROW_NUMBER() OVER (PARTITION BY order_id ORDER BY version DESC, updated_time DESC, run_id DESC) = 1;
 
+CREATE OR REPLACE VIEW `${project}`.`${analytics}`.order_current (
+  order_id OPTIONS (description = "the order"),
+  customer_id OPTIONS (description = "who placed it"),
+  status OPTIONS (description = "the newest status text of the producer"),
+  state OPTIONS (description = "the state of the order's saga; NULL before it has a row; as of a time, NULL also if the saga has moved on since"),
+  currency OPTIONS (description = "ISO 4217 code"),
+  total_amount OPTIONS (description = "the newest total"),
+  items OPTIONS (description = "the newest list of lines; empty if no event carried one"),
+  created_time OPTIONS (description = "event time of order.created; NULL while only later events have come"),
+  updated_time OPTIONS (description = "event time of its newest event"),
+  completed_time OPTIONS (description = "when it was completed, by order.completed: its completedAt, else its event time"),
+  events OPTIONS (description = "distinct events of the order")
+)
+OPTIONS (description = "The current state of every order: each column is the newest value that is not NULL, by (event_time, event_id).")
+AS
+WITH retained AS (
+  SELECT typed.*
+  FROM `${project}`.`${analytics}`.order_events AS typed
+  JOIN `${project}`.`${analytics}`.events_distinct AS stored
+    ON stored.event_id = typed.event_id AND stored.event_type = typed.event_type
+  WHERE TRUE
+  QUALIFY ROW_NUMBER() OVER (
+    PARTITION BY typed.event_id ORDER BY typed.publish_time, typed.message_id, typed.run_id
+  ) = 1
+),
+orders AS (
+  SELECT
+    order_id,
+    FIRST_VALUE(customer_id IGNORE NULLS) OVER newest AS customer_id,
+    FIRST_VALUE(status IGNORE NULLS) OVER newest AS status,
+    FIRST_VALUE(currency IGNORE NULLS) OVER newest AS currency,
+    FIRST_VALUE(total_amount IGNORE NULLS) OVER newest AS total_amount,
+    IFNULL(FIRST_VALUE(IF(has_items, items, NULL) IGNORE NULLS) OVER newest, []) AS items,
+    FIRST_VALUE(IF(event_type = 'order.created', event_time, NULL) IGNORE NULLS) OVER newest AS created_time,
+    MAX(event_time) OVER newest AS updated_time,
+    FIRST_VALUE(
+      IF(event_type = 'order.completed', IFNULL(completed_at, event_time), NULL) IGNORE NULLS
+    ) OVER newest AS completed_time,
+    COUNT(*) OVER newest AS events
+  FROM retained
+  WHERE TRUE
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY order_id ORDER BY event_time DESC, event_id DESC) = 1
+  WINDOW newest AS (
+    PARTITION BY order_id ORDER BY event_time DESC, event_id DESC
+    ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+  )
+),
+sagas AS (
+  SELECT order_id, state
+  FROM (
+    SELECT order_id, state, updated_time AS event_time
+    FROM `${project}`.`${analytics}`.order_saga_current
+  )
+  WHERE TRUE
+)
+SELECT
+  orders.order_id,
+  orders.customer_id,
+  orders.status,
+  sagas.state,
+  orders.currency,
+  orders.total_amount,
+  orders.items,
+  orders.created_time,
+  orders.updated_time,
+  orders.completed_time,
+  orders.events
+FROM orders
+LEFT JOIN sagas ON sagas.order_id = orders.order_id;
+
 CREATE OR REPLACE VIEW `${project}`.`${analytics}`.revenue_by_day (
   day OPTIONS (description = "the UTC day of the payments' event time"),
   currency OPTIONS (description = "ISO 4217 code"),
-  amount OPTIONS (description = "sum of the payments; NULL where it is past NUMERIC"),
+  amount OPTIONS (description = "sum of the payments; NULL if it is beyond NUMERIC"),
   payments OPTIONS (description = "how many payments")
 )
 OPTIONS (description = "What was paid on every day in every currency, from payment.processed, each event counted once.")
 AS
-WITH standing AS (
+WITH retained AS (
   SELECT typed.*
   FROM `${project}`.`${analytics}`.payment_events AS typed
   JOIN `${project}`.`${analytics}`.events_distinct AS stored
@@ -507,24 +525,15 @@ WITH standing AS (
   QUALIFY ROW_NUMBER() OVER (
     PARTITION BY typed.event_id ORDER BY typed.publish_time, typed.message_id, typed.run_id
   ) = 1
-),
-sized AS (
-  SELECT
-    DATE(DATETIME(event_time, 'UTC')) AS day,
-    currency,
-    amount,
-    -- A sum past NUMERIC would fail the whole query, for every day: it is found out roughly, before.
-    COUNT(*) OVER one_row = 1 OR SUM(CAST(amount AS FLOAT64)) OVER one_row < 9.999999e28 AS fits
-  FROM standing
-  WHERE TRUE
-  WINDOW one_row AS (PARTITION BY DATE(DATETIME(event_time, 'UTC')), currency)
 )
 SELECT
-  day,
+  DATE(DATETIME(event_time, 'UTC')) AS day,
   currency,
-  SUM(IF(fits, amount, NULL)) AS amount,
+  -- A sum beyond NUMERIC would fail the whole query, for every day.
+  SAFE_CAST(SUM(CAST(amount AS BIGNUMERIC)) AS NUMERIC) AS amount,
   COUNT(*) AS payments
-FROM sized
+FROM retained
+WHERE TRUE
 GROUP BY day, currency;
 
 CREATE OR REPLACE VIEW `${project}`.`${analytics}`.stock_level (
@@ -535,7 +544,7 @@ CREATE OR REPLACE VIEW `${project}`.`${analytics}`.stock_level (
 )
 OPTIONS (description = "What is reserved of every article in every warehouse, each event counted once.")
 AS
-WITH standing AS (
+WITH retained AS (
   SELECT typed.*
   FROM `${project}`.`${analytics}`.inventory_events AS typed
   JOIN `${project}`.`${analytics}`.events_distinct AS stored
@@ -551,7 +560,7 @@ SELECT
   -- Summed as NUMERIC: two events of nearly 2^63 would else fail the query for every article.
   SAFE_CAST(SUM(CAST(IF(event_type = 'inventory.released', -quantity, quantity) AS NUMERIC)) AS INT64) AS reserved,
   MAX(event_time) AS updated_time
-FROM standing
+FROM retained
 WHERE TRUE
 GROUP BY sku, warehouse_id;
 
@@ -877,9 +886,9 @@ WHERE event_time <= as_of
 );
 
 CREATE OR REPLACE TABLE FUNCTION `${project}`.`${analytics}`.customer_current_as_of(as_of TIMESTAMP)
-OPTIONS (description = "What is known of every customer: each column is the newest value that is not NULL, by (event_time, event_id). As of a time: the customers as their events up to then make them.")
+OPTIONS (description = "The current state of every customer: each column is the newest value that is not NULL, by (event_time, event_id). As of a time: the customers as their events up to then make them.")
 AS (
-WITH standing AS (
+WITH retained AS (
   SELECT typed.*
   FROM `${project}`.`${analytics}`.customer_events AS typed
   JOIN `${project}`.`${analytics}`.events_distinct AS stored
@@ -897,7 +906,7 @@ SELECT
   FIRST_VALUE(IF(event_type = 'customer.registered', event_time, NULL) IGNORE NULLS) OVER newest AS registered_time,
   MAX(event_time) OVER newest AS updated_time,
   COUNT(*) OVER newest AS events
-FROM standing
+FROM retained
 WHERE event_time <= as_of
 QUALIFY ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY event_time DESC, event_id DESC) = 1
 WINDOW newest AS (
@@ -911,34 +920,27 @@ OPTIONS (description = "Events and amounts by window and type, exact whatever wa
 AS (
 WITH windowed AS (
   SELECT
-    TIMESTAMP_SECONDS(DIV(UNIX_MICROS(event_time), 60 * 1000000) * 60) AS window_start,
+    DIV(UNIX_MICROS(event_time), 60 * 1000000) * 60 AS start_seconds,
     event_type,
     amount
   FROM `${project}`.`${analytics}`.events_distinct
   WHERE event_time <= as_of
-),
-sized AS (
-  SELECT
-    *,
-    -- A sum past NUMERIC would fail the whole query, for every window: it is found out roughly, before.
-    COUNT(amount) OVER one_row = 1 OR SUM(CAST(amount AS FLOAT64)) OVER one_row < 9.999999e28 AS fits
-  FROM windowed
-  WINDOW one_row AS (PARTITION BY window_start, event_type)
 )
 SELECT
-  window_start,
-  TIMESTAMP_ADD(window_start, INTERVAL 60 SECOND) AS window_end,
+  TIMESTAMP_SECONDS(start_seconds) AS window_start,
+  TIMESTAMP_MICROS(LEAST((start_seconds + 60) * 1000000, 253402300799999999)) AS window_end,
   event_type,
   COUNT(*) AS events,
-  SUM(IF(fits, amount, NULL)) AS amount
-FROM sized
-GROUP BY window_start, event_type
+  -- A sum beyond NUMERIC would fail the whole query, for every window.
+  SAFE_CAST(SUM(CAST(amount AS BIGNUMERIC)) AS NUMERIC) AS amount
+FROM windowed
+GROUP BY start_seconds, event_type
 );
 
 CREATE OR REPLACE TABLE FUNCTION `${project}`.`${analytics}`.order_current_as_of(as_of TIMESTAMP)
-OPTIONS (description = "Where every order stands: each column is the newest value that is not NULL, by (event_time, event_id). As of a time: the orders as their events up to then make them.")
+OPTIONS (description = "The current state of every order: each column is the newest value that is not NULL, by (event_time, event_id). As of a time: the orders as their events up to then make them.")
 AS (
-WITH standing AS (
+WITH retained AS (
   SELECT typed.*
   FROM `${project}`.`${analytics}`.order_events AS typed
   JOIN `${project}`.`${analytics}`.events_distinct AS stored
@@ -947,33 +949,57 @@ WITH standing AS (
   QUALIFY ROW_NUMBER() OVER (
     PARTITION BY typed.event_id ORDER BY typed.publish_time, typed.message_id, typed.run_id
   ) = 1
+),
+orders AS (
+  SELECT
+    order_id,
+    FIRST_VALUE(customer_id IGNORE NULLS) OVER newest AS customer_id,
+    FIRST_VALUE(status IGNORE NULLS) OVER newest AS status,
+    FIRST_VALUE(currency IGNORE NULLS) OVER newest AS currency,
+    FIRST_VALUE(total_amount IGNORE NULLS) OVER newest AS total_amount,
+    IFNULL(FIRST_VALUE(IF(has_items, items, NULL) IGNORE NULLS) OVER newest, []) AS items,
+    FIRST_VALUE(IF(event_type = 'order.created', event_time, NULL) IGNORE NULLS) OVER newest AS created_time,
+    MAX(event_time) OVER newest AS updated_time,
+    FIRST_VALUE(
+      IF(event_type = 'order.completed', IFNULL(completed_at, event_time), NULL) IGNORE NULLS
+    ) OVER newest AS completed_time,
+    COUNT(*) OVER newest AS events
+  FROM retained
+  WHERE event_time <= as_of
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY order_id ORDER BY event_time DESC, event_id DESC) = 1
+  WINDOW newest AS (
+    PARTITION BY order_id ORDER BY event_time DESC, event_id DESC
+    ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+  )
+),
+sagas AS (
+  SELECT order_id, state
+  FROM (
+    SELECT order_id, state, updated_time AS event_time
+    FROM `${project}`.`${analytics}`.order_saga_current
+  )
+  WHERE event_time <= as_of
 )
 SELECT
-  order_id,
-  FIRST_VALUE(customer_id IGNORE NULLS) OVER newest AS customer_id,
-  FIRST_VALUE(status IGNORE NULLS) OVER newest AS status,
-  FIRST_VALUE(currency IGNORE NULLS) OVER newest AS currency,
-  FIRST_VALUE(total_amount IGNORE NULLS) OVER newest AS total_amount,
-  IFNULL(FIRST_VALUE(IF(has_items, items, NULL) IGNORE NULLS) OVER newest, []) AS items,
-  FIRST_VALUE(IF(event_type = 'order.created', event_time, NULL) IGNORE NULLS) OVER newest AS created_time,
-  MAX(event_time) OVER newest AS updated_time,
-  FIRST_VALUE(
-    IF(event_type = 'order.completed', IFNULL(completed_at, event_time), NULL) IGNORE NULLS
-  ) OVER newest AS completed_time,
-  COUNT(*) OVER newest AS events
-FROM standing
-WHERE event_time <= as_of
-QUALIFY ROW_NUMBER() OVER (PARTITION BY order_id ORDER BY event_time DESC, event_id DESC) = 1
-WINDOW newest AS (
-  PARTITION BY order_id ORDER BY event_time DESC, event_id DESC
-  ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
-)
+  orders.order_id,
+  orders.customer_id,
+  orders.status,
+  sagas.state,
+  orders.currency,
+  orders.total_amount,
+  orders.items,
+  orders.created_time,
+  orders.updated_time,
+  orders.completed_time,
+  orders.events
+FROM orders
+LEFT JOIN sagas ON sagas.order_id = orders.order_id
 );
 
 CREATE OR REPLACE TABLE FUNCTION `${project}`.`${analytics}`.revenue_by_day_as_of(as_of TIMESTAMP)
 OPTIONS (description = "What was paid on every day in every currency, from payment.processed, each event counted once. As of a time: what had been paid by then.")
 AS (
-WITH standing AS (
+WITH retained AS (
   SELECT typed.*
   FROM `${project}`.`${analytics}`.payment_events AS typed
   JOIN `${project}`.`${analytics}`.events_distinct AS stored
@@ -982,31 +1008,22 @@ WITH standing AS (
   QUALIFY ROW_NUMBER() OVER (
     PARTITION BY typed.event_id ORDER BY typed.publish_time, typed.message_id, typed.run_id
   ) = 1
-),
-sized AS (
-  SELECT
-    DATE(DATETIME(event_time, 'UTC')) AS day,
-    currency,
-    amount,
-    -- A sum past NUMERIC would fail the whole query, for every day: it is found out roughly, before.
-    COUNT(*) OVER one_row = 1 OR SUM(CAST(amount AS FLOAT64)) OVER one_row < 9.999999e28 AS fits
-  FROM standing
-  WHERE event_time <= as_of
-  WINDOW one_row AS (PARTITION BY DATE(DATETIME(event_time, 'UTC')), currency)
 )
 SELECT
-  day,
+  DATE(DATETIME(event_time, 'UTC')) AS day,
   currency,
-  SUM(IF(fits, amount, NULL)) AS amount,
+  -- A sum beyond NUMERIC would fail the whole query, for every day.
+  SAFE_CAST(SUM(CAST(amount AS BIGNUMERIC)) AS NUMERIC) AS amount,
   COUNT(*) AS payments
-FROM sized
+FROM retained
+WHERE event_time <= as_of
 GROUP BY day, currency
 );
 
 CREATE OR REPLACE TABLE FUNCTION `${project}`.`${analytics}`.stock_level_as_of(as_of TIMESTAMP)
 OPTIONS (description = "What is reserved of every article in every warehouse, each event counted once. As of a time: what was reserved by then.")
 AS (
-WITH standing AS (
+WITH retained AS (
   SELECT typed.*
   FROM `${project}`.`${analytics}`.inventory_events AS typed
   JOIN `${project}`.`${analytics}`.events_distinct AS stored
@@ -1022,7 +1039,7 @@ SELECT
   -- Summed as NUMERIC: two events of nearly 2^63 would else fail the query for every article.
   SAFE_CAST(SUM(CAST(IF(event_type = 'inventory.released', -quantity, quantity) AS NUMERIC)) AS INT64) AS reserved,
   MAX(event_time) AS updated_time
-FROM standing
+FROM retained
 WHERE event_time <= as_of
 GROUP BY sku, warehouse_id
 );

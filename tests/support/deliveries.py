@@ -6,7 +6,7 @@ the event store holds it; the newest value by (event time, event id) that is not
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
@@ -106,8 +106,16 @@ def stored(deliveries: Iterable[Delivery], sagas: Rows = ()) -> dict[Key, tuple[
     return tables
 
 
-def expected(facts: Iterable[Fact], window_seconds: int = 60) -> dict[str, Rows]:
-    """Return the rows of the current views for distinct events, from the contract's words."""
+LAST = datetime.max.replace(tzinfo=UTC)
+
+
+def expected(
+    facts: Iterable[Fact], window_seconds: int = 60, states: Mapping[str, str] | None = None
+) -> dict[str, Rows]:
+    """Return the rows of the current views for distinct events, from the contract's words.
+
+    `states` holds the states of orders by order id, from the sagas.
+    """
     by_time = sorted(facts, key=lambda fact: (fact.event_time, fact.event_id))
     groups: dict[str, dict[Any, list[Fact]]] = defaultdict(lambda: defaultdict(list))
     for fact in by_time:
@@ -122,13 +130,16 @@ def expected(facts: Iterable[Fact], window_seconds: int = 60) -> dict[str, Rows]
         elif fact.event_type == "payment.processed":
             groups["revenue_by_day"][fact.event_time.date(), fact.data["currency"]].append(fact)
     return {
-        "order_current": [_order(key, group) for key, group in groups["order_current"].items()],
+        "order_current": [
+            _order(key, group, (states or {}).get(key)) for key, group in groups["order_current"].items()
+        ],
         "customer_current": [_customer(key, group) for key, group in groups["customer_current"].items()],
         "stock_level": [_stock(*key, group) for key, group in groups["stock_level"].items()],
         "event_counts_current": [
             {
                 "window_start": datetime.fromtimestamp(window, UTC),
-                "window_end": datetime.fromtimestamp(window + window_seconds, UTC),
+                "window_end": min(LAST - datetime.fromtimestamp(window, UTC), timedelta(seconds=window_seconds))
+                + datetime.fromtimestamp(window, UTC),
                 "event_type": event_type,
                 "events": len(group),
                 "amount": _sum(fact.amount for fact in group),
@@ -151,9 +162,10 @@ def _time_of(group: list[Fact], event_type: str, name: str | None = None) -> dat
     return last and (last.data.get(name or "") or last.event_time)
 
 
-def _order(order_id: str, group: list[Fact]) -> dict[str, Any]:
+def _order(order_id: str, group: list[Fact], state: str | None) -> dict[str, Any]:
     return {
         "order_id": order_id,
+        "state": state,
         **{name: _newest(group, name) for name in ("customer_id", "status", "currency", "total_amount")},
         "items": _newest(group, "items") or [],
         "created_time": _time_of(group, "order.created"),

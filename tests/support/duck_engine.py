@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from pipelines.bigquery_emulator.sql.translate import Dialect
 from pipelines.bigquery_emulator.store.types import column_ddl, normal, quoted
+from schemas.tables.column import TIMESTAMP
 from schemas.tables.definitions import Table
 from schemas.views import Names, View
 
@@ -47,7 +48,10 @@ class DuckViews:
         name = quoted(view.dataset, view.name)
         if as_of is not None:
             name = f"{quoted(view.dataset, view.function or '')}(timestamptz '{as_of}')"
-        return self._connection.sql(f"select * from {name}").to_arrow_table().to_pylist()
+        table = self._connection.sql(f"select * from {name}").to_arrow_table()
+        # Python has no time after 9999-12-31T23:59:59 in a zone east of Greenwich.
+        fields = [pa.field(f.name, TIMESTAMP if pa.types.is_timestamp(f.type) else f.type) for f in table.schema]
+        return table.cast(pa.schema(fields)).to_pylist()
 
     def _run(self, sql: str) -> None:
         self._connection.execute(sql).fetchall()

@@ -1,6 +1,6 @@
 """A golden set for the read side: duplicates, late and out-of-order events, dead runs, ties, NULLs and extremes."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -47,6 +47,29 @@ FACTS = [
     Fact("22", "payment.processed", at(602), {"payment_id": "p4", "amount": LARGEST, "currency": "JPY"}),
     Fact("23", "payment.failed", at(603), {"payment_id": "p5", "amount": Decimal("7"), "currency": "EUR"}),
     Fact("24", "iot.telemetry", at(59.6), {"device_id": "d", "metric": "t", "value": 1.5}),  # rounds up, must not
+    Fact("26", "payment.processed", at(604), {"payment_id": "p6", "amount": LARGEST, "currency": "KRW"}),
+    Fact(
+        "27", "payment.processed", at(604), {"payment_id": "p7", "amount": Decimal("1E-9"), "currency": "KRW"}
+    ),  # too much
+    Fact(
+        "28",
+        "payment.processed",
+        at(661),
+        {"payment_id": "p8", "amount": Decimal("9" * 28 + "8." + "9" * 9), "currency": "CLP"},
+    ),
+    Fact(
+        "29", "payment.processed", at(661), {"payment_id": "p9", "amount": Decimal(1), "currency": "CLP"}
+    ),  # just fits
+    *(
+        Fact(name, "payment.processed", at(721), {"payment_id": f"p{name}", "amount": LARGEST, "currency": "IDR"})
+        for name in ("30", "31", "32")  # thrice the largest amount: a sum modulo 2**128 would fit again
+    ),
+    Fact(
+        "33",
+        "payment.failed",
+        datetime(9999, 12, 31, 23, 59, 30, tzinfo=UTC),
+        {"payment_id": "p", "amount": Decimal(1), "currency": "EUR"},
+    ),
     Fact("25", "iot.telemetry", datetime.fromisoformat("2000-01-01T00:00:00Z"), {"device_id": "d", "value": -2.0}),
 ]
 for _fact in FACTS:

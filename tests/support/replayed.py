@@ -85,7 +85,7 @@ def stream(
 ) -> Known:
     """Run the stream. `fires[i]`: windows fire after batch i. `forgets[i]`: a restart before batch i with lost state.
 
-    What a restart with lost state counts twice is not compared: `event_counts` says so of itself (contract 5).
+    What a restart with lost state counts twice is not compared: `event_counts` says so of itself (docs/data-contract.md#outputs).
     """
     known, seen = Known(), Seen()
     timely: list[pa.Table] = []

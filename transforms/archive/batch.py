@@ -1,4 +1,4 @@
-"""ArchiveMessages: every message as it came, as Avro by topic and hour of its publish time (contract 5)."""
+"""ArchiveMessages: every message as it came, as Avro by topic and hour of its publish time (docs/data-contract.md#files)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The contract's field forms on columns (section 3): each function returns the values, and which rows have the form.
+"""The field forms of docs/data-contract.md#event-types on columns: functions return values, and which rows have the form.
 
 They accept less than the contract where that keeps them simple: a row that is not ok is looked at again, one by one.
 Only what they accept must be right. Cells may be NULL where a field is optional; NULL is ok.

@@ -1,7 +1,7 @@
 """Identity on columns: which of a set of events are the first of their id, which repeat it, which contradict it.
 
 Pure numpy. An id is two 64-bit words; the first by (publish_time, message_id) stands, any later one is a duplicate
-where its content hash is the same, and a conflict where it is not (contract 4 and 5).
+where its content hash is the same, and a conflict where it is not (docs/data-contract.md#outcomes).
 """
 
 from typing import NamedTuple

@@ -21,7 +21,7 @@ class DedupResult(NamedTuple):
 
     `earlier` marks duplicates that may come before the one that stands: published earlier, or by another message at the
     same time, as messages published together are. Their rows are kept too, because the views take the first by publish
-    time and message id (contract 5). `added`: what is to be remembered.
+    time and message id (docs/data-contract.md#read-side). `added`: what is to be remembered.
     """
 
     new: np.ndarray

@@ -92,7 +92,8 @@ def history_query(tables: Sequence[BigQueryTables], orders: str) -> str:
     """Return the query of all facts of some orders, a row an order, and what the first tables say of each.
 
     `orders` is a query of order ids, which may read `facts`: the facts of all the tables. The facts of an order are packed
-    into one cell, ten fields a line: a cell costs a client more than a fact. No id holds a separator (contract 3).
+    into one cell, ten fields per line: a cell costs a client more than a fact. No id holds a separator
+    (docs/data-contract.md#event-types).
     """
     raised, stands = (tables[0].name(table.name) for table in (SAGA_ALERTS, ORDER_SAGAS))
     return f"""WITH facts AS ({" UNION ALL ".join(map(_facts, tables))}),

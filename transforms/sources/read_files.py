@@ -1,4 +1,7 @@
-"""ReadMessages: from planned file ranges to batches of messages. The element is a batch, not a line (design.md)."""
+"""ReadMessages: from planned file ranges to batches of messages.
+
+The element is a batch, not a line (docs/decisions/0001-batches-and-wide-columns.md).
+"""
 
 import gzip
 import json

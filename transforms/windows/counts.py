@@ -6,6 +6,7 @@ run partials are grouped by day (see MeasurePipeline), and every window has one 
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 
 import apache_beam as beam
 import pyarrow as pa
@@ -13,14 +14,17 @@ import pyarrow.compute as pc
 
 from schemas.tables.column import NUMERIC, TIMESTAMP
 from schemas.tables.definitions import EVENT_COUNTS
-from schemas.timestamps import SECOND_US
+from schemas.timestamps import LATEST_US, SECOND_US
 from transforms.event_batch import EventBatch
 from transforms.table_rows import TableRows
 from transforms.windows.pipeline_metrics import DAY_US
 
+WIDE_NUMERIC = pa.decimal256(76, 9)
+"""The type in which amounts are added up: Arrow's sum of decimal128 wraps silently beyond 38 digits."""
 PARTIAL = pa.schema(
-    [("window_start", pa.int64()), ("event_type", pa.string()), ("events", pa.int64()), ("amount", NUMERIC)]
+    [("window_start", pa.int64()), ("event_type", pa.string()), ("events", pa.int64()), ("amount", WIDE_NUMERIC)]
 )
+_LARGEST = pa.scalar(Decimal("9" * 29 + "." + "9" * 9), WIDE_NUMERIC)
 
 
 @dataclass(kw_only=True)
@@ -53,7 +57,7 @@ def count_rows(rows: pa.RecordBatch, window_seconds: int) -> pa.Table:
             window_starts(rows.column("event_time"), window_seconds),
             rows.column("event_type"),
             pa.repeat(1, rows.num_rows),
-            rows.column("amount"),
+            rows.column("amount").cast(WIDE_NUMERIC),
         ],
         schema=PARTIAL,
     )
@@ -61,8 +65,11 @@ def count_rows(rows: pa.RecordBatch, window_seconds: int) -> pa.Table:
 
 
 def merge_counts(partials: Iterable[pa.Table]) -> pa.Table:
-    """Add up partial counts of the same window and event type; an amount is NULL where no event had one."""
-    grouped = pa.concat_tables(partials).group_by(["window_start", "event_type"])
+    """Add up partial counts of the same window and event type; an amount is NULL if no event had one.
+
+    A partial that an older version wrote to a stream's state has amounts of type NUMERIC and is read as well.
+    """
+    grouped = pa.concat_tables([partial.cast(PARTIAL) for partial in partials]).group_by(["window_start", "event_type"])
     summed = grouped.aggregate([("events", "sum"), ("amount", "sum")])
     return summed.rename_columns(["window_start", "event_type", "events", "amount"]).cast(PARTIAL)
 
@@ -72,6 +79,17 @@ def split_by_day(partial: pa.Table) -> Iterator[tuple[int, bytes]]:
     days = pc.divide(partial["window_start"], DAY_US)
     for day in pc.unique(days).to_pylist():
         yield day, to_ipc(partial.filter(pc.equal(days, day)))
+
+
+def numeric_or_null(amounts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return sums as NUMERIC; a sum beyond NUMERIC is NULL (docs/data-contract.md#computed-times-and-sums)."""
+    fits = pc.less_equal(pc.abs(amounts), _LARGEST)
+    return pc.if_else(fits, amounts, pa.scalar(None, WIDE_NUMERIC)).cast(NUMERIC)
+
+
+def window_ends(starts: pa.Array, window_seconds: int) -> pa.Array:
+    """Return the end of each window (microseconds), at most the last TIMESTAMP."""
+    return pc.min_element_wise(pc.add(starts, window_seconds * SECOND_US), pa.scalar(LATEST_US))
 
 
 def to_ipc(table: pa.Table) -> bytes:
@@ -95,10 +113,10 @@ def event_count_rows(counts: pa.Table, window_seconds: int, pane: int, run_id: s
     table = pa.table(
         [
             starts.cast(TIMESTAMP),
-            pc.add(starts, window_seconds * SECOND_US).cast(TIMESTAMP),
+            window_ends(starts, window_seconds).cast(TIMESTAMP),
             counts["event_type"],
             counts["events"],
-            counts["amount"],
+            numeric_or_null(counts["amount"]),
             pa.repeat(pane, size),
             pa.repeat(run_id, size),
         ],

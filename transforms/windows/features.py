@@ -21,7 +21,7 @@ from transforms.sinks.files.files import FileContent
 from transforms.sinks.files.partitions import HOUR_US, hour_partition
 from transforms.sinks.files.telemetry import TABLE
 from transforms.spilled_partials import Partial, Partials, read_partials
-from transforms.windows.counts import from_ipc, to_ipc
+from transforms.windows.counts import from_ipc, to_ipc, window_ends
 
 FEED = "ml/iot_features"
 FEATURES = pa.schema(
@@ -39,7 +39,10 @@ FEATURES = pa.schema(
         ("last", pa.float64()),
     ]
 )
-"""`stddev` is the population's, 0 for one measurement; `first` and `last` go by (event time, event id)."""
+"""`stddev` is the population's, 0 for one measurement; `first` and `last` go by (event time, event id).
+
+A feature that is not finite is NULL, never infinite or NaN.
+"""
 MEASUREMENTS = pa.schema(
     [
         ("device_id", pa.string()),
@@ -109,25 +112,51 @@ def features(measured: pa.Table, window_seconds: int) -> pa.Table:
     ends = np.append(starts[1:], count)
     values = measured["value"].to_numpy()
     sizes = ends - starts
-    mean = np.add.reduceat(values, starts) / sizes
-    deviation = values - np.repeat(mean, sizes)
+    lowest, highest = np.minimum.reduceat(values, starts), np.maximum.reduceat(values, starts)
+    mean, stddev = _mean_and_stddev(values, starts, lowest, highest)
     table = pa.table(
         [
             pa.array(windows[starts]).cast(TIMESTAMP),
-            pa.array(windows[starts] + size).cast(TIMESTAMP),
+            window_ends(pa.array(windows[starts]), window_seconds).cast(TIMESTAMP),
             devices.take(pa.array(starts)).cast(pa.string()),
             metrics.take(pa.array(starts)).cast(pa.string()),
             pa.array(sizes.astype(np.int64)),
-            pa.array(np.minimum.reduceat(values, starts)),
-            pa.array(np.maximum.reduceat(values, starts)),
-            pa.array(mean),
-            pa.array(np.sqrt(np.add.reduceat(deviation * deviation, starts) / sizes)),
+            pa.array(lowest),
+            pa.array(highest),
+            _finite(mean),
+            _finite(stddev),
             pa.array(values[starts]),
             pa.array(values[ends - 1]),
         ],
         schema=FEATURES,
     )
     return table.sort_by([(name, "ascending") for name in ("window_start", "device_id", "metric")])
+
+
+def _mean_and_stddev(
+    values: np.ndarray, starts: np.ndarray, lowest: np.ndarray, highest: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and population standard deviation of the groups of values that begin at `starts`.
+
+    Both are computed on values scaled by a power of two per group, so that no sum of doubles overflows and no square
+    underflows. A power of two changes no digit: groups within the usual range give the floats of the plain formula. The
+    mean is kept between the extremes, which rounding would leave (three times 0.1).
+    """
+    sizes = np.diff(np.append(starts, len(values)))
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        _, exponent = np.frexp(np.maximum(np.abs(lowest), np.abs(highest)))
+        scaled = np.ldexp(values, -np.repeat(exponent, sizes))
+        mean = np.add.reduceat(scaled, starts) / sizes
+        mean = np.clip(mean, np.ldexp(lowest, -exponent), np.ldexp(highest, -exponent))
+        deviation = scaled - np.repeat(mean, sizes)
+        _, spread = np.frexp(np.maximum.reduceat(np.abs(deviation), starts))
+        deviation = np.ldexp(deviation, -np.repeat(spread, sizes))
+        stddev = np.sqrt(np.add.reduceat(deviation * deviation, starts) / sizes)
+        return np.ldexp(mean, exponent), np.ldexp(stddev, spread + exponent)
+
+
+def _finite(values: np.ndarray) -> pa.Array:
+    return pa.array(values, mask=~np.isfinite(values))
 
 
 def features_file(measured: pa.Table, hour: int, window_seconds: int) -> FileContent:

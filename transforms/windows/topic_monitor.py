@@ -21,7 +21,7 @@ DEAD_LETTERS = "DEAD_LETTERS"
 
 @dataclass(frozen=True)
 class AlertRules:
-    """When alerts begin (contract 5): lag over `lag_ms` at the 95th percentile, events a second below
+    """When alerts begin (docs/operations.md): lag over `lag_ms` at the 95th percentile, events a second below
     `throughput_share` of the baseline, more than `dead_letters` in a window. The baseline is the median of the last
     `baseline_windows` windows, unknown until `baseline_least` of them are known.
     """

@@ -13,6 +13,8 @@ from typing import Any
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
 
+from pipelines.bigquery_emulator.sql.safe_sums import try_cast
+
 _MICROSECONDS = {
     "MICROSECOND": 1,
     "MILLISECOND": 1_000,
@@ -88,10 +90,6 @@ def _current_date(self: Generator, node: exp.CurrentDate) -> str:
 
 def _current_datetime(self: Generator, node: exp.CurrentDatetime) -> str:
     return f"timezone({self.sql(node, 'this') or _UTC}, now())"
-
-
-def _datetime(self: Generator, node: exp.Expression) -> str:
-    return _utc(self, node.this)
 
 
 def _timestamp(self: Generator, node: exp.Timestamp) -> str:
@@ -243,6 +241,7 @@ class DuckForGoogle(DuckDB):
             exp.Timestamp: _timestamp,
             exp.TimestampDiff: _timestamp_difference,
             exp.TimestampTrunc: _timestamp_trunc,
-            exp.TsOrDsToDatetime: _datetime,
+            exp.TryCast: try_cast,
+            exp.TsOrDsToDatetime: lambda self, node: _utc(self, node.this),
             exp.UnixToTime: _from_unix,
         }

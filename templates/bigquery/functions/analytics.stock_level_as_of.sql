@@ -1,4 +1,4 @@
-WITH standing AS (
+WITH retained AS (
   SELECT typed.*
   FROM `${project}`.`${analytics}`.inventory_events AS typed
   JOIN `${project}`.`${analytics}`.events_distinct AS stored
@@ -14,6 +14,6 @@ SELECT
   -- Summed as NUMERIC: two events of nearly 2^63 would else fail the query for every article.
   SAFE_CAST(SUM(CAST(IF(event_type = 'inventory.released', -quantity, quantity) AS NUMERIC)) AS INT64) AS reserved,
   MAX(event_time) AS updated_time
-FROM standing
+FROM retained
 WHERE event_time <= as_of
 GROUP BY sku, warehouse_id

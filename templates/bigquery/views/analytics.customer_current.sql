@@ -1,4 +1,4 @@
-WITH standing AS (
+WITH retained AS (
   SELECT typed.*
   FROM `${project}`.`${analytics}`.customer_events AS typed
   JOIN `${project}`.`${analytics}`.events_distinct AS stored
@@ -16,7 +16,7 @@ SELECT
   FIRST_VALUE(IF(event_type = 'customer.registered', event_time, NULL) IGNORE NULLS) OVER newest AS registered_time,
   MAX(event_time) OVER newest AS updated_time,
   COUNT(*) OVER newest AS events
-FROM standing
+FROM retained
 WHERE TRUE
 QUALIFY ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY event_time DESC, event_id DESC) = 1
 WINDOW newest AS (

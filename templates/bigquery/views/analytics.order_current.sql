@@ -1,4 +1,4 @@
-WITH standing AS (
+WITH retained AS (
   SELECT typed.*
   FROM `${project}`.`${analytics}`.order_events AS typed
   JOIN `${project}`.`${analytics}`.events_distinct AS stored
@@ -7,24 +7,48 @@ WITH standing AS (
   QUALIFY ROW_NUMBER() OVER (
     PARTITION BY typed.event_id ORDER BY typed.publish_time, typed.message_id, typed.run_id
   ) = 1
+),
+orders AS (
+  SELECT
+    order_id,
+    FIRST_VALUE(customer_id IGNORE NULLS) OVER newest AS customer_id,
+    FIRST_VALUE(status IGNORE NULLS) OVER newest AS status,
+    FIRST_VALUE(currency IGNORE NULLS) OVER newest AS currency,
+    FIRST_VALUE(total_amount IGNORE NULLS) OVER newest AS total_amount,
+    IFNULL(FIRST_VALUE(IF(has_items, items, NULL) IGNORE NULLS) OVER newest, []) AS items,
+    FIRST_VALUE(IF(event_type = 'order.created', event_time, NULL) IGNORE NULLS) OVER newest AS created_time,
+    MAX(event_time) OVER newest AS updated_time,
+    FIRST_VALUE(
+      IF(event_type = 'order.completed', IFNULL(completed_at, event_time), NULL) IGNORE NULLS
+    ) OVER newest AS completed_time,
+    COUNT(*) OVER newest AS events
+  FROM retained
+  WHERE TRUE
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY order_id ORDER BY event_time DESC, event_id DESC) = 1
+  WINDOW newest AS (
+    PARTITION BY order_id ORDER BY event_time DESC, event_id DESC
+    ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+  )
+),
+sagas AS (
+  SELECT order_id, state
+  FROM (
+    SELECT order_id, state, updated_time AS event_time
+    FROM `${project}`.`${analytics}`.order_saga_current
+  )
+  WHERE TRUE
 )
 SELECT
-  order_id,
-  FIRST_VALUE(customer_id IGNORE NULLS) OVER newest AS customer_id,
-  FIRST_VALUE(status IGNORE NULLS) OVER newest AS status,
-  FIRST_VALUE(currency IGNORE NULLS) OVER newest AS currency,
-  FIRST_VALUE(total_amount IGNORE NULLS) OVER newest AS total_amount,
-  IFNULL(FIRST_VALUE(IF(has_items, items, NULL) IGNORE NULLS) OVER newest, []) AS items,
-  FIRST_VALUE(IF(event_type = 'order.created', event_time, NULL) IGNORE NULLS) OVER newest AS created_time,
-  MAX(event_time) OVER newest AS updated_time,
-  FIRST_VALUE(
-    IF(event_type = 'order.completed', IFNULL(completed_at, event_time), NULL) IGNORE NULLS
-  ) OVER newest AS completed_time,
-  COUNT(*) OVER newest AS events
-FROM standing
-WHERE TRUE
-QUALIFY ROW_NUMBER() OVER (PARTITION BY order_id ORDER BY event_time DESC, event_id DESC) = 1
-WINDOW newest AS (
-  PARTITION BY order_id ORDER BY event_time DESC, event_id DESC
-  ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
-)
+  orders.order_id,
+  orders.customer_id,
+  orders.status,
+  sagas.state,
+  orders.currency,
+  orders.total_amount,
+  orders.items,
+  orders.created_time,
+  orders.updated_time,
+  orders.completed_time,
+  orders.events
+FROM orders
+LEFT JOIN sagas ON sagas.order_id = orders.order_id

@@ -1,5 +1,6 @@
-"""Cut and gather record batches into requests: fewer and larger appends cost less on both sides (traps.md,
-best practices).
+"""Cut and gather record batches into requests: fewer and larger appends cost less on both sides.
+
+See https://cloud.google.com/bigquery/docs/write-api-best-practices.
 
 A request stays below 9.5 MB: BigQuery's limit is 10 MB, and schema and names come on top of the rows.
 """

@@ -1,4 +1,4 @@
-"""The telemetry feed: every measurement as Avro by hour of its event time, for training (contract 5)."""
+"""The telemetry feed: every measurement as Avro by hour of its event time, for training (docs/data-contract.md#files)."""
 
 import pyarrow as pa
 

@@ -3,8 +3,8 @@
 import pytest
 
 from pipelines.errors import UserError
-from pipelines.replay.time_range import Range, make_range, period
-from schemas.timestamps import SECOND_US, parse_rfc3339, to_rfc3339
+from pipelines.replay.time_range import Range, hours, make_range, period
+from schemas.timestamps import SECOND_US, from_datetime, parse_rfc3339, to_rfc3339
 
 
 def us(text: str) -> int:
@@ -47,3 +47,18 @@ def test_what_names_no_range_is_a_users_mistake(start, end, name):
 def test_a_range_checks_its_arguments(values):
     with pytest.raises(ValueError):
         Range(*values)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "count"),
+    [
+        ("2026-06-15T11:59:59Z", "2026-06-15T12:00:00.000001Z", 2),
+        ("2026-06-15T11:00:00Z", "2026-06-15T12:00:00Z", 1),
+        ("9999-12-31T22:30:00Z", "9999-12-31T23:59:59.999999Z", 2),
+    ],
+    ids=["across an edge", "from edge to edge", "to the end of time"],
+)
+def test_the_hours_of_a_range_are_those_that_it_touches(start, end, count):
+    found = [to_rfc3339(from_datetime(hour)) for hour in hours(us(start), us(end))]
+    assert len(found) == count
+    assert found[0] == start[:13] + ":00:00Z"

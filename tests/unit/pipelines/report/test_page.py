@@ -8,12 +8,12 @@ import pytest
 
 from pipelines.report.charts import events_chart, lag_chart, reading_chart
 from pipelines.report.markup import table
-from pipelines.report.number_format import counted, duration, money, plain, share
+from pipelines.report.number_format import add_money, counted, duration, money, plain, share
 from pipelines.report.page import _json
 from pipelines.report.queries import Lag, Reading, Received
 from pipelines.report.saga_charts import links
 from pipelines.report.saga_queries import Way
-from pipelines.report.timeline import choose_width, silent_spans, ticks, width_words
+from pipelines.report.timeline import choose_width, later, silent_spans, ticks, width_words
 
 DAY = 86_400
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -149,3 +149,20 @@ def test_ways_become_links_and_end_where_the_order_hangs():
         ("reserved", "stuck"): 2,
         ("created", "still open"): 1,
     }
+
+
+def test_charts_end_with_the_calendar():
+    last = datetime.max.replace(tzinfo=UTC)
+    assert later(last - timedelta(seconds=59), 60) == last
+    assert later(START, 60) == START + timedelta(seconds=60)
+    assert [time.hour for time, _ in ticks(last - timedelta(hours=4), last, [])] == [20, 21, 22, 23]
+    assert ticks(last - timedelta(days=2000), last, [])[-1][0].year == 9999
+
+
+def test_money_of_29_digits_is_exact_and_a_sum_beyond_numeric_is_named():
+    largest = Decimal("9" * 29)
+    assert money(largest) == ",".join(["99", *["999"] * 9]) + ".00"
+    assert money(None) == "beyond NUMERIC"
+    assert add_money([largest, Decimal("0.01")]) == Decimal("9" * 29 + ".01")
+    assert add_money([largest, None]) is None
+    assert add_money([]) == 0

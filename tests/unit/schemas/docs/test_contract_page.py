@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 from schemas.decode.decoder import decode
 from schemas.docs.contract_page import BLOCKS, fill, main
@@ -14,14 +15,15 @@ from tests.support.paths import ROOT
 DOCS = ROOT / "docs"
 PAGE = DOCS / "data-contract.md"
 READ_SIDE = DOCS / "read-side.md"
+STORE_VIEWS = DOCS / "event-store-views.md"
 
 
 def test_the_tables_of_the_page_are_up_to_date():
     made = []
-    for text in (PAGE.read_text(), READ_SIDE.read_text()):
+    for text in (PAGE.read_text(), READ_SIDE.read_text(), STORE_VIEWS.read_text()):
         assert fill(text) == text, "run: make reference"
         made += re.findall("<!-- made: (.*?) -->", text)
-    assert made == ["event types", "notes", "codes", "tables", "views"]
+    assert made == ["event types", "notes", "codes", "tables", "analytics views", "event store views"]
     assert set(BLOCKS) == set(made)
 
 
@@ -50,3 +52,26 @@ def test_a_page_is_written_in_place(tmp_path):
     page.write_text("# <!-- made: notes --><!-- end -->")
     main(str(page))
     assert page.read_text().startswith("# <!-- made: notes -->\n| note |")
+
+
+CODE = [
+    path
+    for folder in ("schemas", "transforms", "pipelines", "templates", "tests", "benchmarks")
+    for path in (ROOT / folder).rglob("*")
+    if path.suffix in (".py", ".sql", ".tf", ".yaml") and "build" not in path.parts
+]
+
+
+def test_every_section_that_code_cites_is_on_the_page():
+    anchors = set(re.findall(r'<a id="([a-z-]+)"></a>', PAGE.read_text()))
+    cited = {anchor for path in CODE for anchor in re.findall(r"docs/data-contract\.md#([\w-]+)", path.read_text())}
+    assert len(cited) >= 8
+    assert cited <= anchors
+
+
+def test_no_comment_cites_a_paper_that_is_not_in_the_repository():
+    papers = re.compile(
+        r"\(contract \d|contract's section|\(sections? \d|\b(?:design|traps|style|language)" + r"\.md\b"
+    )
+    lines = [f"{path}: {line}" for path in CODE for line in path.read_text().splitlines() if papers.search(line)]
+    assert [line for line in lines if Path(__file__).name not in line] == []

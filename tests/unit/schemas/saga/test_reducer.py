@@ -9,7 +9,7 @@ import pytest
 from schemas.saga.facts import SagaFact, fact_from
 from schemas.saga.reducer import END_OF_INPUT_US, order_facts, reduce_saga
 from schemas.saga.transitions import AlertName, Input, Move, Row, State, expand
-from schemas.timestamps import parse_rfc3339
+from schemas.timestamps import LATEST_US, parse_rfc3339
 from tests.support.paths import DATA, SHARED
 from tests.support.saga_examples import MINUTE_US, at, event_id, expected, fact, golden_fact, seen, spell
 
@@ -161,3 +161,10 @@ def test_a_table_gives_every_cell_its_rule_and_a_rule_without_a_target_keeps_the
     stays = Row(others, tuple(Input), None, step=False, alert=AlertName.ILLEGAL_TRANSITION)
     stay = {state: dict.fromkeys(Input, Move(state, False, AlertName.ILLEGAL_TRANSITION)) for state in others}
     assert expand((opens, stays)) == {State.START: dict.fromkeys(Input, Move(State.CREATED, True, None)), **stay}
+
+
+def test_a_deadline_beyond_the_last_timestamp_is_the_last_timestamp() -> None:
+    created = SagaFact(LATEST_US - MINUTE_US, event_id(1), "order.created", None, event_id(9))
+    saga = reduce_saga("o", [created], now_us=END_OF_INPUT_US, timeout_us=2 * MINUTE_US)
+    assert (saga.deadline, [alert.time_us for alert in saga.raised]) == (LATEST_US, [LATEST_US])
+    assert reduce_saga("o", [created], now_us=None, timeout_us=2**70).deadline == LATEST_US

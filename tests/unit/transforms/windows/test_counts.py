@@ -11,6 +11,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.util import assert_that, equal_to
 
 from schemas.tables.column import NUMERIC
+from schemas.timestamps import from_datetime
 from transforms.event_batch import EventBatch
 from transforms.metrics import BatchMetrics, _distribute, late_mask, sketch_of, window_of
 from transforms.windows.counts import (
@@ -154,3 +155,33 @@ def test_windows_are_aligned_to_the_epoch():
     moment = int(datetime(2026, 6, 15, 12, 0, 59, tzinfo=UTC).timestamp()) * 1_000_000
     assert window_of(moment, 60) == BASE
     assert window_of(BASE, 60) == BASE
+
+
+LARGEST = "9" * 29 + "." + "9" * 9
+
+
+def test_a_sum_of_money_beyond_numeric_is_null_in_its_row_alone():
+    """Arrow adds decimal128 modulo 2**128: two such amounts would be a negative sum."""
+    rows = wide((BASE, "a", LARGEST), (BASE, "a", LARGEST), (BASE, "b", LARGEST), (BASE, "c", "1"), (BASE, "d", None))
+    again = wide((BASE, "a", "1"), (BASE, "b", None), (BASE, "c", "0.5"), (BASE, "d", None))
+    merged = merge_counts(from_ipc(to_ipc(count_rows(part, 60))) for part in (rows, again))
+    made = event_count_rows(merged, 60, 0, "run-1")
+    assert made.schema.field("amount").type == NUMERIC
+    assert dict(zip(made["event_type"].to_pylist(), made["amount"].to_pylist(), strict=True)) == {
+        "a": None,
+        "b": Decimal(LARGEST),
+        "c": Decimal("1.5"),
+        "d": None,
+    }
+
+
+def test_a_partial_of_an_older_version_is_added_as_well():
+    old = counts([(BASE, "a", 1, Decimal("2"))])
+    merged = merge_counts([old, count_rows(wide((BASE, "a", "0.5")), 60)])
+    assert event_count_rows(merged, 60, 0, "r")["amount"].to_pylist() == [Decimal("2.5")]
+
+
+def test_the_last_window_ends_with_the_last_timestamp():
+    last = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
+    made = event_count_rows(count_rows(wide((from_datetime(last), "a", None)), 60), 60, 0, "r").to_pylist()
+    assert [(row["window_start"], row["window_end"]) for row in made] == [(last.replace(second=0, microsecond=0), last)]

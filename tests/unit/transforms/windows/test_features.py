@@ -1,5 +1,6 @@
 """Features of devices, against rows worked out by hand: windows, extremes, spread, first and last."""
 
+import sys
 from datetime import UTC, datetime
 from io import BytesIO
 
@@ -10,10 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
+from schemas.timestamps import LATEST_US
 from transforms.event_batch import EventBatch
 from transforms.windows.features import FEATURES, MEASUREMENTS, DeviceFeatures, features, features_file, measurements
 
 SECOND = 1_000_000
+LARGEST = sys.float_info.max
 NOON = int(datetime(2026, 6, 15, 12, tzinfo=UTC).timestamp()) * SECOND
 HOUR = NOON // (3600 * SECOND)
 
@@ -79,6 +82,36 @@ def test_the_first_and_last_go_by_time_and_then_by_both_halves_of_the_id():
 def test_sums_are_the_same_floats_whatever_the_order():
     rows = [("d", "t", value, 0, 0, number) for number, value in enumerate([1e16, 1.0, -1e16, 1.0])]
     assert len({features(measured(*rows[n:], *rows[:n]), 60)["mean"][0].as_py() for n in range(4)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "mean", "stddev"),
+    [
+        pytest.param([1.7e308, 1.7e308], 1.7e308, 0.0, id="the sum overflows"),
+        pytest.param([1e200, -1e200], 0.0, 1e200, id="the squares overflow"),
+        pytest.param([LARGEST, -LARGEST], 0.0, LARGEST, id="the range overflows"),
+        pytest.param([LARGEST, -LARGEST, -LARGEST, -LARGEST], -LARGEST / 2, LARGEST * 0.8660254037844386, id="a deviation overflows"),
+        pytest.param([0.1, 0.1, 0.1], 0.1, 0.0, id="rounding leaves the extremes"),
+        pytest.param([1e-200, 3e-200], 2e-200, 1e-200, id="the squares underflow"),
+        pytest.param([5e-324, 5e-324], 5e-324, 0.0, id="subnormal"),
+        pytest.param([0.0, -0.0], 0.0, 0.0, id="zeros"),
+    ],
+)  # fmt: skip
+@pytest.mark.filterwarnings("error")
+def test_features_of_any_doubles_are_finite_and_warn_of_nothing(values, mean, stddev):
+    table = measured(*(("d", "t", value, second) for second, value in enumerate(values)), ("e", "t", 1.5, 0))
+    [row, other] = features(table, 60).to_pylist()
+    assert row["mean"] == pytest.approx(mean, rel=1e-15)
+    assert row["stddev"] == pytest.approx(stddev, rel=1e-15)
+    assert row["min"] <= row["mean"] <= row["max"]
+    assert (other["mean"], other["stddev"]) == (1.5, 0.0)
+
+
+def test_the_last_window_of_time_ends_with_the_last_timestamp():
+    last = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
+    seconds = (LATEST_US - NOON) // SECOND
+    [row] = features(measured(("d", "t", 1.0, seconds)), 60).to_pylist()
+    assert (row["window_start"], row["window_end"]) == (last.replace(second=0, microsecond=0), last)
 
 
 def test_of_nothing_measured_come_no_rows_of_the_same_columns():
