@@ -16,8 +16,8 @@ from transforms.sagas.publish_alerts import PublishSagaAlerts
 from transforms.sinks.dead_letter_rows import DeadLetterRows
 from transforms.sinks.failed_rows_to_dead_letters import FailedToDeadLetters
 from transforms.sinks.files.feeds import FEEDS
-from transforms.sinks.files.manifests import WriteManifests
 from transforms.sinks.files.write_files import WriteDeadLetters, WriteFeed, WriteFiles
+from transforms.sinks.files.write_manifests import WriteManifests
 from transforms.table_rows import ToRows
 from transforms.windows.counts import CountEvents
 from transforms.windows.features import DeviceFeatures

@@ -10,8 +10,8 @@ from transforms.decode.decode import DecodeMessages
 from transforms.deduplicate.batch import Deduplicate
 from transforms.sagas.batch import TrackSagas
 from transforms.sinks.files.feeds import FEEDS
-from transforms.sinks.files.manifests import WriteManifests
 from transforms.sinks.files.write_files import WriteFeed, WriteFiles
+from transforms.sinks.files.write_manifests import WriteManifests
 from transforms.sources.read_event_store import ReadStore, Store
 from transforms.windows.counts import CountEvents
 from transforms.windows.features import DeviceFeatures

@@ -15,7 +15,9 @@ from apache_beam.io.filesystems import FileSystems
 
 from transforms.sinks.files.feeds import FEEDS
 from transforms.sinks.files.files import LakeFile, literal, write_whole
-from transforms.sinks.files.manifests import make_manifest, manifest_name, newest
+from transforms.sinks.files.manifests import newest
+from transforms.sinks.files.publish import finish_window
+from transforms.sinks.files.publish import publish_files as publish_window
 from transforms.windows import features
 
 FOLDERS = (features.FEED, *(feed.folder for feed in FEEDS))
@@ -81,14 +83,12 @@ def _move(
 ) -> None:
     before = newest(lake, feed, partition)
     if before is not None and before["run_id"] == run_id:
-        return  # an earlier attempt published this window
-    of, to = FileSystems.join(staged, feed, partition), FileSystems.join(lake, feed, partition)
-    names = [entry["name"] for entry in manifest["files"] if FileSystems.exists(FileSystems.join(of, entry["name"]))]
-    _mkdirs(to)
-    FileSystems.rename([FileSystems.join(of, name) for name in names], [FileSystems.join(to, name) for name in names])
+        finish_window(lake, feed, partition, run_id)  # an earlier attempt published it
+        return
+    _mkdirs(FileSystems.join(lake, feed, partition))
     files = [LakeFile(feed, partition, e["name"], e["rows"], e["bytes"], e["sha256"]) for e in manifest["files"]]
-    following = make_manifest(before, files, run_id, replace=replace)
-    write_whole(to, manifest_name(following["generation"], run_id), json.dumps(following).encode())
+    staged_in = str(FileSystems.join(staged, feed, partition))
+    publish_window(lake, files, run_id, replace=replace, staged_in=staged_in)
 
 
 def _mkdirs(folder: str) -> None:

@@ -5,8 +5,9 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 
 from tests.support.launcher import storage
-from transforms.sinks.files.files import FileContent, names_in, write_file
-from transforms.sinks.files.manifests import _write, newest, newest_files
+from transforms.sinks.files.files import FileContent, names_in, stage_file, write_file
+from transforms.sinks.files.manifests import newest, newest_files
+from transforms.sinks.files.publish import publish_files
 
 FEED, HOUR = "ml/iot_features", "dt=2026-06-15/hour=12"
 
@@ -24,9 +25,9 @@ def test_files_stand_and_the_newest_manifest_of_an_hour_names_them(lake):
     assert names_in(folder, "") == []
     assert newest(lake, FEED, HOUR) is None
     for run_id in ("r1", "r2"):
-        file = write_file(lake, FileContent(FEED, HOUR, "parquet", 3, [b"ab", b"c"]), run_id)
+        file = stage_file(lake, FileContent(FEED, HOUR, "parquet", 3, [b"ab", b"c"]), run_id)
         assert file.bytes == 3
-        list(_write((f"{FEED}|{HOUR}", [file]), lake, run_id, False))
+        publish_files(lake, [file], run_id, replace=False)
     begins_alike = FileContent(FEED, f"{HOUR}9", "parquet", 1, b"a")
     write_file(lake, begins_alike, "r1")
     assert len(names_in(folder, "")) == 4

@@ -115,7 +115,10 @@ def test_late_events_are_in_every_table_and_the_newest_pane_has_those_within_lat
     manifests = sorted(tmp_path.glob("lake/ml/iot_features/dt=*/hour=12/_manifest-*.json"))
     standing = json.loads(manifests[-1].read_text())["files"]
     assert sorted(file["name"].split("-")[1] for file in standing) == ["120000", "120100"]
-    assert len(list(manifests[0].parent.glob("*.parquet"))) == len(manifests)
+    plain = {path.name for path in manifests[0].parent.glob("*.parquet")}
+    assert plain == {file["name"] for file in standing}, "superseded firings have left the folder"
+    superseded = list(tmp_path.glob("lake/.superseded/live/ml/iot_features/dt=*/hour=12/*.parquet"))
+    assert len(superseded) == len(manifests) - len(plain)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from transforms.sinks.files.avro_blocks import (
     file_pieces,
     join_records,
 )
-from transforms.sinks.files.files import FileContent, LakeFile, write_file
+from transforms.sinks.files.files import FileContent, LakeFile, stage_file
 from transforms.sinks.files.partitions import HOUR_US, hour_partition
 
 FLUSH_BYTES = 16 << 20
@@ -117,5 +117,5 @@ class _ArchiveFn(beam.DoFn):
             feed = f"archive/{topic_label(topic)}"
             rows = sum(count for count, _ in blocks)
             content = FileContent(feed, hour_partition(hour * HOUR_US), "avro", rows, file_pieces(_HEADER, blocks))
-            yield write_file(self._root, content, self._run_id)
+            yield stage_file(self._root, content, self._run_id)
         self._waiting, self._bytes = {}, 0

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from schemas.timestamps import SECOND_US, to_rfc3339
 from transforms.event_batch import EventBatch
-from transforms.sinks.files.files import FileContent, LakeFile, write_file
+from transforms.sinks.files.files import FileContent, LakeFile, stage_file
 from transforms.sinks.files.live_manifests import add_to_manifests
 from transforms.sinks.files.partitions import hour_partition
 from transforms.sinks.files.telemetry import TABLE
@@ -80,7 +80,7 @@ class _WriteFn(beam.DoFn):
         measured = pa.concat_tables(map(from_ipc, keyed[1]))
         start = window.start.micros
         prefix = f"{self._run_id}-{window_name(start)}-"
-        done = write_file(self._root, features_of_window(measured, start, self._window), f"{prefix}{pane.index:06d}")
+        done = stage_file(self._root, features_of_window(measured, start, self._window), f"{prefix}{pane.index:06d}")
         add_to_manifests(self._root, [done], self._run_id, supersedes=prefix)
         yield done
 

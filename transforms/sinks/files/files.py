@@ -1,7 +1,8 @@
 """Files of the lake through Beam's FileSystems: a file appears whole or not at all, and is never overwritten.
 
-Each is written under a temporary name beside its place, closed, verified by its size, and renamed to a final name
-that no other file has. The manifest of its window is written last (transforms/sinks/files/manifests.py).
+Each file is written under a hidden name in its folder, closed, verified by its size, and renamed to a final name that no
+other file has. A staged file keeps its hidden name, which no reader's pattern matches, until its window's manifest is
+published (transforms/sinks/files/publish.py).
 """
 
 import hashlib
@@ -10,7 +11,7 @@ import uuid
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 MIME = "application/octet-stream"
@@ -44,30 +45,74 @@ class IncompleteFile(OSError):
 
 
 def write_file(root: str, content: FileContent, run_id: str) -> LakeFile:
-    """Write one file of the lake and return what its manifest says of it."""
+    """Write one file of the lake under its final name; return its manifest entry."""
+    file = stage_file(root, content, run_id)
+    reveal(FileSystems.join(root, file.feed, file.partition), [file.name])
+    return file
+
+
+def stage_file(root: str, content: FileContent, run_id: str) -> LakeFile:
+    """Write one file of the lake under its hidden name; return its manifest entry, which has the final name."""
     folder = FileSystems.join(root, content.feed, content.partition)
     name = f"{run_id}-{uuid.uuid4().hex[:12]}.{content.extension}"
-    size = write_whole(folder, name, content.data)
+    size = stage_whole(folder, name, content.data)
     digest = hashlib.sha256()
     for piece in _pieces(content.data):
         digest.update(piece)
     return LakeFile(content.feed, content.partition, name, content.rows, size, digest.hexdigest())
 
 
+def hidden_name(name: str) -> str:
+    """Return the name of a file that is not published yet."""
+    return f".{name}.tmp"
+
+
 def write_whole(folder: str, name: str, data: bytes | Sequence[Piece]) -> int:
-    """Write a file so that `name` is either absent or whole, and return its size; raise IncompleteFile where the
-    store holds less, and BeamIOError where it holds nothing or does not answer.
+    """Write a file so that `name` is either absent or whole; return its size in bytes.
+
+    Raises:
+        IncompleteFile: the store holds fewer bytes than were written.
+        BeamIOError: the store holds nothing or does not answer.
     """
+    size = stage_whole(folder, name, data)
+    reveal(folder, [name])
+    return size
+
+
+def stage_whole(folder: str, name: str, data: bytes | Sequence[Piece]) -> int:
+    """Write a file under its hidden name; return its size in bytes. Raises what `write_whole` raises."""
     pieces, store = _pieces(data), FileSystems.get_filesystem(folder)
     size = sum(map(len, pieces))
-    temporary, final = store.join(folder, f".{name}.tmp"), store.join(folder, name)
+    temporary = store.join(folder, hidden_name(name))
     with store.create(temporary, MIME, CompressionTypes.UNCOMPRESSED) as file:
         for piece in pieces:
             file.write(piece)
     if store.size(temporary) != size:
         raise IncompleteFile(f"{temporary}: {size} bytes were written and the store does not hold them")
-    store.rename([temporary], [final])
     return size
+
+
+def reveal(folder: str, names: Sequence[str], staged_in: str | None = None) -> None:
+    """Give staged files their final names; files that have them already are left alone.
+
+    Args:
+        folder: the folder of the final names.
+        names: the final names.
+        staged_in: another folder, in which the files have their final names; None: they are hidden in `folder`.
+
+    Raises:
+        BeamIOError: a file is neither staged nor final, or the store does not answer.
+    """
+    if not names:
+        return
+    store = FileSystems.get_filesystem(folder)
+    hidden = [store.join(staged_in, name) if staged_in else store.join(folder, hidden_name(name)) for name in names]
+    final = [store.join(folder, name) for name in names]
+    try:
+        store.rename(hidden, final)
+    except BeamIOError:  # those that were renamed before are not staged any more
+        if any(store.exists(path) for path in hidden) or not all(store.exists(path) for path in final):
+            raise
 
 
 def names_in(folder: str, prefix: str) -> list[str]:

@@ -1,23 +1,21 @@
-"""Manifests: which files of a window stand. Readers take the files that a window's newest generation names.
+"""Manifests: which files a window has. Readers take the files that a window's newest generation names.
 
-A run that adds to a window writes the next generation with the files of the one before and its own; a run that
-rebuilds a window names its own files only, and so supersedes the others without touching them.
+A run that adds to a window publishes the next generation with the files of the one before and its own; a run that
+rebuilds a window names its own files only, and the others leave the folder (transforms/sinks/files/publish.py).
 """
 
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
-import apache_beam as beam
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from transforms.sinks.files.files import LakeFile, names_in, write_whole
+from transforms.sinks.files.files import LakeFile, names_in
 
 is_manifest = re.compile(r"_manifest-[0-9]{6}-.*\.json$").match
-"""Six digits: the names of generations are in the order of their numbers."""
+"""Six digits: the names of generations sort by number."""
 
 
 def manifest_name(generation: int, run_id: str) -> str:
@@ -31,7 +29,12 @@ def newest(root: str, feed: str, partition: str) -> dict[str, Any] | None:
     names = [name for name in names_in(folder, "_manifest-") if is_manifest(name)]
     if not names:
         return None
-    path = FileSystems.join(folder, max(names))
+    return read_manifest(folder, max(names))
+
+
+def read_manifest(folder: str, name: str) -> dict[str, Any]:
+    """Return one manifest of a window's folder."""
+    path = FileSystems.join(folder, name)
     with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
         manifest: dict[str, Any] = json.loads(file.read())
     return manifest
@@ -52,36 +55,6 @@ def make_manifest(
         "rows": sum(entry["rows"] for entry in entries),
         "files": entries,
     }
-
-
-@dataclass(kw_only=True)
-class WriteManifests(beam.PTransform[beam.PCollection[LakeFile], beam.PCollection[str]]):
-    """Write one manifest a window once all of a bounded run's files are there; give the windows' names."""
-
-    root: str
-    run_id: str
-    replace: bool = False
-
-    def expand(self, pcoll: beam.PCollection[LakeFile]) -> beam.PCollection[str]:
-        return (
-            pcoll
-            | "ByWindow" >> beam.Map(lambda file: (f"{file.feed}|{file.partition}", file))
-            | "AllFiles" >> beam.GroupByKey()
-            | "Manifest" >> beam.ParDo(_write, self.root, self.run_id, self.replace)
-        )
-
-
-def _write(keyed: tuple[str, Iterable[LakeFile]], root: str, run_id: str, replace: bool) -> Iterator[str]:
-    window, files = keyed
-    feed, partition = window.split("|")
-    before = newest(root, feed, partition)
-    if before is not None and before["run_id"] == run_id:
-        yield window  # this bundle ran before: its manifest stands
-        return
-    manifest = make_manifest(before, files, run_id, replace=replace)
-    name = manifest_name(manifest["generation"], run_id)
-    write_whole(FileSystems.join(root, feed, partition), name, json.dumps(manifest).encode())
-    yield window
 
 
 def newest_files(root: str, feed: str, partitions: Iterable[str]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from schemas.event import DeadLetter
 from transforms.event_batch import EventBatch
 from transforms.sinks.dead_letter_rows import dead_letter_line, failed_day
 from transforms.sinks.files.feed import Feed
-from transforms.sinks.files.files import FileContent, LakeFile, write_file
+from transforms.sinks.files.files import FileContent, LakeFile, stage_file
 from transforms.table_rows import Run
 
 DEAD_LETTERS_FEED = "dead_letters"
@@ -27,7 +27,7 @@ class WriteFiles(beam.PTransform[beam.PCollection[FileContent], beam.PCollection
 
 
 def _write(content: FileContent, root: str, run_id: str) -> LakeFile:
-    return write_file(root, content, run_id)
+    return stage_file(root, content, run_id)
 
 
 @dataclass(kw_only=True)

@@ -11,7 +11,7 @@ from transforms.buffer_until import Gather, Gathered, Part
 from transforms.event_batch import EventBatch, wide_schema
 from transforms.sinks.dead_letter_rows import dead_letter_line, failed_day
 from transforms.sinks.files.feed import Feed
-from transforms.sinks.files.files import FileContent, LakeFile, write_file
+from transforms.sinks.files.files import FileContent, LakeFile, stage_file
 from transforms.sinks.files.live_manifests import add_to_manifests
 from transforms.sinks.files.write_files import DEAD_LETTERS_FEED
 from transforms.table_rows import Run
@@ -84,6 +84,6 @@ def _write_letters(gathered: Gathered, root: str, run_id: str) -> LakeFile:
 
 
 def _write(root: str, content: FileContent, run_id: str) -> LakeFile:
-    done = write_file(root, content, run_id)
+    done = stage_file(root, content, run_id)
     add_to_manifests(root, [done], run_id)
     return done

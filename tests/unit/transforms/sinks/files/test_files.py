@@ -14,10 +14,12 @@ from transforms.sinks.files.files import (
     LakeFile,
     literal,
     names_in,
+    stage_whole,
     write_file,
     write_whole,
 )
-from transforms.sinks.files.manifests import _write, make_manifest, newest, newest_files
+from transforms.sinks.files.manifests import make_manifest, newest, newest_files
+from transforms.sinks.files.write_manifests import _publish
 
 CONTENT = FileContent("ml/iot_features", "dt=2026-06-15/hour=12", "parquet", 3, b"abc")
 
@@ -77,7 +79,8 @@ def test_a_folder_that_is_not_there_has_no_names(tmp_path):
     assert names_in(str(tmp_path / "none"), "") == []
 
 
-def lake_file(name: str) -> LakeFile:
+def lake_file(root, name: str) -> LakeFile:
+    stage_whole(f"{root}/{CONTENT.feed}/{CONTENT.partition}", name, b"x")
     return LakeFile(CONTENT.feed, CONTENT.partition, name, 1, 1, "00")
 
 
@@ -88,7 +91,7 @@ def window(files: list[LakeFile]) -> tuple[str, list[LakeFile]]:
 def test_a_run_adds_to_a_window_and_a_rebuild_supersedes_it(tmp_path):
     root = str(tmp_path)
     for run_id, name, replace in (("r1", "a", False), ("r2", "b", False), ("r3", "c", True)):
-        list(_write(window([lake_file(name)]), root, run_id, replace))
+        _publish(window([lake_file(root, name)]), root, run_id, replace)
         found = [path.rsplit("/", 1)[1] for path in newest_files(root, CONTENT.feed, [CONTENT.partition])]
         assert found == {"r1": ["a"], "r2": ["a", "b"], "r3": ["c"]}[run_id]
     manifest = newest(root, CONTENT.feed, CONTENT.partition)
@@ -96,12 +99,13 @@ def test_a_run_adds_to_a_window_and_a_rebuild_supersedes_it(tmp_path):
 
 
 def test_a_bundle_that_runs_again_does_not_write_a_second_generation(tmp_path):
+    file = lake_file(tmp_path, "a")
     for _ in range(2):
-        list(_write(window([lake_file("a")]), str(tmp_path), "r1", False))
+        _publish(window([file]), str(tmp_path), "r1", False)
     assert newest(str(tmp_path), CONTENT.feed, CONTENT.partition)["generation"] == 1
 
 
-def test_a_manifest_is_json_with_the_files_in_order():
-    manifest = make_manifest(None, [lake_file("b"), lake_file("a")], "r", replace=False)
+def test_a_manifest_is_json_with_the_files_in_order(tmp_path):
+    manifest = make_manifest(None, [lake_file(tmp_path, "b"), lake_file(tmp_path, "a")], "r", replace=False)
     assert [entry["name"] for entry in manifest["files"]] == ["a", "b"]
     assert json.loads(json.dumps(manifest)) == manifest
