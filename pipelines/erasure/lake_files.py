@@ -1,49 +1,46 @@
-"""The files' part: find the archive's and the dead letters' files that hold a customer, and write them without.
+"""Find the files of the lake that hold a customer's records, and write them without those.
 
-The new file is whole and in its window's manifest before the old one goes: a crash at any moment loses no other's
-record, and the next `forget` finishes. Files that no manifest names any more are looked through as well.
+Searched are the archive and the dead letters: of the live lake, of shadows, of stagings and of superseded files, whether a
+manifest names a file or not, open segments of a killed stream included. The new file is whole and in its window's manifest
+before the old one is deleted: a kill at any moment loses nobody else's record.
 """
 
-import base64
-import hashlib
-import json
-import re
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
-from io import BytesIO
+from dataclasses import dataclass, field
 from typing import Any
 
-import fastavro
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
-
 from pipelines.erasure.matching import Person
-from schemas.message import MESSAGE_AVRO, UNKNOWN_TOPIC, Message, from_record
-from schemas.timestamps import from_datetime
-from transforms.archive.batch import BLOCK_BYTES
-from transforms.sinks.files.files import literal, write_whole
-from transforms.sinks.files.manifests import manifest_name, newest
+from pipelines.erasure.record_files import UnreadableFile, read_records, write_records
+from pipelines.lake.listing import StoredFile, stored_files
+from transforms.sinks.files.files import LakeFile, names_in, reveal, stage_whole
+from transforms.sinks.files.manifests import is_manifest, newest, read_manifest
+from transforms.sinks.files.publish import Manifest, delete_files, publish
 
-FEEDS = ("archive", "dead_letters")
-"""The feeds that hold messages as they came; the others hold devices' measurements only."""
-_FILE = re.compile(r"(?P<feed>archive/[^/]+|dead_letters)/(?P<partition>dt=[^/]+(?:/hour=[^/]+)?)/(?P<name>[^/]+)$")
-_SCHEMA = fastavro.parse_schema(MESSAGE_AVRO)
+FOLDERS = ("archive", "dead_letters", ".superseded", ".shadow", ".replay")
+"""The folders of a lake that hold messages as they came; `ml/` holds measurements of devices only."""
 
 
 @dataclass(frozen=True)
 class HeldFile:
     """A file with records of the customer."""
 
-    feed: str
-    partition: str
-    name: str
+    file: StoredFile
     rows: int
     own: int
 
     def __str__(self) -> str:
-        return f"{self.feed}/{self.partition}/{self.name}"
+        return str(self.file)
+
+
+@dataclass
+class Found:
+    """The files that hold the customer, and those that could not be searched."""
+
+    held: list[HeldFile] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)
+    """Hidden files of processes that may be alive."""
+    unreadable: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -53,79 +50,83 @@ class Lake:
     root: str
     person: Person
 
-    def files(self) -> Iterator[tuple[str, str, str]]:
-        """Yield (feed, partition, name) of every file of the feeds, hidden ones too."""
-        for feed in FEEDS:
-            for found in FileSystems.match([FileSystems.join(literal(self.root), feed, "**")])[0].metadata_list:
-                match = _FILE.search(found.path.replace("\\", "/"))
-                if match:
-                    yield match["feed"], match["partition"], match["name"]
+    def search(self) -> Found:
+        """Search every file of the archive and the dead letters."""
+        found = Found()
+        for file in sorted(stored_files(self.root, *FOLDERS)):
+            if file.is_manifest or file.name.endswith(".lock") or file.feed.startswith("ml/"):
+                continue
+            if file.name.endswith(".tmp"):
+                found.unfinished.append(str(file))
+                continue
+            try:
+                own = [is_own for _, is_own in self._records(file)]
+            except UnreadableFile:
+                found.unreadable.append(str(file))
+                continue
+            if any(own):
+                found.held.append(HeldFile(file, len(own), sum(own)))
+        return found
 
-    def held(self) -> tuple[list[HeldFile], int]:
-        """Return the files that hold the customer, and how many are still being written and were not looked into."""
-        found, unfinished = [], 0
-        for feed, partition, name in sorted(self.files()):
-            if name.startswith("."):
-                unfinished += name.endswith((".avro", ".tmp"))
-            elif name.endswith((".avro", ".jsonl")):
-                own = [is_own for _, is_own in self._records(feed, partition, name)]
-                if any(own):
-                    found.append(HeldFile(feed, partition, name, len(own), sum(own)))
-        return found, unfinished
+    def rewrite(self, held: HeldFile, run_id: str) -> str | None:
+        """Replace a file by one without the customer; return its name, or None if nothing else was in the file."""
+        file = held.file
+        if file.hidden:  # an open segment keeps its name, by which the next stream finds it
+            self._replace_open(file)
+            return file.name
+        manifest = newest(file.root, file.feed, file.partition)
+        named = manifest is not None and any(entry["name"] == file.name for entry in manifest["files"])
+        if not named and self._superseded(file):
+            delete_files(file.root, file.feed, file.partition, [file.name])  # another run's file has taken its place
+            return None
+        entry = self._stage(held) if held.own < held.rows else None
+        if named:
+            publish(
+                file.root,
+                file.feed,
+                file.partition,
+                run_id,
+                lambda before: replace_file(before or {}, file.name, entry, run_id),
+                retire=delete_files,
+            )
+        else:
+            reveal(file.folder, [entry.name] if entry else [])
+            delete_files(file.root, file.feed, file.partition, [file.name])
+        return entry.name if entry else None
 
-    def rewrite(self, file: HeldFile, run_id: str) -> str | None:
-        """Replace a file by one without the customer; return its name, None where nothing else was in it."""
-        folder = FileSystems.join(self.root, file.feed, file.partition)
-        records = (raw for raw, is_own in self._records(file.feed, file.partition, file.name) if not is_own)
-        entry: dict[str, Any] | None = None
-        if file.own < file.rows:
-            data = b"".join(records) if file.name.endswith(".jsonl") else _avro(records)
-            stem, _, extension = file.name.rpartition(".")
-            # The old name leads the new: what readers tell from it, such as a segment's minute, stays true.
-            name = f"{stem}-{uuid.uuid4().hex[:8]}.{extension}"
-            write_whole(folder, name, data)
-            digest = hashlib.sha256(data).hexdigest()
-            entry = {"name": name, "rows": file.rows - file.own, "bytes": len(data), "sha256": digest}
-        before = newest(self.root, file.feed, file.partition)
-        if before is not None and any(one["name"] == file.name for one in before["files"]):
-            manifest = replace_file(before, file.name, entry, run_id)
-            name = manifest_name(manifest["generation"], run_id)
-            write_whole(folder, name, json.dumps(manifest).encode())
-        FileSystems.delete([FileSystems.join(folder, file.name)])
-        return entry["name"] if entry else None
+    def _records(self, file: StoredFile) -> Iterator[tuple[Any, bool]]:
+        return ((record, self._owns(file, record)) for record in read_records(file.path))
 
-    def _records(self, feed: str, partition: str, name: str) -> Iterator[tuple[Any, bool]]:
-        """Yield every record of a file as it is written, and whether it is the customer's own."""
-        path = FileSystems.join(self.root, feed, partition, name)
-        with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-            if name.endswith(".jsonl"):
-                yield from ((line, self._owns_line(line)) for line in file)
-            else:
-                for record in fastavro.reader(file):
-                    yield record, self._owns_record(record)
+    def _owns(self, file: StoredFile, record: Any) -> bool:
+        return self.person.owns_record(record, is_archive=file.feed.startswith("archive/"))
 
-    def _owns_record(self, record: Any) -> bool:
-        moment = record["publishTime"]  # fastavro reads timestamp-micros as a datetime
-        micros = from_datetime(moment) if isinstance(moment, datetime) else moment
-        message = from_record({**record, "publishTime": micros}, UNKNOWN_TOPIC)
-        if isinstance(message, Message):
-            return self.person.owns_message(message)
-        return self.person.owns_dead_letter(message.data, {})
+    def _stage(self, held: HeldFile) -> LakeFile:
+        """Write the other records under a hidden name."""
+        file = held.file
+        others = (record for record, is_own in self._records(file) if not is_own)
+        data = write_records(file.path, others)
+        stem, dot, extension = file.name.partition(".")
+        # The old name leads the new: what readers tell from it, such as a segment's minute, stays true.
+        name = f"{stem}-{uuid.uuid4().hex[:8]}{dot}{extension}"
+        size = stage_whole(file.folder, name, data.content)
+        return LakeFile(file.feed, file.partition, name, held.rows - held.own, size, data.sha256)
 
-    def _owns_line(self, line: bytes) -> bool:
-        letter = json.loads(line)
-        return self.person.owns_dead_letter(base64.b64decode(letter["payload"] or ""), letter["attributes"] or {})
+    def _replace_open(self, file: StoredFile) -> None:
+        others = [record for record, is_own in self._records(file) if not is_own]
+        stage_whole(file.folder, file.name, write_records(file.path, iter(others)).content)
+        reveal(file.folder, [file.name])
+
+    def _superseded(self, file: StoredFile) -> bool:
+        """Tell whether an older manifest of the window names the file."""
+        manifests = [name for name in names_in(file.folder, "_manifest-") if is_manifest(name)]
+        named = [entry["name"] for name in manifests for entry in read_manifest(file.folder, name)["files"]]
+        return file.name in named
 
 
-def replace_file(before: dict[str, Any], name: str, entry: dict[str, Any] | None, run_id: str) -> dict[str, Any]:
-    """Return the next generation of a manifest with one file replaced, or left out where `entry` is None."""
-    swapped = [entry if one["name"] == name else one for one in before["files"]]
-    files = [one for one in swapped if one is not None]
-    rows = sum(one["rows"] for one in files)
+def replace_file(before: Manifest, name: str, file: LakeFile | None, run_id: str) -> Manifest:
+    """Return the next generation of a manifest with one file replaced, or left out if `file` is None."""
+    entry = {"name": file.name, "rows": file.rows, "bytes": file.bytes, "sha256": file.sha256} if file else None
+    swapped: list[Any] = [entry if old["name"] == name else old for old in before["files"]]
+    files = [kept for kept in swapped if kept is not None]
+    rows = sum(kept["rows"] for kept in files)
     return {**before, "generation": before["generation"] + 1, "run_id": run_id, "rows": rows, "files": files}
-
-
-def _avro(records: Iterator[Any]) -> bytes:
-    out = BytesIO()
-    fastavro.writer(out, _SCHEMA, records, sync_interval=BLOCK_BYTES)
-    return out.getvalue()

@@ -1,15 +1,19 @@
-"""Which records are a customer's: one judgement for tables and files. Pure.
+"""Decide which records belong to a customer: one decision for tables and files. Pure.
 
-A customer's own events go, and so does every refused message that names the customer. Orders and what follows from
-them stay, as books that must be kept: they hold the customer's id and nothing that says who that is. Why stands in
-docs/personal-data.md.
+A customer's own events are deleted, and so is every dead letter that names the customer. Orders and what follows from them
+are kept: they are business records that the law requires, and hold the customer's id and nothing that says who that is
+(docs/personal-data.md).
 """
 
+import base64
+import binascii
+import json
 from collections.abc import Mapping
+from typing import Any
 
 from schemas.decode.decoder import Decoder
 from schemas.event import Event
-from schemas.message import Message
+from schemas.message import UNKNOWN_TOPIC, Message, NotAMessage, from_record, parse_line
 from schemas.personal_data_search import Mentions
 from schemas.registry import REGISTRY, EventType, Registry
 from schemas.tables.column import snake_case
@@ -18,7 +22,12 @@ ENTITY = "customerId"
 
 
 class Person:
-    """One customer, as the registry's events name one."""
+    """One customer, as the events of the registry name one.
+
+    Args:
+        customer_id: the `customerId` of the customer's events.
+        registry: the event types.
+    """
 
     def __init__(self, customer_id: str, registry: Registry = REGISTRY) -> None:
         self.customer_id = customer_id
@@ -31,7 +40,7 @@ class Person:
         self._decode = Decoder(registry, accept_cloudevents=True).decode
 
     def owns_message(self, message: Message) -> bool:
-        """Tell whether a message of the archive is the customer's own event, or names the customer and was refused."""
+        """Tell whether a message of the archive is the customer's own event, or was rejected and names the customer."""
         if not self._mentions.in_message(message.data, message.attributes):
             return False
         outcome = self._decode(message)
@@ -42,3 +51,27 @@ class Person:
     def owns_dead_letter(self, payload: bytes | None, attributes: Mapping[str, str]) -> bool:
         """Tell whether a dead letter names the customer."""
         return self._mentions.in_message(payload or b"", attributes)
+
+    def owns_record(self, record: Any, *, is_archive: bool) -> bool:
+        """Tell whether a record of a file belongs to the customer.
+
+        Args:
+            record: a record of an Avro file of messages, or a line of a file of messages or of dead letters.
+            is_archive: whether the file is part of the archive; otherwise it holds dead letters.
+        """
+        if isinstance(record, bytes):
+            return self._owns_message_line(record) if is_archive else self._owns_dead_letter_line(record)
+        message = from_record(record, UNKNOWN_TOPIC)
+        return self._mentions.in_bytes(message.data) if isinstance(message, NotAMessage) else self.owns_message(message)
+
+    def _owns_message_line(self, line: bytes) -> bool:
+        message = parse_line(line, UNKNOWN_TOPIC)
+        return self._mentions.in_bytes(line) if isinstance(message, NotAMessage) else self.owns_message(message)
+
+    def _owns_dead_letter_line(self, line: bytes) -> bool:
+        try:
+            letter = json.loads(line)
+            payload = base64.b64decode(letter["payload"] or "", validate=True)
+            return self.owns_dead_letter(payload, letter["attributes"] or {}) or self._mentions.in_bytes(line)
+        except (ValueError, KeyError, TypeError, AttributeError, binascii.Error):
+            return self._mentions.in_bytes(line)  # no line of ours: searched as it is

@@ -19,6 +19,7 @@ from pipelines import streaming
 from pipelines.config import JobConfig
 from pipelines.errors import RunFailed, UserError
 from pipelines.job import make_job, whoami
+from pipelines.lake.recovery import recover_folder
 from pipelines.process import hand_back_memory, share_interpreter
 from pipelines.replay.crash_recovery import first_publish_since, recover
 from pipelines.runners.direct import counters, run_to_end
@@ -83,6 +84,7 @@ def run_stream(
     with ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="event-pipelines-")))
         stack.enter_context(lock_folder(target.directory, "stream"))
+        recover_folder(target.directory)
         endpoints = stack.enter_context(target.open(create=True, apart=True))
         about = {"run_id": request.run_id, "started": to_rfc3339(request.started)}
         write_summary(target.directory, {**about, "state": "RUNNING"})

@@ -14,10 +14,12 @@ resource "google_storage_bucket" "lake" {
     retention_duration_seconds = 604800
   }
 
+  # What was deleted or replaced is gone after 7 days as a version and 7 more of soft delete. No condition on newer versions:
+  # a deleted object has none, and would stay for ever (docs/personal-data.md).
   lifecycle_rule {
     condition {
-      num_newer_versions         = 2
-      days_since_noncurrent_time = 30
+      days_since_noncurrent_time = 7
+      with_state                 = "ARCHIVED"
     }
     action {
       type = "Delete"

@@ -3,12 +3,14 @@
 import base64
 import gzip
 import json
+import shutil
 import uuid
 
 import pytest
+from google.api_core.exceptions import GoogleAPICallError
 
-from pipelines.cli.commands import forget as forget_command
 from pipelines.cli.main import main
+from pipelines.erasure.tables import Tables
 from pipelines.stores.target import Target
 from schemas.tables.definitions import TABLES
 from schemas.views import all_views
@@ -62,7 +64,13 @@ MESSAGES = [
 
 
 @pytest.fixture
-def output(tmp_path):
+def output(finished, tmp_path):
+    return shutil.copytree(finished, tmp_path / "out")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    tmp_path = tmp_path_factory.mktemp("finished")
     source = tmp_path / "in"
     source.mkdir()
     torn = json.dumps(message(10, "customers", person(10, WHO, SECRET)))[:-20]  # no message at all
@@ -105,7 +113,7 @@ def test_listing_counts_what_is_held_and_changes_nothing(output, capsys):
     assert "2 rows     event_store.events" in listed
     assert "2 rows     analytics.customer_events" in listed
     assert "5 rows     event_store.dead_letters" in listed
-    assert "1 order events name the customer's id and stay" in listed
+    assert "1 order events name the customer's id and are kept" in listed
     assert "1 of them carry fields that the contract does not know" in listed
     assert "nothing was changed; --yes deletes what is listed" in listed
     assert (state(output), lake_bytes(output)) == (before, files)
@@ -127,7 +135,7 @@ def test_a_person_goes_and_everything_else_stays(output, capsys):
     # In the files too: not in clear, and not in what is packed into a dead letter or an archive record.
     capsys.readouterr()
     assert forget(output) == 0
-    assert "nothing is held of this customer" in capsys.readouterr().out
+    assert "nothing is stored of this customer" in capsys.readouterr().out
     assert SECRET.encode() not in lake_bytes(output)
     assert base64.b64encode(SECRET.encode())[:-4] not in lake_bytes(output)
     # The other messages are still in the archive, and every manifest names whole files.
@@ -176,45 +184,149 @@ def test_the_warehouse_file_does_not_keep_deleted_rows(output):
     assert SECRET.encode() not in warehouse.read_bytes()
 
 
-def test_a_failure_midway_leaves_a_true_record_and_the_next_run_finishes(output, monkeypatch, capsys):
-    def fails(self, holding):
-        raise forget_command.GoogleAPICallError("quota")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(forget_command.Tables, "delete", fails)
-        assert forget(output, "--yes") == 1
-    assert "is found by the next run" in capsys.readouterr().err
-    [path] = (output / "lake" / "forgotten").iterdir()
-    assert json.loads(path.read_text())["complete"] is False
-    assert forget(output, "--yes") == 0
-    assert forget(output) == 0
-    assert "nothing is held of this customer" in capsys.readouterr().out
-
-
-def test_a_crash_before_an_old_file_goes_loses_nothing(output, monkeypatch, capsys):
-    from pipelines.erasure import lake_files as lake
-
-    def crash(paths):
-        raise OSError("no more power")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(lake.FileSystems, "delete", crash)
-        with pytest.raises(OSError, match="power"):
-            forget(output, "--yes")
-    assert forget(output, "--yes") == 0
-    assert archived(output) == sorted(["3", "4", "7"])
+def nothing_is_stored(output, capsys):
     capsys.readouterr()
     assert forget(output) == 0
-    assert "nothing is held" in capsys.readouterr().out
+    return "nothing is stored of this customer" in capsys.readouterr().out
 
 
-def test_files_that_are_being_written_are_said(output, capsys):
-    open_segment = (
-        output / "lake" / "archive" / "customers" / "dt=2026-06-15" / "hour=12" / ".open-20260615T1200-00.avro"
-    )
-    open_segment.write_bytes(b"")
-    assert forget(output) == 0
-    assert "1 files are being written and were not looked into" in capsys.readouterr().out
+def records(output):
+    return [json.loads(path.read_text()) for path in sorted((output / "lake" / "forgotten").glob("[!.]*"))]
+
+
+def pending(output):
+    return list((output / "lake" / "forgotten").glob(".pending-*"))
+
+
+def test_a_rejected_statement_leaves_the_deletion_to_the_next_run(output, monkeypatch, capsys):
+    def fails(self, holding):
+        raise GoogleAPICallError("quota")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Tables, "delete", fails)
+        assert forget(output, "--yes") == 1
+    assert "the next `forget` deletes what is left" in capsys.readouterr().err
+    assert records(output) == []
+    [journal] = pending(output)
+    assert journal.stat().st_mode & 0o777 == 0o600
+    assert forget(output, "--yes") == 0
+    [record] = records(output)
+    assert record["complete"] is True
+    assert record["rows"]["event_store.events"] == 2
+    assert pending(output) == []
+    assert nothing_is_stored(output, capsys)
+
+
+class Killed(BaseException):
+    pass
+
+
+def dies(*args, **more):
+    raise Killed
+
+
+KILLS = {
+    "before-a-file-is-deleted": "transforms.sinks.files.publish.FileSystems.delete",
+    "before-rows-are-deleted": "pipelines.erasure.tables.Tables.delete",
+    "before-compaction": "pipelines.erasure.forget.compact",
+    "within-compaction": "pipelines.erasure.compact_warehouse.os.fsync",
+    "before-the-record": "pipelines.erasure.journal.Journal.finish",
+}
+
+
+@pytest.mark.parametrize("who", [WHO, "CUST-999"], ids=["same-customer", "another-customer"])
+@pytest.mark.parametrize("where", KILLS.values(), ids=KILLS)
+def test_a_killed_run_is_finished_by_the_next(output, monkeypatch, capsys, where, who):
+    before = archived(output)
+    with monkeypatch.context() as patch:
+        patch.setattr(where, dies)
+        with pytest.raises(Killed):
+            forget(output, "--yes")
+    assert len(pending(output)) == 1
+    capsys.readouterr()
+    assert main(["forget", "--output", str(output), "--customer", who, "--yes"]) == 0
+    assert "deleted; the record is" in capsys.readouterr().out
+    [record] = records(output)
+    assert (record["complete"], record["left"]) == (True, [])
+    assert pending(output) == []
+    assert archived(output) == sorted(set(before) - {"1", "2", "5", "6", "8", "9"})
+    assert nothing_is_stored(output, capsys)
+    everything = b"".join(path.read_bytes() for path in sorted(output.rglob("*")) if path.is_file())
+    assert SECRET.encode() not in everything
+    assert not list(output.glob("warehouse.duckdb.*"))
+
+
+def test_what_killed_runs_left_is_removed(output):
+    hour = output / "lake" / "archive" / "customers" / "dt=2026-06-15" / "hour=12"
+    left = [
+        output / ".work" / "run-1" / "a.partials",
+        output / "warehouse.duckdb.fresh",
+        output / "warehouse.duckdb.tmp" / "duckdb_temp_storage.tmp",
+        hour / ".run-1-abc.avro.tmp",
+        output / "lake" / "dead_letters" / "dt=2026-06-15" / ".run-1-abc.jsonl.tmp",
+    ]
+    for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(SECRET)
+    assert forget(output, "--yes") == 0
+    assert [path for path in left if path.exists()] == []
+
+
+def test_superseded_files_open_segments_and_shadows_are_searched(output, capsys):
+    hour = output / "lake" / "archive" / "customers" / "dt=2026-06-15" / "hour=13"
+    [source] = hour.glob("[!_.]*.avro")
+    superseded = output / "lake" / ".superseded" / "r" / "archive" / "customers" / "dt=2026-06-15" / "hour=13"
+    shadow = output / "lake" / ".shadow" / "s" / "archive" / "customers" / "dt=2026-06-15" / "hour=13"
+    copies = [
+        superseded / "old.avro",
+        shadow / "copy.avro",
+        hour / "stranger.avro",
+        hour / ".open-20260615T1300-00.avro",
+    ]
+    for path in copies:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(source.read_bytes())
+    cut = hour / ".open-20260615T1301-00.avro"
+    cut.write_bytes(source.read_bytes() + b"\x04\x08cut")
+    empty = hour / ".open-20260615T1302-00.avro"
+    empty.write_bytes(b"")
+    assert forget(output, "--yes") == 0
+    assert SECRET.encode() not in lake_bytes(output)
+    kept = [path for path in (*copies, cut) if path.name.startswith(".open-")]
+    assert all(path.exists() for path in (*kept, empty))
+    assert all(b"other@example.org" in path.read_bytes() for path in kept)
+    assert nothing_is_stored(output, capsys)
+
+
+def test_a_file_that_cannot_be_read_keeps_the_deletion_from_being_complete(output, capsys):
+    damaged = output / "lake" / "archive" / "customers" / "dt=2026-06-15" / "hour=12" / "damaged.avro"
+    damaged.write_bytes(b"Obj\x01 and no more")
+    assert forget(output, "--yes") == 1
+    shown = capsys.readouterr()
+    assert "damaged.avro: cannot be read" in shown.err
+    assert len(shown.err.splitlines()) == 1
+    [record] = records(output)
+    assert record["complete"] is False
+    damaged.unlink()
+    assert forget(output, "--yes") == 0
+    assert records(output)[-1]["complete"] is True
+    assert pending(output) == []
+
+
+def test_a_shadow_is_searched_and_a_dead_replays_staging_is_dropped(output, capsys):
+    options = ["--output", str(output), "--from", "2026-06-15T00:00:00Z", "--to", "2026-06-16T00:00:00Z"]
+    assert main(["replay", *options, "--mode", "shadow", "--into", "shade"]) == 0
+    with Target.local(output).open() as endpoints:
+        assert counted(endpoints, "shade_store.events") == 2
+    assert forget(output, "--yes") == 0
+    with Target.local(output).open() as endpoints:
+        assert counted(endpoints, "shade_store.events") == 0
+    assert nothing_is_stored(output, capsys)
+
+
+def counted(endpoints, table):
+    sql = f"SELECT COUNT(*) AS n FROM {table} WHERE entity_id = '{WHO}'"
+    return next(iter(endpoints.bigquery.query(sql).result())).n
 
 
 def test_a_running_process_is_not_disturbed(output, capsys):

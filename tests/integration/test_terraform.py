@@ -80,3 +80,13 @@ ROLES = {"roles/owner", "roles/editor", "roles/storage.admin", "roles/bigquery.a
 
 def test_no_account_has_a_role_that_is_wider_than_its_work():
     assert not ROLES & set(re.findall(r'"(roles/[\w.]+)"', text()))
+
+
+def test_deleted_objects_of_the_lake_are_gone_in_the_end():
+    lake = blocks()["google_storage_bucket.lake"]
+    rules = [rule["condition"][0] for rule in lake["lifecycle_rule"]]
+    [noncurrent] = [condition for condition in rules if "days_since_noncurrent_time" in condition]
+    assert noncurrent.keys() - {"__is_block__"} == {"days_since_noncurrent_time", "with_state"}, "no other condition"
+    assert noncurrent["days_since_noncurrent_time"] == 7
+    assert "ARCHIVED" in noncurrent["with_state"]
+    assert lake["soft_delete_policy"][0]["retention_duration_seconds"] == 7 * 24 * 3600

@@ -17,6 +17,7 @@ from pipelines.cli.run_summary import difference, read_summary, resources
 from pipelines.errors import RunFailed, UserError
 from pipelines.inputs import SUFFIXES, plan_inputs
 from pipelines.job import JobOptions, make_job, make_run_id
+from pipelines.lake.recovery import recover_folder
 from pipelines.options import add_job_arguments, job_options, parse_moment, positive, read_key, run_name
 from pipelines.report import write_report
 from pipelines.runners.direct import RUNNERS, counters, make_pipeline, run_to_end
@@ -76,6 +77,7 @@ def run(args: argparse.Namespace) -> int:
     check_apart(args.input, (part.path for part in ranges), output)
     with lock_folder(output, "local"), ExitStack() as stack:
         settle(output)
+        recover_folder(output)
         check_output(output, overwrite=args.overwrite, append=args.append)
         _print_notes(args, ranges)
         folder = output

@@ -5,6 +5,7 @@ import argparse
 from pipelines.cli.commands.replay import report
 from pipelines.command_options.redrive import add_arguments as add_arguments
 from pipelines.command_options.redrive import read_rules, redrive_request
+from pipelines.lake.recovery import recovered
 from pipelines.options import read_key
 from pipelines.replay.redrive.run import plan_letters, run_redrive
 from pipelines.stores.folder_lock import lock_folder
@@ -22,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     key = read_key(args.pii_key_file)
     request = redrive_request(args, read_rules("rules", args.rules) if args.rules else None, key)
     directory = None if args.dry_run else request.target.directory
-    with lock_folder(directory, "redrive"), request.target.open() as endpoints:
+    with lock_folder(directory, "redrive"), recovered(directory), request.target.open() as endpoints:
         plan = plan_letters(endpoints, request, writes=not args.dry_run)
         for line in plan.lines(examples=args.dry_run):
             print(escape(line))

@@ -6,6 +6,7 @@ import sys
 from pipelines.cli.progress import show_progress
 from pipelines.command_options.replay import add_arguments as add_arguments
 from pipelines.command_options.replay import replay_request
+from pipelines.lake.recovery import recovered
 from pipelines.options import read_key
 from pipelines.replay.run import estimate_replay, run_replay
 from pipelines.stores.folder_lock import lock_folder
@@ -17,7 +18,7 @@ def run(args: argparse.Namespace) -> int:
     """Replay, and print what was done."""
     request = replay_request(args, read_key(args.pii_key_file))
     directory = None if args.dry_run else request.target.directory
-    with lock_folder(directory, "replay"), request.target.open() as endpoints:
+    with lock_folder(directory, "replay"), recovered(directory), request.target.open() as endpoints:
         plan = estimate_replay(endpoints, request)
         print(f"{request.mode} of {request.range}: {plan}", file=sys.stderr)
         if args.dry_run:
