@@ -17,7 +17,7 @@ def tables_of(job: JobConfig) -> BigQueryTables:
     return BigQueryTables(job.project, DATASET_OF, job.event_store, job.analytics)
 
 
-def append_rows(job: JobConfig, gate: beam.PCollection[Any]) -> beam.PTransform[Any, AppendResult]:
+def append_rows(job: JobConfig, gate: beam.PCollection[Any] | None) -> beam.PTransform[Any, AppendResult]:
     """Return the sink of a bounded run. STORAGE_WRITE commits once `gate` is complete; Beam's own two show rows as
     they come, so a failed run may leave some of its rows.
     """

@@ -38,6 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--correlation_id", metavar="UUID", help="only events with this correlation id")
     parser.add_argument("--into", metavar="DATASET", help="with --mode shadow: the dataset to create and fill")
+    parser.add_argument(
+        "--skip_damaged",
+        action="store_true",
+        help="leave out files of the archive that are damaged or missing, and hours without a manifest, and count them"
+        " (default: they fail the run)",
+    )
     parser.add_argument("--dry_run", action="store_true", help="print the estimate and stop; nothing is written")
     parser.add_argument(
         "--as_of_version",
@@ -88,4 +94,5 @@ def replay_request(args: argparse.Namespace, pii_key: bytes | None) -> ReplayReq
         lease_seconds=args.lease_seconds,
         runner=args.runner,
         workers=args.direct_num_workers,
+        skip_damaged=args.skip_damaged,
     )

@@ -27,7 +27,7 @@ class RunRedrive:
             plan = plan_letters(endpoints, request, writes=True)
             for line in plan.lines(examples=False):
                 _LOG.info("redrive: %s", line)
-            if plan.sent or plan.given_up:
+            if not plan.empty:
                 _LOG.info("redrive: %s", run_redrive(endpoints, request, plan, _LOG.info))
 
 

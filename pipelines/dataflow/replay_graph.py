@@ -19,7 +19,7 @@ from pipelines.replay.compare.run import CompareRequest, compare
 from pipelines.replay.engine import Engine
 from pipelines.replay.ledger import Claim, RunLedger
 from pipelines.replay.request import ReplayRequest
-from pipelines.replay.run import ReplayResult, claim_range, estimate_replay, job_of, source_of
+from pipelines.replay.run import ReplayResult, claim_range, estimate_replay, job_of, source_of, undelivered_of
 from pipelines.replay.shadow import prepare_shadow
 from pipelines.stores.target import Endpoints, Target
 from schemas.timestamps import SECOND_US
@@ -68,7 +68,11 @@ class FinishReplay:
             counts = {"messages": 0}
             ledger.record_done(self.claim, counts)
         else:
-            counts = engine.run(None) if shadow is None else engine.run_shadow(None, shadow)
+            undelivered = undelivered_of(endpoints, self.request)
+            source = beam.Create([])  # the graph has run
+            counts = (
+                engine.run(source, undelivered=undelivered) if shadow is None else engine.run_shadow(source, shadow)
+            )
         seconds = max(time.time() - self.request.started / SECOND_US, 0.001)
         _LOG.info("%s", ReplayResult(self.claim.run_id, self.claim.mode, self.claim.range, counts, seconds))
         if self.compared and shadow is not None:

@@ -1,55 +1,85 @@
-"""The archive as a source: the files that its manifests name within a range, and what they weigh."""
+"""Plan the archive files of a range: what its manifests name, how many messages and bytes, and what is damaged."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from apache_beam.io.filesystems import FileSystems
 
+from pipelines.errors import RunFailed
 from pipelines.replay.time_range import Range
 from schemas.message import TOPICS, UNKNOWN_TOPIC
 from schemas.timestamps import MAX_AHEAD_US
-from transforms.sinks.files.files import literal
-from transforms.sinks.files.manifests import newest
+from transforms.archive.integrity import Damage, Window, check_file, list_partitions, missing_manifest, read_window
 from transforms.sinks.files.partitions import HOUR_US, hour_partition
 from transforms.sources.file_ranges import FileRange
 
-LOOKED_AT_ONE_BY_ONE = 48
-"""A range of so many hours is asked for hour by hour; a longer one lists the archive once."""
+MAX_HOURS_BY_NAME = 48
+"""A range of at most this many hours is looked up hour by hour; for a longer one the archive is listed once."""
+MAX_NAMED = 5
+"""An error names at most this many damaged files."""
 
 
 class ArchivePlan(NamedTuple):
-    """Files to read, and their messages and bytes (of whole hours: the range may cut the first and the last)."""
+    """Files to read; `messages` and `bytes` are of whole hours, of which the range may cut the first and the last."""
 
     ranges: list[FileRange]
     messages: int
     bytes: int
+    damaged: list[Damage]
+    """Files and windows that are left out."""
 
 
-def plan_archive(lake: str, wanted: Range, topics: Iterable[str] = ()) -> ArchivePlan:
-    """Return what of the archive a range may hold.
+def plan_archive(lake: str, wanted: Range, topics: Iterable[str] = (), *, skip_damaged: bool = False) -> ArchivePlan:
+    """Return the archive files that may hold messages of a range.
 
-    An event is published at most 300 s before its event time by its own clock, and any time after: a range of event time
-    reads on to the archive's end.
+    An event is published at most 300 s before its event time by its producer's clock, and any time after: a range of
+    event time reads to the archive's end.
+
+    Args:
+        lake: root of the lake.
+        wanted: the range.
+        topics: only these topics; all if empty.
+        skip_damaged: leave out what is damaged or missing.
+
+    Raises:
+        RunFailed: a manifest or file is damaged or missing, and `skip_damaged` is not given.
     """
     first = wanted.start if wanted.by == "publish_time" else wanted.start - MAX_AHEAD_US
     last = wanted.end - 1 if wanted.by == "publish_time" else None
-    plan: list[FileRange] = []
+    ranges: list[FileRange] = []
+    damaged: list[Damage] = []
     messages = size = 0
     for topic in topics or (*TOPICS, UNKNOWN_TOPIC):
         feed = f"archive/{topic}"
         for partition in _partitions(lake, feed, first, last):
-            manifest = newest(lake, feed, partition)
-            for entry in manifest["files"] if manifest else ():
-                path = FileSystems.join(lake, feed, partition, entry["name"])
-                plan.append(FileRange(path, "avro", topic, 0, entry["bytes"], True))
-                messages, size = messages + entry["rows"], size + entry["bytes"]
-    return ArchivePlan(plan, messages, size)
+            window = read_window(lake, feed, partition)
+            damaged += _damage_of(FileSystems.join(lake, feed, partition), window)
+            for file in window.files:
+                if reason := check_file(file.path, file.bytes, file.sha256):
+                    damaged.append(Damage(file.path, reason))
+                    continue
+                ranges.append(FileRange(file.path, "avro", topic, 0, file.bytes, True))
+                messages, size = messages + file.rows, size + file.bytes
+    if damaged and not skip_damaged:
+        raise RunFailed(f"{describe_damage(damaged)}; --skip_damaged replays the rest")
+    return ArchivePlan(ranges, messages, size, damaged)
+
+
+def describe_damage(damaged: list[Damage]) -> str:
+    """Return one line that names what is damaged."""
+    named = "; ".join(map(str, damaged[:MAX_NAMED]))
+    more = f"; and {len(damaged) - MAX_NAMED:,} more" if len(damaged) > MAX_NAMED else ""
+    return f"the archive is damaged: {named}{more}"
+
+
+def _damage_of(folder: str, window: Window) -> Iterator[Damage]:
+    yield from window.damage
+    if window.unlisted:
+        yield missing_manifest(folder, len(window.unlisted))
 
 
 def _partitions(lake: str, feed: str, first: int, last: int | None) -> list[str]:
-    if last is not None and last // HOUR_US - first // HOUR_US < LOOKED_AT_ONE_BY_ONE:
+    if last is not None and last // HOUR_US - first // HOUR_US < MAX_HOURS_BY_NAME:
         return [hour_partition(hour * HOUR_US) for hour in range(first // HOUR_US, last // HOUR_US + 1)]
     low, high = hour_partition(first), hour_partition(last) if last is not None else "dt=9999-12-31/hour=23"
-    pattern = FileSystems.join(literal(lake), feed, "dt=*", "hour=*", "_manifest-*.json")
-    found = {"/".join(item.path.split("/")[-3:-1]) for item in FileSystems.match([pattern])[0].metadata_list}
-    return sorted(partition for partition in found if low <= partition <= high)
+    return [partition for partition in list_partitions(lake, feed) if low <= partition <= high]

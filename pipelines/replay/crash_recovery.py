@@ -17,11 +17,13 @@ from fastavro.schema import SchemaParseException
 
 from pipelines.config import JobConfig
 from pipelines.errors import RunFailed, UserError
-from pipelines.replay.archive_source import plan_archive
+from pipelines.replay.archive_source import describe_damage, plan_archive
 from pipelines.replay.engine import Engine
+from pipelines.replay.event_store_source import filter_condition
 from pipelines.replay.ledger import Claim, RunLedger
 from pipelines.replay.staging import drop_staging
 from pipelines.replay.time_range import Range
+from pipelines.replay.undelivered import Undelivered
 from pipelines.stores.target import Endpoints, Target
 from schemas.message import TOPICS
 from schemas.timestamps import SECOND_US, from_datetime, to_datetime
@@ -68,9 +70,12 @@ def recover(endpoints: Endpoints, target: Target, job: JobConfig, who: str, sinc
             )
             engine = Engine(endpoints, target, ledger, claim, again, sagas=False)
             choice = MessageFilter(wanted.start, wanted.end, accept_cloudevents=job.accept_cloudevents)
-            plan = plan_archive(target.lake, wanted)
+            plan = plan_archive(target.lake, wanted, skip_damaged=True)
+            if plan.damaged:
+                print(f"warning: {describe_damage(plan.damaged)}", file=sys.stderr, flush=True)
             counts = engine.run(
-                ChooseMessages(source=ReadMessages(ranges=plan.ranges, as_of=job.run.started), choice=choice)
+                ChooseMessages(source=ReadMessages(ranges=plan.ranges, as_of=job.run.started), choice=choice),
+                undelivered=Undelivered(filter_condition(choice)),
             )
     except (RunFailed, UserError) as error:
         print(f"warning: {error}; `replay --mode backfill` stores it", file=sys.stderr, flush=True)

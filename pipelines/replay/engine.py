@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import apache_beam as beam
 from google.cloud import bigquery
 
-from pipelines import batch
+from pipelines import batch, redeliver
 from pipelines import rebuild as projections
 from pipelines.config import JobConfig
 from pipelines.errors import RunFailed
@@ -22,16 +22,18 @@ from pipelines.reconcile import count_rows
 from pipelines.replay.gate import check_events, check_graph
 from pipelines.replay.lake_files import drop_folder, publish_staged, write_plan
 from pipelines.replay.ledger import LOST, Claim, RunLedger
-from pipelines.replay.merge_statements import Statements
+from pipelines.replay.merge_statements import NOTHING_UNDELIVERED, Statements
 from pipelines.replay.publish_saga_alerts import say_sagas
+from pipelines.replay.staged_counts import count_staged, run_counts
 from pipelines.replay.staging import drop_datasets, drop_files, make_staging, staged_target
+from pipelines.replay.undelivered import Undelivered
 from pipelines.runners.direct import counters, make_pipeline, run_to_end
 from pipelines.stores.bigquery_errors import AWAY
 from pipelines.stores.target import Endpoints, Target
 from schemas.timestamps import from_datetime
-from transforms.metrics import TOPIC_LABELS
 from transforms.sinks.files.partitions import hour_partition
-from transforms.sources.read_event_store import Store
+from transforms.sources.read_event_store import ReadStore, Store
+from transforms.sources.read_files import batches
 
 _LOG = logging.getLogger(__name__)
 Source: TypeAlias = beam.PTransform[Any, Any]
@@ -92,10 +94,17 @@ class Engine:
             update={**places, "archives": self.archives, "saga_alerts_topic": None, "publish": "all"}
         )
 
-    def run(self, source: Source, then: Callable[[Statements], str] | None = None) -> dict[str, int]:
+    def run(
+        self,
+        source: Source | None,
+        then: Callable[[Statements], str] | None = None,
+        undelivered: Undelivered = NOTHING_UNDELIVERED,
+    ) -> dict[str, int]:
         """Stage, find what changes, and publish it; return the counts of the run record.
 
         Args:
+            source: the messages; None if only undelivered rows are delivered.
+            undelivered: rows that tables rejected, which are delivered too.
             then: returns more statements for the transaction (the outcomes of a redrive).
 
         Raises:
@@ -103,8 +112,9 @@ class Engine:
         """
         try:
             self.prepare()
-            counted = self.graph(source, self.staged)
-            counts, script = self._prepare_publish(counted, then)
+            counted = self.graph(source, self.staged) if source is not None else {}
+            self._redeliver(undelivered)
+            counts, script = self._prepare_publish(counted, then, undelivered)
         except BaseException:
             self.drop()
             raise
@@ -132,7 +142,7 @@ class Engine:
             _LOG.warning("%s: its staging is left, the next run drops it (%s)", self.claim.run_id, type(error).__name__)
         if files:
             drop_files(self.target, self.claim.run_id)
-        for folder in (self.job.temp, self.job.temp + "-store"):
+        for folder in (self.job.temp, self.job.temp + "-store", self.job.temp + "-rows"):
             shutil.rmtree(folder, ignore_errors=True) if "://" not in folder else drop_folder(folder)
 
     @property
@@ -140,15 +150,15 @@ class Engine:
         return self.endpoints.bigquery
 
     def _prepare_publish(
-        self, counted: dict[str, int], then: Callable[[Statements], str] | None
+        self, counted: dict[str, int], then: Callable[[Statements], str] | None, undelivered: Undelivered
     ) -> tuple[dict[str, int], str]:
         """Compute what the range cuts, check the staging, and return the counts and the transaction."""
         statements, rebuild = Statements(self.target, self.staged), self.claim.mode == "rebuild"
         check_events(self._client, self.staged, self.claim.run_id)
         self.report("staged; comparing with the live stores")
-        self._script(statements.find_changes(rebuild=rebuild, sagas=self.sagas), "compare")
+        self._script(statements.find_changes(rebuild=rebuild, sagas=self.sagas, undelivered=undelivered), "compare")
         self._project(statements)
-        counts = self._counts(counted)
+        counts = run_counts(self._client, self.target, self.staged, counted)
         self.ledger.check_held(self.claim)
         if self.job.saga_alerts_topic:
             counts["saga_alerts_published"] = say_sagas(self._client, self.job, self.staged)
@@ -161,9 +171,29 @@ class Engine:
         wanted, guard = self.claim.range, self.ledger.guard(self.claim)
         return counts, statements.publish(wanted.start, wanted.end, wanted.by, rebuild=rebuild, guard=guard, done=done)
 
+    def _redeliver(self, undelivered: Undelivered) -> None:
+        """Stage the rows of events that the event store holds and a typed table lacks."""
+        statements = Statements(self.target, self.staged)
+        self._script(statements.find_missing(undelivered), "compare")
+        missing = count_staged(self._client, self.staged, "missing")
+        if not missing + len(undelivered.messages):
+            return
+        self.report(f"{missing + len(undelivered.messages):,} events lack a row; delivered from the event store")
+        sources: list[Source] = [ReadStore(store=self.store, queries=[statements.missing_events()])] if missing else []
+        if undelivered.messages:
+            sources.append(beam.Create(list(batches(undelivered.messages)), reshuffle=False))
+        before = count_rows(self._client, self.staged, None)
+        pipeline = make_pipeline(self.runner, self.workers)
+        job = self.job_into(self.staged)
+        redeliver.build(pipeline, sources, job.model_copy(update={"temp": job.temp + "-rows"}))
+        check_graph(self._client, self.staged, counters(run_to_end(pipeline)), before, self.claim.run_id)
+
     def _project(self, statements: Statements) -> None:
         """Compute hours and orders that reach beyond the range from the whole store."""
-        hours, orders = self._number("hours WHERE NOT clean"), self._number("orders WHERE NOT clean")
+        hours, orders = (
+            count_staged(self._client, self.staged, "hours WHERE NOT clean"),
+            count_staged(self._client, self.staged, "orders WHERE NOT clean"),
+        )
         if not hours + orders:
             return
         self.report(f"{hours:,} hours and {orders:,} orders reach beyond the range; computed from the whole store")
@@ -221,20 +251,3 @@ class Engine:
                 f"{self.claim.run_id}: BigQuery rejected the statement of step {step} ({type(error).__name__});"
                 " nothing was changed"
             ) from error
-
-    def _number(self, what: str) -> int:
-        sql = f"SELECT COUNT(*) AS n FROM `{self.staged.project}`.`{self.staged.event_store}`.{what}"
-        return int(next(iter(self._client.query(sql).result())).n)
-
-    def _counts(self, counted: dict[str, int]) -> dict[str, int]:
-        held = f"`{self.target.project}`.`{self.target.event_store}`.dead_letters"
-        return {
-            "messages": sum(counted.get(f"received_{topic}", 0) for topic in TOPIC_LABELS),
-            "events": self._number("events"),
-            "appended": self._number("fresh"),
-            "dead_letters": self._number(
-                f"dead_letters WHERE dead_letter_id NOT IN (SELECT dead_letter_id FROM {held})"
-            ),
-            "hours": self._number("hours"),
-            "orders": self._number("orders"),
-        }

@@ -38,7 +38,16 @@ def _count(client: bigquery.Client, source: str) -> int:
     return int(row.n)
 
 
+def filter_condition(choice: MessageFilter) -> str:
+    """Return the condition of a filter on the event store's events."""
+    return _condition(choice, choice.start, choice.end)
+
+
 def _from(target: Target, choice: MessageFilter, start: int, end: int) -> str:
+    return f"`{target.table('event_store', 'events')}` WHERE {_condition(choice, start, end)}"
+
+
+def _condition(choice: MessageFilter, start: int, end: int) -> str:
     parts = [f"{choice.by} >= TIMESTAMP '{to_rfc3339(start)}'", f"{choice.by} < TIMESTAMP '{to_rfc3339(end)}'"]
     for column, values in (("topic", choice.topics), ("event_type", choice.event_types)):
         if values:
@@ -46,4 +55,4 @@ def _from(target: Target, choice: MessageFilter, start: int, end: int) -> str:
     for column, value in (("entity_id", choice.entity), ("correlation_id", choice.correlation_id)):
         if value is not None:
             parts.append(f"{column} = {string_literal(value)}")
-    return f"`{target.table('event_store', 'events')}` WHERE {' AND '.join(parts)}"
+    return " AND ".join(parts)

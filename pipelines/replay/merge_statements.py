@@ -1,12 +1,13 @@
-"""The statements that make a staged replay stand: what it touches, what it lacks, and one transaction that changes all.
+"""The statements that publish a staged replay: what it adds, what it touches, and one transaction that changes all.
 
-`${L}` and `${A}` are the live event store and analytics, `${S}` and `${T}` the staged ones. Ids are compared in the
-warehouse, so that no row travels for them.
+`${L}` and `${A}` are the live event store and analytics, `${S}` and `${T}` the staged ones. Ids are compared in
+BigQuery, so that no row is transferred for it.
 """
 
 from dataclasses import dataclass
 from string import Template
 
+from pipelines.replay.undelivered import Undelivered
 from pipelines.stores.target import Target
 from schemas.registry import REGISTRY
 from schemas.tables.definitions import DEAD_LETTERS, EVENT_COUNTS, EVENTS, ORDER_SAGAS, SAGA_ALERTS, TABLES
@@ -17,6 +18,7 @@ TYPED = tuple(REGISTRY.by_table())
 ORDER_TABLES = tuple(name for name in TYPED if any(column.name == "order_id" for column in TABLES[name].columns))
 HOUR = "TIMESTAMP_TRUNC(event_time, HOUR)"
 WINDOW_HOUR = "TIMESTAMP_TRUNC(window_start, HOUR)"
+NOTHING_UNDELIVERED = Undelivered()
 
 
 @dataclass(frozen=True)
@@ -44,15 +46,53 @@ class Statements:
             for to, of in [("${S}", "${L}") if table.dataset == "event_store" else ("${T}", "${A}")]
         )
 
-    def find_changes(self, *, rebuild: bool, sagas: bool = True) -> str:
+    def find_missing(self, undelivered: Undelivered) -> str:
+        """Create `replayed` (ids that the graph staged) and `missing` (events whose typed row the store lacks)."""
+        lacking = " OR ".join(
+            f"event_type IN ({_types(table)}) AND event_id NOT IN (SELECT event_id FROM ${{A}}.{table})"
+            for table in TYPED
+        )
+        forced = "FALSE"
+        if undelivered.forced:
+            of_orders = " UNION ALL ".join(
+                f"SELECT event_id FROM ${{A}}.{table} WHERE order_id IN ({undelivered.order_list})"
+                for table in ORDER_TABLES
+            )
+            forced = f"{HOUR} IN ({undelivered.hour_list}) OR event_id IN ({of_orders})"
+        return self.render(
+            f"""
+CREATE TABLE ${{S}}.replayed AS SELECT event_id FROM ${{S}}.events;
+CREATE TABLE ${{S}}.missing AS
+  SELECT DISTINCT event_id FROM ${{L}}.events
+  WHERE event_id NOT IN (SELECT event_id FROM ${{S}}.replayed) AND ((({undelivered.condition}) AND ({lacking})) OR {forced});
+"""
+        )
+
+    def missing_events(self) -> str:
+        """Select the live events of `missing`, as ReadStore wants them."""
+        return self.render(
+            f"SELECT {SELECT} FROM ${{L}}.events WHERE event_id IN (SELECT event_id FROM ${{S}}.missing)"
+        )
+
+    def find_changes(self, *, rebuild: bool, sagas: bool = True, undelivered: Undelivered = NOTHING_UNDELIVERED) -> str:
         """Create `fresh` (ids that the store lacks), `repeats` (ids first published outside), `hours` and `orders`.
 
-        An hour or order is clean where all that the store will hold of it was staged: then what was staged of its
-        counts, features and saga stands. Otherwise it is computed from the store (projections.py). Without `sagas`
-        there are no orders.
+        An hour or order is clean if all that the store will hold of it went through the staged graph: then the staged
+        counts, features and saga are complete. Otherwise it is computed from the store (projections.py). Without
+        `sagas` there are no orders.
         """
-        touched = "" if rebuild else "WHERE event_id IN (SELECT event_id FROM ${S}.fresh)"
-        orders = touched if sagas else "WHERE FALSE"
+        added = "event_id IN (SELECT event_id FROM ${S}.fresh)"
+        touched = "" if rebuild else f"WHERE {added} OR {HOUR} IN ({undelivered.hour_list})"
+        orders = "WHERE FALSE"
+        if sagas:
+            orders = (
+                ""
+                if rebuild
+                else (
+                    f"WHERE {added} OR order_id IN ({undelivered.order_list})"
+                    " OR order_id NOT IN (SELECT order_id FROM ${A}.order_sagas)"
+                )
+            )
         return self.render(
             f"""
 CREATE TABLE ${{S}}.fresh AS
@@ -64,11 +104,12 @@ CREATE TABLE ${{S}}.repeats AS
 CREATE TABLE ${{S}}.hours AS
   WITH staged AS (
     SELECT {HOUR} AS hour, COUNT(*) AS staged, COUNTIF(event_id IN (SELECT event_id FROM ${{S}}.repeats)) AS repeats,
-      COUNTIF(event_id IN (SELECT event_id FROM ${{S}}.fresh)) AS fresh
+      COUNTIF(event_id IN (SELECT event_id FROM ${{S}}.fresh)) AS fresh,
+      COUNTIF(event_id NOT IN (SELECT event_id FROM ${{S}}.replayed)) AS others
     FROM ${{S}}.events GROUP BY hour
   ),
   held AS (SELECT {HOUR} AS hour, COUNT(DISTINCT event_id) AS held FROM ${{L}}.events GROUP BY hour)
-  SELECT staged.hour, staged.repeats = 0 AND staged.staged = IFNULL(held.held, 0) + staged.fresh AS clean
+  SELECT staged.hour, staged.repeats = 0 AND staged.others = 0 AND staged.staged = IFNULL(held.held, 0) + staged.fresh AS clean
   FROM staged LEFT JOIN held ON held.hour = staged.hour
   WHERE staged.hour IN (SELECT {HOUR} FROM ${{S}}.events {touched});
 CREATE TABLE ${{S}}.facts AS {_facts("${T}", "${S}")};
@@ -77,11 +118,13 @@ CREATE TABLE ${{S}}.held_facts AS
 CREATE TABLE ${{S}}.orders AS
   WITH staged AS (
     SELECT order_id, COUNT(*) AS staged, COUNTIF(event_id IN (SELECT event_id FROM ${{S}}.repeats)) AS repeats,
-      COUNTIF(event_id IN (SELECT event_id FROM ${{S}}.fresh)) AS fresh
+      COUNTIF(event_id IN (SELECT event_id FROM ${{S}}.fresh)) AS fresh,
+      COUNTIF(event_id NOT IN (SELECT event_id FROM ${{S}}.replayed)) AS others
     FROM ${{S}}.facts GROUP BY order_id
   ),
   held AS (SELECT order_id, COUNT(*) AS held FROM ${{S}}.held_facts GROUP BY order_id)
-  SELECT staged.order_id, staged.repeats = 0 AND staged.staged = IFNULL(held.held, 0) + staged.fresh AS clean
+  SELECT staged.order_id,
+    staged.repeats = 0 AND staged.others = 0 AND staged.staged = IFNULL(held.held, 0) + staged.fresh AS clean
   FROM staged LEFT JOIN held ON held.order_id = staged.order_id
   WHERE staged.order_id IN (SELECT order_id FROM ${{S}}.facts {orders});
 """
@@ -116,9 +159,15 @@ CREATE TABLE ${{S}}.orders AS
         )
 
     def publish(self, start: int, end: int, by: str, *, rebuild: bool, guard: str, done: str) -> str:
-        """Make it stand: one transaction over all tables and the ledger's DONE, all or nothing.
+        """Return the transaction over all tables and the run record.
 
-        `guard` is its first statement and fails where the run may not publish any more.
+        Args:
+            start: first instant of the range, UTC microseconds.
+            end: first instant after the range.
+            by: the time that the range is compared with.
+            rebuild: replace the range's typed rows; otherwise add those that are missing.
+            guard: the first statement; it fails if the run may not publish any more.
+            done: the last statements.
         """
         fresh = "event_id IN (SELECT event_id FROM ${S}.fresh)"
         staged = (
@@ -138,7 +187,8 @@ CREATE TABLE ${{S}}.orders AS
         for table in TYPED:
             mine = staged if rebuild else fresh
             script += [f"DELETE FROM ${{A}}.{table} WHERE {mine}" + (f" OR {orphan}" if rebuild else "")]
-            script += [_insert(table, "${A}", "${T}", mine)]
+            lacking = f"{staged} AND event_id NOT IN (SELECT event_id FROM ${{A}}.{table})"
+            script += [_insert(table, "${A}", "${T}", mine if rebuild else lacking)]
         hours = f"{WINDOW_HOUR} IN (SELECT hour FROM ${{S}}.hours)"
         orders = "order_id IN (SELECT order_id FROM ${S}.orders)"
         replaced = ((EVENT_COUNTS, hours), (ORDER_SAGAS, orders), (SAGA_ALERTS, orders))
@@ -147,6 +197,10 @@ CREATE TABLE ${{S}}.orders AS
             script += [_insert(replacing.name, "${A}", "${T}", condition)]
         body = self.render(";\n".join(script))
         return f"BEGIN TRANSACTION;\n{guard};\n{body};\n{done};\nCOMMIT TRANSACTION;"
+
+
+def _types(table: str) -> str:
+    return ", ".join(f"'{event_type.name}'" for event_type in REGISTRY.by_table()[table])
 
 
 def _facts(analytics: str, store: str) -> str:

@@ -38,6 +38,7 @@ class ReplayRequest:
         lease_seconds: how long the range stays claimed after the run's last sign of life.
         runner: the Beam runner of the command.
         workers: worker processes of the command.
+        skip_damaged: leave out files and hours of the archive that are damaged or missing.
     """
 
     target: Target
@@ -52,6 +53,7 @@ class ReplayRequest:
     lease_seconds: int = 600
     runner: str = RUNNERS[0]
     workers: int = 1
+    skip_damaged: bool = False
 
     def __post_init__(self) -> None:
         if (self.mode == "shadow") != (self.into is not None):

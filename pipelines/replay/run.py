@@ -15,12 +15,13 @@ from pipelines.errors import UserError
 from pipelines.job import make_job
 from pipelines.replay.engine import Engine
 from pipelines.replay.estimate import Estimate, estimate
-from pipelines.replay.event_store_source import store_queries
+from pipelines.replay.event_store_source import filter_condition, store_queries
 from pipelines.replay.ledger import Claim, RunLedger
 from pipelines.replay.request import ReplayRequest
 from pipelines.replay.shadow import prepare_shadow
 from pipelines.replay.staging import drop_leftovers, drop_staging, finish_publishes
 from pipelines.replay.time_range import Range
+from pipelines.replay.undelivered import Undelivered, computed_rows
 from pipelines.stores.bigquery_errors import AWAY, away
 from pipelines.stores.provision.provision import provision
 from pipelines.stores.target import Endpoints, Target
@@ -38,12 +39,16 @@ class ReplayResult:
     range: Range
     counts: dict[str, int]
     seconds: float
+    skipped: int = 0
+    """Damaged files and hours of the archive that were left out."""
 
     def __str__(self) -> str:
         if not self.counts["messages"]:
             return f"{self.run_id}: {self.mode} of {self.range}: the range is empty, nothing to do"
         counts = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in self.counts.items())
         rate = self.counts["messages"] / self.seconds
+        if self.skipped:
+            counts += f", skipped {self.skipped:,} damaged files or hours"
         return f"{self.run_id}: {self.mode} done: {counts}; {self.seconds:.1f} s, {rate:,.0f} messages/s"
 
 
@@ -52,11 +57,17 @@ def estimate_replay(endpoints: Endpoints, request: ReplayRequest) -> Estimate:
 
     Raises:
         UserError: the run records or the source cannot be read.
+        RunFailed: the archive is damaged, and the request does not skip that.
     """
     RunLedger(endpoints.bigquery, request.target, request.lease_seconds).reach()
     try:
         return estimate(
-            endpoints, request.target, request.source, request.message_filter, shadow=request.into is not None
+            endpoints,
+            request.target,
+            request.source,
+            request.message_filter,
+            shadow=request.into is not None,
+            skip_damaged=request.skip_damaged,
         )
     except AWAY as error:
         raise UserError(f"--source {request.source}: the event store cannot be read: {away(error)}") from error
@@ -99,6 +110,12 @@ def source_of(endpoints: Endpoints, request: ReplayRequest, plan: Estimate) -> b
     return ReadStore(store=store, queries=store_queries(request.target, request.message_filter))
 
 
+def undelivered_of(endpoints: Endpoints, request: ReplayRequest) -> Undelivered:
+    """Return what the range delivers besides its messages: typed rows that tables rejected, rejected counts and sagas."""
+    hours, orders = computed_rows(endpoints.bigquery, request.target)
+    return Undelivered(filter_condition(request.message_filter), hours, orders)
+
+
 def run_replay(
     endpoints: Endpoints, request: ReplayRequest, plan: Estimate, report: Callable[[str], None]
 ) -> ReplayResult:
@@ -135,8 +152,10 @@ def run_replay(
             source = source_of(endpoints, request, plan)
             shadow = request.shadow
             if shadow is None:
-                counts = engine.run(source)
+                counts = engine.run(source, undelivered=undelivered_of(endpoints, request))
             else:
                 prepare_shadow(endpoints, shadow, request.job.window_seconds)
                 counts = engine.run_shadow(source, shadow)
-    return ReplayResult(request.run_id, request.mode, request.range, counts, time.monotonic() - began)
+    return ReplayResult(
+        request.run_id, request.mode, request.range, counts, time.monotonic() - began, len(plan.damaged)
+    )

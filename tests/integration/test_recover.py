@@ -90,7 +90,7 @@ def test_a_recovery_that_fails_is_a_warning_and_is_done_by_the_next_start(
     class Killed(BaseException):
         pass
 
-    def killed(self: Engine, source: object, then: object = None) -> dict[str, int]:
+    def killed(self: Engine, source: object, **more: object) -> dict[str, int]:
         raise Killed
 
     second = job(target, endpoints, "second", tmp_path)

@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
         plan = plan_letters(endpoints, request, writes=not args.dry_run)
         for line in plan.lines(examples=args.dry_run):
             print(escape(line))
-        if args.dry_run or not (plan.sent or plan.given_up):
+        if args.dry_run or plan.empty:
             return 0
         print(run_redrive(endpoints, request, plan, report))
     return 0

@@ -1,4 +1,4 @@
-"""Dead letters out of the store: which a selection means, and as messages that may be repaired."""
+"""Read dead letters from the store: select them by state, code, topic and time, and make messages of them."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from pipelines.suggest import did_you_mean
 from schemas.decode.decoder import Decoder
 from schemas.event import ATTEMPT_ATTRIBUTE, Event
 from schemas.message import Message
-from schemas.outcomes import Code
+from schemas.outcomes import Code, Stage
 from schemas.timestamps import from_datetime, to_rfc3339
 from transforms.sources.read_event_store import SELECT, message_of
 
@@ -28,7 +28,12 @@ STATES = ("open", "redriven", "resolved", "given up")
 
 @dataclass(frozen=True)
 class Selection:
-    """Dead letters by state, code, topic, and their message's clock."""
+    """Dead letters by state, code, topic and publish time.
+
+    Args:
+        start: first publish time, UTC microseconds.
+        end: first publish time after the selection.
+    """
 
     states: tuple[str, ...] = ()
     codes: tuple[str, ...] = ()
@@ -55,7 +60,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class Letter:
-    """A dead letter as redrive needs it."""
+    """A dead letter as redrive needs it; `publish_time` is in UTC microseconds."""
 
     dead_letter_id: str
     code: str
@@ -70,28 +75,39 @@ class Letter:
     sha256: str
     event_type: str | None
     attempt: int
+    event_id: str | None = None
+
+    @property
+    def is_row(self) -> bool:
+        """Whether it is a row that a table rejected; `path` names the table."""
+        return self.stage == Stage.SINK
 
     @property
     def unfit(self) -> str | None:
         """Why it cannot be sent again, or None."""
         if self.message_id is None or self.publish_time is None:
             return "the line was no message"
-        if self.stage == "sink":
-            return "a sink refused its row: a replay writes it again"
         return "only the first 64 KiB of its payload are kept" if self.payload_size > len(self.payload) else None
 
     def message(self, payload: bytes, topic: str | None = None) -> Message:
-        """Return it as a message, repaired; what it was stands in its attributes."""
+        """Return the repaired message; its attributes name the dead letter and the first message.
+
+        Args:
+            payload: the repaired bytes.
+            topic: another topic than the dead letter's.
+        """
         assert self.message_id is not None
         assert self.publish_time is not None
-        told = {
+        attributes = {
             ATTEMPT_ATTRIBUTE: str(self.attempt),
             DEAD_LETTER_ATTRIBUTE: self.dead_letter_id,
             MESSAGE_ID_ATTRIBUTE: self.attributes.get(MESSAGE_ID_ATTRIBUTE, self.message_id),
             PUBLISH_TIME_ATTRIBUTE: self.attributes.get(PUBLISH_TIME_ATTRIBUTE, to_rfc3339(self.publish_time)),
             SHA256_ATTRIBUTE: self.attributes.get(SHA256_ATTRIBUTE, self.sha256),
         }
-        return Message(topic or self.topic, self.message_id, self.publish_time, {**self.attributes, **told}, payload)
+        return Message(
+            topic or self.topic, self.message_id, self.publish_time, {**self.attributes, **attributes}, payload
+        )
 
 
 def read_letters(client: bigquery.Client, target: Target, selection: Selection) -> Iterator[Letter]:
@@ -106,7 +122,7 @@ def read_ids(client: bigquery.Client, target: Target, selection: Selection) -> s
 
 
 def read_contents(client: bigquery.Client, target: Target, event_ids: Sequence[str]) -> dict[str, bytes]:
-    """Return the content hashes of the held events of these ids, as the decoder gives them."""
+    """Return the content hashes of the events that the store holds under these ids."""
     sql = f"SELECT {SELECT} FROM `{target.table('event_store', 'events')}` WHERE event_id IN UNNEST(@ids)"
     decoder, found = Decoder(), {}
     for start in range(0, len(event_ids), IDS_A_QUERY):
@@ -124,7 +140,7 @@ def letters_sql(target: Target, selection: Selection) -> str:
     return f"""
 SELECT letters.dead_letter_id, letters.error_code, letters.stage, letters.path, letters.topic, letters.message_id,
   letters.publish_time, TO_JSON_STRING(letters.attributes) AS attributes, letters.payload, letters.payload_size,
-  letters.payload_sha256, letters.event_type, letters.attempt
+  letters.payload_sha256, letters.event_type, letters.attempt, letters.event_id
 FROM `{target.table("event_store", "dead_letters")}` AS letters
 WHERE letters.dead_letter_id IN (
   SELECT dead_letter_id FROM `{target.table("event_store", "dead_letter_states")}` WHERE {selection.where()}
@@ -148,4 +164,5 @@ def _letter(row: Any) -> Letter:
         row.payload_sha256,
         row.event_type,
         row.attempt,
+        row.event_id,
     )

@@ -4,14 +4,19 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from pipelines.replay.merge_statements import TYPED
 from pipelines.replay.redrive.letters import Letter
+from pipelines.replay.undelivered import COMPUTED, message_of_row
 from schemas.decode.decoder import Decoder
 from schemas.event import Event
 from schemas.message import Message
 from schemas.repair.apply import NotRepaired, mask, repair
 from schemas.repair.rules import Rule, Rules
+from schemas.tables.definitions import EVENTS
 
 NO_RULE = "(no rule)"
+DELIVERED = (EVENTS.name, *TYPED, *COMPUTED)
+"""Tables whose rejected rows can be delivered."""
 CONFLICT = "the store holds another event under its id"
 
 
@@ -36,9 +41,13 @@ class Redriven:
 
 @dataclass
 class Plan:
-    """Every dead letter of the selection is in exactly one of `sent`, `given_up` and `left`."""
+    """Every dead letter of the selection is in exactly one of `sent`, `rows`, `given_up` and `left`.
+
+    `rows` are rows that a table rejected; they are delivered from the event store, without a rule.
+    """
 
     sent: list[Redriven] = field(default_factory=list)
+    rows: list[Letter] = field(default_factory=list)
     given_up: list[Letter] = field(default_factory=list)
     left: list[tuple[Letter, str]] = field(default_factory=list)
 
@@ -75,7 +84,13 @@ class Plan:
             open_now: ids of the dead letters that are still open.
         """
         self.sent = [redriven for redriven in self.sent if redriven.letter.dead_letter_id in open_now]
+        self.rows = [letter for letter in self.rows if letter.dead_letter_id in open_now]
         self.given_up = [letter for letter in self.given_up if letter.dead_letter_id in open_now]
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not (self.sent or self.rows or self.given_up)
 
     def lines(self, *, examples: bool) -> Iterator[str]:
         """Yield the counts by rule and reason; `examples` adds one masked message per rule."""
@@ -85,11 +100,13 @@ class Plan:
                 example = next(redriven for redriven in self.sent if (redriven.rule or NO_RULE) == rule)
                 yield f"  before {mask(example.letter.payload)}"
                 yield f"  after  {mask(example.message.data)}"
+        for table, count in Counter(letter.path for letter in self.rows).items():
+            yield f"rows of {table} to deliver: {count:,}"
         for reason, count in self.left_by_reason():
             yield f"left open, {reason}: {count:,}"
         if self.given_up:
             yield f"to give up: {len(self.given_up):,}"
-        if not (self.sent or self.left or self.given_up):
+        if self.empty and not self.left:
             yield "no open dead letters in this selection"
 
 
@@ -109,8 +126,11 @@ def plan_redrive(
     """
     plan, decoder = Plan(), Decoder(accept_cloudevents=accept_cloudevents)
     for letter in letters:
-        if limit and len(plan.sent) + len(plan.given_up) >= limit:
+        if limit and len(plan.sent) + len(plan.rows) + len(plan.given_up) >= limit:
             break
+        if letter.is_row:
+            _deliver(plan, letter)
+            continue
         rule = rules.find(letter.code, letter.path, letter.topic, letter.event_type) if rules else None
         if letter.unfit:
             plan.left.append((letter, letter.unfit))
@@ -121,6 +141,17 @@ def plan_redrive(
         else:
             _send(plan, letter, rule, decoder)
     return plan
+
+
+def _deliver(plan: Plan, letter: Letter) -> None:
+    if letter.path in TYPED and letter.event_id is None:
+        plan.left.append((letter, f"the row of {letter.path} names no event"))
+    elif letter.path == EVENTS.name and message_of_row(letter.payload) is None:
+        plan.left.append((letter, "the row of events is not whole: `replay --mode backfill` reads its message again"))
+    elif letter.path in DELIVERED:
+        plan.rows.append(letter)
+    else:
+        plan.left.append((letter, f"a row of {letter.path} cannot be computed again"))
 
 
 def _send(plan: Plan, letter: Letter, rule: Rule | None, decoder: Decoder) -> None:

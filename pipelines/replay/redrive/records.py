@@ -5,10 +5,12 @@ from typing import Any
 
 from google.cloud import bigquery
 
-from pipelines.replay.redrive.letters import DEAD_LETTER_ATTRIBUTE, Letter
+from pipelines.replay.merge_statements import TYPED, Statements
+from pipelines.replay.redrive.letters import DEAD_LETTER_ATTRIBUTE, IDS_A_QUERY, Letter
 from pipelines.replay.redrive.plan import Redriven
+from pipelines.replay.undelivered import COMPUTED
 from pipelines.stores.target import Target
-from schemas.tables.definitions import REDRIVES
+from schemas.tables.definitions import DATASET_OF, EVENTS, REDRIVES
 from schemas.timestamps import to_rfc3339
 
 Row = dict[str, Any]
@@ -22,6 +24,30 @@ def sent_row(redriven: Redriven, run_id: str, started: int) -> Row:
 def given_up_row(letter: Letter, run_id: str, started: int) -> Row:
     """Return the row of a dead letter that is not sent again."""
     return {**_row(letter, None, None, run_id, started, "GIVEN_UP"), "error_code": letter.code}
+
+
+def delivered_row(letter: Letter, run_id: str, started: int) -> Row:
+    """Return the row of a rejected row that was delivered."""
+    return _row(letter, None, letter.event_id, run_id, started, "RESOLVED")
+
+
+def delivered_rows(client: bigquery.Client, statements: Statements, letters: list[Letter]) -> list[Letter]:
+    """Return the rejected rows that the tables hold, or will hold once the staging is published."""
+    events = {table: [letter for letter in letters if letter.path == table] for table in (EVENTS.name, *TYPED)}
+    found: list[Letter] = [letter for letter in letters if letter.path in COMPUTED]  # recomputed as a whole
+    for table, of_table in events.items():
+        dataset = DATASET_OF[table]
+        tables = (statements.live.table(dataset, table), statements.staged.table(dataset, table))
+        sql = " UNION DISTINCT ".join(
+            f"SELECT event_id FROM `{name}` WHERE event_id IN UNNEST(@ids)" for name in tables
+        )
+        ids = sorted({letter.event_id for letter in of_table if letter.event_id is not None})
+        for start in range(0, len(ids), IDS_A_QUERY):
+            parameter = bigquery.ArrayQueryParameter("ids", "STRING", ids[start : start + IDS_A_QUERY])
+            config = bigquery.QueryJobConfig(query_parameters=[parameter])
+            held = {row.event_id for row in client.query(sql, job_config=config).result()}
+            found += [letter for letter in of_table if letter.event_id in held]
+    return found
 
 
 def outcome_row(

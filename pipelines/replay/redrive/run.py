@@ -9,12 +9,14 @@ from pipelines.errors import UserError
 from pipelines.job import JobOptions, make_job, whoami
 from pipelines.replay.engine import Engine
 from pipelines.replay.ledger import Claim, RunLedger
-from pipelines.replay.merge_statements import Statements
-from pipelines.replay.redrive.letters import Selection, read_contents, read_ids, read_letters
+from pipelines.replay.merge_statements import TYPED, Statements
+from pipelines.replay.redrive.letters import Letter, Selection, read_contents, read_ids, read_letters
 from pipelines.replay.redrive.plan import Plan, plan_redrive
 from pipelines.replay.redrive.publish import publish
 from pipelines.replay.redrive.records import (
     append_rows,
+    delivered_row,
+    delivered_rows,
     given_up_row,
     outcome_row,
     sent_row,
@@ -23,12 +25,14 @@ from pipelines.replay.redrive.records import (
 )
 from pipelines.replay.run import claim_range
 from pipelines.replay.time_range import Range
+from pipelines.replay.undelivered import Undelivered, hours_and_orders, message_of_row
 from pipelines.runners.direct import RUNNERS
 from pipelines.stores.provision.provision import provision
+from pipelines.stores.sql_text import string_literal
 from pipelines.stores.target import Endpoints, Target
 from pipelines.version import pipeline_version
 from schemas.repair.rules import Rules
-from schemas.tables.definitions import REDRIVES
+from schemas.tables.definitions import EVENTS, REDRIVES
 from transforms.sources.read_event_store import Store
 from transforms.sources.read_files import batches
 
@@ -82,6 +86,9 @@ class RedriveResult:
     appended: int | None
     given_up: int
     left: int
+    rows: int = 0
+    """Rows to deliver, and how many of them were."""
+    delivered: int = 0
 
     def __str__(self) -> str:
         if self.appended is None:
@@ -89,6 +96,8 @@ class RedriveResult:
         else:
             failed = self.sent - self.resolved
             done = f"resolved {self.resolved:,} (new events {self.appended:,}), failed again {failed:,}"
+        if self.rows:
+            done += f", delivered {self.delivered:,} of {self.rows:,} rejected rows"
         return f"{self.run_id}: {done}, given up {self.given_up:,}, left open {self.left:,}"
 
 
@@ -123,7 +132,9 @@ def run_redrive(
         RunFailed: the redrive failed; the live stores are as before.
     """
     client, target = endpoints.bigquery, request.target
-    times = [redriven.message.publish_time for redriven in plan.sent] or [request.started]
+    times = [redriven.message.publish_time for redriven in plan.sent]
+    times += [letter.publish_time for letter in plan.rows if letter.publish_time]
+    times = times or [request.started]
     filters = {"rules": request.rules_path, "codes": list(request.selection.codes)}
     claim = Claim(
         request.run_id, Range(min(times), max(times) + 1), "backfill", "dead_letters", whoami(), pipeline_version(),
@@ -144,6 +155,7 @@ def _publish(
 ) -> RedriveResult:
     assert request.topics_project is not None
     publish([redriven.message for redriven in plan.sent], request.topics_project)
+    plan.left += [(letter, "a rejected row is delivered without --to_topics") for letter in plan.rows]
     rows = [sent_row(redriven, request.run_id, request.started) for redriven in plan.sent]
     rows += [given_up_row(letter, request.run_id, request.started) for letter in plan.given_up]
     append_rows(endpoints.bigquery, request.target, rows)
@@ -165,18 +177,39 @@ def _run_graph(
         endpoints, target, ledger, claim, job,
         runner=request.runner, workers=request.workers, archives=True, report=report,
     )  # fmt: skip
-    resolved = 0
+    resolved, delivered = 0, list[Letter]()
 
     def record_outcomes(statements: Statements) -> str:
-        nonlocal resolved
+        nonlocal resolved, delivered
         again, valid = staged_letters(client, statements.staged), staged_events(client, statements.staged)
         rows = [outcome_row(redriven, again, valid, run_id, started) for redriven in plan.sent]
         resolved = sum(row["outcome"] == "RESOLVED" for row in rows)
+        delivered = delivered_rows(client, statements, plan.rows)
+        rows += [delivered_row(letter, run_id, started) for letter in delivered]
         rows += [given_up_row(letter, run_id, started) for letter in plan.given_up]
         append_rows(client, statements.staged, rows)
         columns = ", ".join(column.name for column in REDRIVES.columns)
         return statements.render(f"INSERT INTO ${{L}}.redrives ({columns}) SELECT {columns} FROM ${{S}}.redrives")
 
     messages = [redriven.message for redriven in plan.sent]
-    counts = engine.run(beam.Create(list(batches(messages)), reshuffle=False), record_outcomes)
-    return RedriveResult(run_id, len(messages), resolved, counts["appended"], len(plan.given_up), len(plan.left))
+    source = beam.Create(list(batches(messages)), reshuffle=False) if messages else None
+    counts = engine.run(source, record_outcomes, _undelivered(target, plan))
+    return RedriveResult(
+        run_id,
+        len(messages),
+        resolved,
+        counts["appended"],
+        len(plan.given_up),
+        len(plan.left),
+        len(plan.rows),
+        len(delivered),
+    )
+
+
+def _undelivered(target: Target, plan: Plan) -> Undelivered:
+    ids = ", ".join(string_literal(letter.event_id) for letter in plan.rows if letter.path in TYPED) or "NULL"
+    hours, orders = hours_and_orders((letter.path, letter.payload) for letter in plan.rows)
+    messages = [message_of_row(letter.payload) for letter in plan.rows if letter.path == EVENTS.name]
+    return Undelivered(
+        f"event_id IN ({ids})", hours, orders, tuple(message for message in messages if message), forced=True
+    )

@@ -157,7 +157,10 @@ def letter(name: str, message: Message | None = None, **more) -> Letter:
 def test_every_dead_letter_is_sent_given_up_or_left_with_a_reason():
     letters = [
         letter("now valid"), letter("still bad", BAD), letter("tired", attempt=4), letter("line", message_id=None),
-        letter("row", stage="sink"), letter("cut", payload_size=10**9),
+        letter("cut", payload_size=10**9),
+        letter("row", stage="sink", path="order_events", event_id="e-1"), letter("counts", stage="sink", path="event_counts"),
+        letter("metrics", stage="sink", path="pipeline_metrics"), letter("no id", stage="sink", path="order_events"),
+        letter("cut row", stage="sink", path="events"),
     ]  # fmt: skip
     plan = plan_redrive(letters, None, 3)
     assert [(redriven.letter.dead_letter_id, redriven.code) for redriven in plan.sent] == [
@@ -165,7 +168,8 @@ def test_every_dead_letter_is_sent_given_up_or_left_with_a_reason():
         ("still bad", "JSON_SYNTAX"),
     ]
     assert [one.dead_letter_id for one in plan.given_up] == ["tired"]
-    assert sorted(one.dead_letter_id for one, _ in plan.left) == ["cut", "line", "row"]
+    assert sorted(one.dead_letter_id for one, _ in plan.left) == ["cut", "cut row", "line", "metrics", "no id"]
+    assert [one.dead_letter_id for one in plan.rows] == ["row", "counts"]
     assert plan.by_rule() == [("(no rule)", 2, 1)]
 
 
