@@ -1,8 +1,9 @@
 """The read side: every view and its "as of" table function, from one GoogleSQL file each (`<dataset>.<view>.sql`).
 
-A file opens with comments: what the view shows, its key, what "as of" means for it, and each column. Its query holds
-`${event_store}` and `${analytics}` for the datasets, `${window_seconds}`, and `${as_of}` for the condition that a table
-function puts on event time and a view leaves open. A view whose text has no `${as_of}` has no table function.
+A file starts with comments: what the view shows, its key, what "as of" means for it, and each column. Its query contains
+`${event_store}` and `${analytics}` for the datasets, `${window_seconds}`, `${event_rows}` for the rows of events in all
+tables, and `${as_of}` for the condition on event time, which a table function sets and a view leaves open. A view whose
+text has no `${as_of}` has no table function.
 """
 
 import re
@@ -10,6 +11,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from string import Template
+
+from schemas.views.event_rows import event_rows_sql
 
 _HEADER = re.compile(r"-- (?:(\w+): )?(.*)")
 _READS = re.compile(r"\$\{(event_store|analytics)\}\.(\w+)")
@@ -20,7 +23,7 @@ AS_OF_ARGUMENT = "as_of"
 
 @dataclass(frozen=True)
 class Names:
-    """What a query is rendered with: project and datasets by their real names, and the width of a window."""
+    """The names that a query is rendered with: project, datasets, and the width of a window in seconds."""
 
     project: str
     event_store: str = "event_store"
@@ -38,7 +41,7 @@ class Names:
 
 @dataclass(frozen=True)
 class View:
-    """One view: `dataset` is event_store or analytics, `columns` their descriptions, `key` what a row is one of."""
+    """One view: `dataset` is event_store or analytics, `columns` their descriptions, `key` the columns that identify a row."""
 
     dataset: str
     name: str
@@ -50,7 +53,7 @@ class View:
 
     @property
     def function(self) -> str | None:
-        """The name of its table function, None where "as of" makes no sense."""
+        """The name of its table function; None for a view without one."""
         return self.name + AS_OF_SUFFIX if self.as_of else None
 
     @property
@@ -97,7 +100,7 @@ def _condition(as_of: bool) -> str:
 
 
 def parse_view(dataset: str, name: str, text: str) -> View:
-    """Take a view's file apart; ValueError where its header or its placeholders are wrong."""
+    """Parse a view's file; ValueError if its header or its placeholders are wrong."""
     lines = text.strip().splitlines()
     header: dict[str, str] = {}
     body = len(lines)
@@ -127,10 +130,12 @@ def parse_view(dataset: str, name: str, text: str) -> View:
 def all_views() -> tuple[View, ...]:
     """Return every view, each after the views that it reads."""
     found = {}
+    event_rows = event_rows_sql("${event_store}", "${analytics}")
     for file in resources.files(__name__).iterdir():
         if file.name.endswith(".sql"):
             dataset, name, _ = file.name.split(".")
-            found[dataset, name] = parse_view(dataset, name, file.read_text(encoding="utf-8"))
+            text = file.read_text(encoding="utf-8").replace("${event_rows}", event_rows)
+            found[dataset, name] = parse_view(dataset, name, text)
     ordered: dict[tuple[str, str], View] = {}
 
     def place(key: tuple[str, str]) -> None:

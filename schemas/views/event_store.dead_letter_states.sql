@@ -1,30 +1,42 @@
--- Where every dead letter stands, from what redrives recorded and what the store holds.
+-- The current state of every dead letter, from what redrives recorded and what the tables hold.
 -- key: dead_letter_id
 -- dead_letter_id: the dead letter
--- state: open, redriven (sent again, or failed again as another dead letter), resolved (its event is held), or given up
--- failed_time: the message's own clock
--- stage: the stage of the check that refused it
+-- state: open, redriven (sent again, or failed again as another dead letter), resolved (its event or row is stored), or given up
+-- failed_time: the publish time of its message, or the start of the run if it has none
+-- stage: the stage of the check that rejected it
 -- error_code: why, one of the contract's codes
--- path: the field that was refused
+-- path: the field that was rejected
+-- table_name: stage sink: the table that rejected the row
+-- column_name: stage sink: the column that the table named
 -- topic: the topic it came on
 -- message_id: the bus's name of the message
--- event_id: the event's UUID where it could be read
--- event_type: the event's type where it could be read
+-- event_id: the event's UUID if it could be read
+-- event_type: the event's type if it could be read
 -- attempt: 1 for the first failure, one more for each redrive
 -- redrives: how often it was sent again
 -- redriven_time: when it was last sent again
 -- rule: the rule that last repaired it
 -- next_dead_letter_id: the dead letter that it became again
 WITH letters AS (
-  SELECT dead_letter_id, failed_time, stage, error_code, path, topic, message_id, event_id, event_type, attempt
+  SELECT
+    dead_letter_id, failed_time, stage, error_code, path, table_name, column_name, topic, message_id, event_id, event_type,
+    attempt
   FROM ${event_store}.dead_letters
   WHERE TRUE
   QUALIFY ROW_NUMBER() OVER (PARTITION BY dead_letter_id ORDER BY ingest_time, run_id) = 1
 ),
-held AS (
-  SELECT DISTINCT event_id FROM ${event_store}.events
+event_rows AS (
+  ${event_rows}
 ),
-told AS (
+held AS (
+  SELECT DISTINCT event_id FROM event_rows WHERE table_name = 'events'
+),
+-- A rejected row is delivered once its table holds a row of its event, however it came there.
+delivered AS (
+  SELECT DISTINCT table_name, event_id FROM event_rows
+  WHERE event_id IN (SELECT event_id FROM letters WHERE stage = 'sink')
+),
+attempts AS (
   SELECT
     redriven.dead_letter_id,
     COUNTIF(redriven.outcome != 'GIVEN_UP') AS redrives,
@@ -40,23 +52,28 @@ told AS (
 SELECT
   letters.dead_letter_id,
   CASE
-    WHEN told.dead_letter_id IS NULL THEN 'open'
-    WHEN told.resolved THEN 'resolved'
-    WHEN told.given_up THEN 'given up'
+    WHEN delivered.event_id IS NOT NULL THEN 'resolved'
+    WHEN attempts.dead_letter_id IS NULL THEN 'open'
+    WHEN attempts.resolved AND letters.stage != 'sink' THEN 'resolved'
+    WHEN attempts.given_up THEN 'given up'
     ELSE 'redriven'
   END AS state,
   letters.failed_time,
   letters.stage,
   letters.error_code,
   letters.path,
+  letters.table_name,
+  letters.column_name,
   letters.topic,
   letters.message_id,
   letters.event_id,
   letters.event_type,
   letters.attempt,
-  IFNULL(told.redrives, 0) AS redrives,
-  told.redriven_time,
-  told.rule,
-  told.next_dead_letter_id
+  IFNULL(attempts.redrives, 0) AS redrives,
+  attempts.redriven_time,
+  attempts.rule,
+  attempts.next_dead_letter_id
 FROM letters
-LEFT JOIN told ON told.dead_letter_id = letters.dead_letter_id
+LEFT JOIN attempts ON attempts.dead_letter_id = letters.dead_letter_id
+LEFT JOIN delivered
+  ON letters.stage = 'sink' AND delivered.table_name = letters.table_name AND delivered.event_id = letters.event_id

@@ -85,15 +85,25 @@ LETTERS: Rows = [
     _letter("d1"), _letter("d1", "run-2"),  # the same failure in a second run is one dead letter
     _letter("d2"), _letter("d3"), _letter("d3-2", "redrive-1", 2), _letter("d4"), _letter("d5"), _letter("d6"),
 ]  # fmt: skip
+LETTERS += [
+    # Rows that a table rejected; the golden events have rows of event 01 in order_events and none in payment_events.
+    {**_letter(name), "stage": "sink", "error_code": "SINK_REJECTED", "table_name": table, "event_id": event_id}
+    for name, table, event_id in (
+        ("s1", "order_events", "01"), ("s2", "payment_events", "01"), ("s3", "order_events", "not there"),
+        ("s4", "events", "02"), ("s5", "event_counts", None), ("s6", "payment_events", "02"),
+    )
+]  # fmt: skip
 REDRIVEN: Rows = [
     _redrive("d2", "RESOLVED", event_id="01"),
     _redrive("d3", "FAILED", again="d3-2"),
     _redrive("d4", "SENT", event_id="02"),  # the store holds this event: it came back
     _redrive("d5", "SENT", event_id="not yet"),
+    _redrive("s6", "RESOLVED", event_id="02"),  # a redrive recorded success, but the table holds no row
     _redrive("d6", "FAILED", again="d6-2"), _redrive("d6", "GIVEN_UP", 3),
 ]  # fmt: skip
 STATES = {
     "d1": "open", "d2": "resolved", "d3": "redriven", "d3-2": "open", "d4": "resolved", "d5": "redriven", "d6": "given up",
+    "s1": "resolved", "s2": "open", "s3": "open", "s4": "resolved", "s5": "open", "s6": "redriven",
 }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ RUN_COLUMNS = ("run_id", "ingest_time", "pipeline_version")
 """Columns that name the run which wrote a row."""
 MESSAGES_ONLY = "publish_time IS NOT NULL AND stage != 'sink'"
 """The archive holds neither lines that were no message nor rows that a sink rejected."""
-NOT_COMPARED = ("replay_runs", "dead_letter_states")
+NOT_COMPARED = ("run_states", "replay_runs", "dead_letter_states")
 """Views of what runs did; a shadow has none of them."""
 
 

@@ -1,13 +1,39 @@
 WITH letters AS (
-  SELECT dead_letter_id, failed_time, stage, error_code, path, topic, message_id, event_id, event_type, attempt
+  SELECT
+    dead_letter_id, failed_time, stage, error_code, path, table_name, column_name, topic, message_id, event_id, event_type,
+    attempt
   FROM `${project}`.`${event_store}`.dead_letters
   WHERE TRUE
   QUALIFY ROW_NUMBER() OVER (PARTITION BY dead_letter_id ORDER BY ingest_time, run_id) = 1
 ),
-held AS (
-  SELECT DISTINCT event_id FROM `${project}`.`${event_store}`.events
+event_rows AS (
+  SELECT 'events' AS table_name, event_id
+  FROM `${project}`.`${event_store}`.events
+  UNION ALL
+  SELECT 'order_events' AS table_name, event_id
+  FROM `${project}`.`${analytics}`.order_events
+  UNION ALL
+  SELECT 'customer_events' AS table_name, event_id
+  FROM `${project}`.`${analytics}`.customer_events
+  UNION ALL
+  SELECT 'inventory_events' AS table_name, event_id
+  FROM `${project}`.`${analytics}`.inventory_events
+  UNION ALL
+  SELECT 'payment_events' AS table_name, event_id
+  FROM `${project}`.`${analytics}`.payment_events
+  UNION ALL
+  SELECT 'iot_telemetry' AS table_name, event_id
+  FROM `${project}`.`${analytics}`.iot_telemetry
 ),
-told AS (
+held AS (
+  SELECT DISTINCT event_id FROM event_rows WHERE table_name = 'events'
+),
+-- A rejected row is delivered once its table holds a row of its event, however it came there.
+delivered AS (
+  SELECT DISTINCT table_name, event_id FROM event_rows
+  WHERE event_id IN (SELECT event_id FROM letters WHERE stage = 'sink')
+),
+attempts AS (
   SELECT
     redriven.dead_letter_id,
     COUNTIF(redriven.outcome != 'GIVEN_UP') AS redrives,
@@ -23,23 +49,28 @@ told AS (
 SELECT
   letters.dead_letter_id,
   CASE
-    WHEN told.dead_letter_id IS NULL THEN 'open'
-    WHEN told.resolved THEN 'resolved'
-    WHEN told.given_up THEN 'given up'
+    WHEN delivered.event_id IS NOT NULL THEN 'resolved'
+    WHEN attempts.dead_letter_id IS NULL THEN 'open'
+    WHEN attempts.resolved AND letters.stage != 'sink' THEN 'resolved'
+    WHEN attempts.given_up THEN 'given up'
     ELSE 'redriven'
   END AS state,
   letters.failed_time,
   letters.stage,
   letters.error_code,
   letters.path,
+  letters.table_name,
+  letters.column_name,
   letters.topic,
   letters.message_id,
   letters.event_id,
   letters.event_type,
   letters.attempt,
-  IFNULL(told.redrives, 0) AS redrives,
-  told.redriven_time,
-  told.rule,
-  told.next_dead_letter_id
+  IFNULL(attempts.redrives, 0) AS redrives,
+  attempts.redriven_time,
+  attempts.rule,
+  attempts.next_dead_letter_id
 FROM letters
-LEFT JOIN told ON told.dead_letter_id = letters.dead_letter_id
+LEFT JOIN attempts ON attempts.dead_letter_id = letters.dead_letter_id
+LEFT JOIN delivered
+  ON letters.stage = 'sink' AND delivered.table_name = letters.table_name AND delivered.event_id = letters.event_id
