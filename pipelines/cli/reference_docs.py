@@ -107,7 +107,7 @@ def codes_page() -> str:
         parts += ["", f"## {code.value}", "", f"Stage: {stages_of(code)}. {explained.meaning}"]
         for example in explained.examples:
             parts += ["", "```text", show(example, EXAMPLE_BYTES) or "(no bytes)", "```"]
-        parts += ["", f"To mend it: {explained.mend}"]
+        parts += ["", f"To fix it: {explained.remedy}"]
     parts += ["", "## Notes of valid events", "", "| note | what it means |", "| --- | --- |"]
     return "\n".join([*parts, *(f"| {note.value} | {NOTES[note]} |" for note in Note)]) + "\n"
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import jiter
 
+from schemas.decode.payload_format import SCHEMA_REGISTRY, binary_format, has_registry_prefix, wide_encoding
 from schemas.message import MAX_BYTES
 from schemas.outcomes import CODE_ORDER, Code, Refused, Stage
 
@@ -33,8 +34,6 @@ _COMPRESSED = (
 _BZIP2 = re.compile(rb"BZh[1-9]1AY&SY").match
 _NOT_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1f]").search
 _ZLIB = (b"x\x01", b"x^", b"x\x9c", b"x\xda")  # RFC 1950: deflate, 32 KiB window, each of the four levels
-# RFC 4627 section 3: JSON begins with two ASCII characters, so the zeros tell UTF-16 and UTF-32 of either order.
-_WIDE = re.compile(rb"\x00\x00\x00[^\x00]|[^\x00]\x00\x00\x00|\x00[^\x00]\x00[^\x00]|[^\x00]\x00[^\x00]\x00").match
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 _BRACKETS = bytes(byte for byte in range(256) if byte not in b"{}[]")
 _STEP = {ord("{"): 1, ord("["): 1, ord("}"): -1, ord("]"): -1}
@@ -51,12 +50,19 @@ def check_bytes(data: bytes) -> None:
         raise Refused(Stage.BYTES, Code.COMPRESSED, "", "the payload is compressed; it is never inflated")
     if not data.removeprefix(BOM).strip(JSON_SPACE):
         raise Refused(Stage.BYTES, Code.EMPTY, "", "the message has no payload")
-    if _WIDE(data):
-        raise Refused(Stage.BYTES, Code.ENCODING, "", "the payload is not UTF-8 (it looks like UTF-16 or UTF-32)")
+    if has_registry_prefix(data):
+        raise Refused(Stage.BYTES, Code.ENCODING, "", f"the payload is not JSON text ({SCHEMA_REGISTRY})")
+    if wide := wide_encoding(data):
+        raise Refused(Stage.BYTES, Code.ENCODING, "", f"the payload is not UTF-8 (it looks like {wide})")
     try:
         data.decode()
     except UnicodeDecodeError:
-        raise Refused(Stage.BYTES, Code.ENCODING, "", "the payload is not UTF-8") from None
+        raise Refused(Stage.BYTES, Code.ENCODING, "", _with_format("the payload is not UTF-8", data)) from None
+
+
+def _with_format(detail: str, data: bytes) -> str:
+    found = binary_format(data)
+    return detail if found is None else f"{detail} ({found})"
 
 
 def is_compressed(data: bytes) -> bool:
@@ -166,7 +172,7 @@ def inspect_object(data: bytes, look: Callable[[Any], Iterable[Code]]) -> dict[s
             parse_constant=found.constant,
         )
     except ValueError:
-        raise Refused(Stage.JSON, Code.JSON_SYNTAX, "", "the payload is not JSON") from None
+        raise Refused(Stage.JSON, Code.JSON_SYNTAX, "", _with_format("the payload is not JSON", data)) from None
     for code in look(value):
         found.add(code)
     if b"\\u" in text and _has_lone_surrogate(value):

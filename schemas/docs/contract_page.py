@@ -39,7 +39,7 @@ def codes_table() -> str:
     lines = ["| code | stage | what it means | how to fix it |", "| --- | --- | --- | --- |"]
     for code in Code:
         explained = EXPLANATIONS[code]
-        lines.append(f"| {code.value} | {stages_of(code)} | {explained.meaning} | {explained.mend} |")
+        lines.append(f"| {code.value} | {stages_of(code)} | {explained.meaning} | {explained.remedy} |")
     return "\n".join(lines)
 
 

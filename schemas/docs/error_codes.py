@@ -1,4 +1,4 @@
-"""What every error code means, a message that earns it, and how to mend it: for producers and for those on call."""
+"""What every error code means, a message that causes it, and how to fix it: for producers and for those on call."""
 
 import json
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from schemas.timestamps import parse_rfc3339
 
 @dataclass(frozen=True)
 class Explanation:
-    """One code: its meaning, the payloads of an example (none where no message shows it), and how to mend it."""
+    """One code: its meaning, how to fix it, and the payloads of an example (none if no message can show it)."""
 
     meaning: str
-    mend: str
+    remedy: str
     examples: tuple[bytes, ...] = ()
 
 
@@ -78,8 +78,9 @@ EXPLANATIONS = {
         (b"",),
     ),
     Code.ENCODING: Explanation(
-        "The payload is not UTF-8: another character set, UTF-16, or binary.",
-        "Encode the JSON text in UTF-8.",
+        "The payload is not UTF-8 text: another character set, UTF-16 or UTF-32, the prefix of a schema registry (a zero byte "
+        "and a schema id) in front of it, or a binary format such as Avro or Protobuf.",
+        "Encode the JSON text in UTF-8. Publish it without a schema registry's serializer, which prepends five bytes.",
         (_latin_1(_event(data={"orderId": "order-1", "status": "geprüft"})),),
     ),
     Code.JSON_SYNTAX: Explanation(
@@ -177,16 +178,20 @@ EXPLANATIONS = {
         (_text(_event()), _data("order.updated", status="CANCELLED")),
     ),
     Code.SINK_REJECTED: Explanation(
-        "BigQuery refused the row for good, though the event keeps the contract: the table and the models differ.",
-        "Run `provision` so that the tables follow the models, then `redrive` these dead letters.",
+        "A table rejected a row for good. The event itself is valid and stored; only this table lacks its row, and the dead "
+        "letter names table, column and reason. Usually the table and the models differ.",
+        "Run `provision` so that the tables follow the models. Then `redrive --codes SINK_REJECTED` inserts the rows from the "
+        "event store; `replay --mode backfill` over the range does the same for all tables. The dead letter is resolved when "
+        "the table holds the row.",
     ),
     Code.SINK_EXHAUSTED: Explanation(
-        "The sink failed again and again until the budget of retries was used up: an outage or a quota.",
-        "When the sink is well again, `redrive` these dead letters.",
+        "Writing a row failed until the retry budget was used up: an outage or a quota. The event itself is valid.",
+        "When BigQuery answers again, `redrive --codes SINK_EXHAUSTED` inserts the rows from the event store; `replay --mode "
+        "backfill` over the range does the same. The dead letter is resolved when the table holds the row.",
     ),
     Code.INTERNAL: Explanation(
-        "An exception that nobody expected: a bug in the pipeline, not in the message.",
-        "Report it with the dead letter's id. Once mended, `redrive` these dead letters.",
+        "An unexpected exception: a bug in the pipeline, not in the message.",
+        "Report it with the dead letter's id. After an update that fixes it, `redrive` these dead letters.",
     ),
 }
 

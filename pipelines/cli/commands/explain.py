@@ -1,4 +1,4 @@
-"""The command `explain`: what an error code or a note means, a message that earns it, and how to mend it."""
+"""The command `explain`: what an error code or a note means, a message that causes it, and how to fix it."""
 
 import argparse
 import textwrap
@@ -9,13 +9,13 @@ from schemas.docs.contract_page import stages_of
 from schemas.docs.error_codes import EXPLANATIONS, NOTES, show
 from schemas.outcomes import Code, Note
 
-HELP = "what an error code means, a message that earns it, and how to mend it"
+HELP = "what an error code means, a message that causes it, and how to fix it"
 WIDTH = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    parser.add_argument("code", metavar="CODE", nargs="?", help="an error code or a note; without it, all are listed")
+    parser.add_argument("code", metavar="CODE", nargs="?", help="an error code or a note; default: list all")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -37,7 +37,7 @@ def explain(name: str) -> str:
     lines = [f"{name} (stage: {stages_of(code)})", _wrap(explained.meaning), ""]
     for example in explained.examples:
         lines += ["Example:", textwrap.indent(show(example) or "(no bytes)", "    "), ""]
-    return "\n".join([*lines, _wrap(f"To mend it: {explained.mend}")])
+    return "\n".join([*lines, _wrap(f"To fix it: {explained.remedy}")])
 
 
 def overview() -> str:

@@ -49,7 +49,7 @@ def test_a_code_is_printed_with_all_that_is_known_of_it(code, capsys):
     assert run(code.value.lower()) == 0
     printed = capsys.readouterr().out
     assert printed.startswith(f"{code.value} (stage: ")
-    assert "To mend it: " in printed
+    assert "To fix it: " in printed
     assert ("Example:" in printed) == bool(EXPLANATIONS[code].examples)
     assert all(char.isprintable() or char == "\n" for char in printed)
     assert len(printed) < 3000
