@@ -86,6 +86,7 @@ def dead_letter(
     """Return the dead letter of a message, or of a row that the table `table_name` rejected. All are made here."""
     sent = message if isinstance(message, Message) else None
     kept = message.data[:DEAD_LETTER_BYTES] if len(message.data) > MAX_BYTES else message.data
+    cut = message if isinstance(message, NotAMessage) and message.size else None
     return DeadLetter(
         stage=refused.stage.value,
         code=refused.code.value,
@@ -96,8 +97,8 @@ def dead_letter(
         publish_time=sent.publish_time if sent else None,
         attributes=sent.attributes if sent else {},
         data=kept,
-        size=len(message.data),
-        sha256=hashlib.sha256(message.data).hexdigest(),
+        size=cut.size if cut else len(message.data),
+        sha256=cut.sha256 if cut else hashlib.sha256(message.data).hexdigest(),
         event_id=event_id,
         event_type=event_type,
         attempt=_attempt(sent.attributes) if sent else 1,
@@ -107,7 +108,9 @@ def dead_letter(
 
 
 def not_a_message(line: NotAMessage) -> DeadLetter:
-    """Make the dead letter of a line or record that is no message."""
+    """Make the dead letter of a line or record that is no message, or that was too long to be read as one."""
+    if line.size:
+        return dead_letter(line, Refused(Stage.BYTES, Code.TOO_LARGE, line.path, line.reason))
     return dead_letter(line, Refused(Stage.SOURCE, Code.NOT_A_MESSAGE, line.path, line.reason))
 
 

@@ -1,21 +1,14 @@
-"""A message as the bus delivers it, and its forms in files, as a line or a record (docs/data-contract.md#messages)."""
+"""A message as the bus delivers it, and its line form in files (docs/data-contract.md#messages).
+
+The Avro forms are in schemas/message_records.py, the other JSON forms in schemas/message_forms.py.
+"""
 
 import base64
 import re
-from datetime import datetime
-from typing import Any
 
 import msgspec
 
-from schemas.timestamps import (
-    EARLIEST_US,
-    LATEST_US,
-    TimeFormatError,
-    TimeRangeError,
-    from_datetime,
-    parse_rfc3339,
-    to_rfc3339,
-)
+from schemas.timestamps import TimeFormatError, TimeRangeError, parse_rfc3339, to_rfc3339
 
 TOPICS = ("orders", "customers", "inventory", "iot-events")
 """The short names of the topics; a closed list, so that a metric may carry one."""
@@ -24,21 +17,10 @@ MAX_BYTES = 1_048_576
 """The size limit of a message's data, in bytes, counted before parsing."""
 
 UNKNOWN_TOPIC = "unknown"
-"""What a metric says of a message whose topic is not in the list."""
+"""The label in metrics and paths of a topic that is not in the list."""
 
-
-MESSAGE_AVRO: dict[str, Any] = {
-    "type": "record",
-    "name": "Message",
-    "fields": [
-        {"name": "topic", "type": "string"},
-        {"name": "messageId", "type": "string"},
-        {"name": "publishTime", "type": {"type": "long", "logicalType": "timestamp-micros"}},
-        {"name": "attributes", "type": {"type": "map", "values": "string"}},
-        {"name": "data", "type": "bytes"},
-    ],
-}
-"""A record of the archive: the same five fields as Avro (docs/data-contract.md#messages)."""
+ORDERING_KEY = "ordering_key"
+"""The attribute that holds a message's ordering key, as Pub/Sub's Cloud Storage subscriptions write it."""
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
@@ -52,24 +34,37 @@ class Message(msgspec.Struct, frozen=True, gc=False):
 
 
 class NotAMessage(msgspec.Struct, frozen=True, gc=False):
-    """A line or record that is no message: its bytes, the topic of its file, and why (no value quoted)."""
+    """A line or record that is no message: its bytes, the topic of its file, and why (no value quoted).
+
+    `size` and `sha256` are those of the whole line when it was too long to hold: `data` is then its beginning.
+    """
 
     topic: str
     data: bytes
     path: str
     reason: str
+    size: int = 0
+    sha256: str = ""
 
 
 class _Line(msgspec.Struct, gc=False):
-    """The JSON form: Pub/Sub's own REST `PubsubMessage` with the topic beside it; msgspec decodes the base64."""
+    """Pub/Sub's REST form of a message, in camel or snake case; msgspec decodes the base64.
 
-    topic: str
-    messageId: str
-    publishTime: str
-    attributes: dict[str, str]
-    data: bytes
+    REST leaves out empty attributes and empty data. The topic is an addition of ours.
+    """
+
+    topic: str | None = None
+    messageId: str | None = None
+    publishTime: str | None = None
+    attributes: dict[str, str] = {}
+    data: bytes = b""
+    orderingKey: str = ""
+    message_id: str | None = None
+    publish_time: str | None = None
+    ordering_key: str = ""
 
 
+FIELD_REASON = "a field of the message is missing or of the wrong form"
 _decode_line = msgspec.json.Decoder(_Line).decode
 
 
@@ -79,17 +74,31 @@ def topic_label(topic: str) -> str:
 
 
 def parse_line(line: bytes, topic: str) -> Message | NotAMessage:
-    """Parse one line of a message file; `topic` (of the file) labels a line that cannot say its own."""
+    """Parse one message as JSON.
+
+    Args:
+        line: one JSON object, without a byte order mark.
+        topic: the topic of the file, for a message that does not name its own.
+    """
     try:
         raw = _decode_line(line)
-        publish_time, _ = parse_rfc3339(raw.publishTime)
+        message_id = raw.message_id if raw.messageId is None else raw.messageId
+        moment = raw.publish_time if raw.publishTime is None else raw.publishTime
+        if message_id is None:
+            return NotAMessage(topic, line, "messageId", FIELD_REASON)
+        if moment is None:
+            return NotAMessage(topic, line, "publishTime", FIELD_REASON)
+        publish_time, _ = parse_rfc3339(moment)
     except msgspec.ValidationError as error:
-        return NotAMessage(topic, line, _path_of(error), "a field of the message is missing or of the wrong form")
+        return NotAMessage(topic, line, _path_of(error), FIELD_REASON)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return NotAMessage(topic, line, "", "the line is not a JSON object")
     except (TimeFormatError, TimeRangeError):
         return NotAMessage(topic, line, "publishTime", "publishTime is not an RFC 3339 time")
-    return Message(raw.topic, raw.messageId, publish_time, raw.attributes, raw.data)
+    attributes, ordering_key = raw.attributes, raw.orderingKey or raw.ordering_key
+    if ordering_key:
+        attributes = {**attributes, ORDERING_KEY: ordering_key}
+    return Message(topic if raw.topic is None else raw.topic, message_id, publish_time, attributes, raw.data)
 
 
 def format_line(message: Message) -> bytes:
@@ -106,33 +115,6 @@ def format_line(message: Message) -> bytes:
         )
         + b"\n"
     )
-
-
-def from_record(record: Any, topic: str) -> Message | NotAMessage:
-    """Turn one record of the Avro archive into a message; `publishTime` comes as microseconds or as a datetime."""
-    try:
-        moment = record["publishTime"]
-        message = msgspec.convert(
-            {
-                "topic": record["topic"],
-                "message_id": record["messageId"],
-                "publish_time": from_datetime(moment) if isinstance(moment, datetime) else moment,
-                "attributes": record["attributes"],
-                "data": record["data"],
-            },
-            Message,
-            builtin_types=(bytes,),
-        )
-    except (KeyError, TypeError, msgspec.ValidationError):
-        return NotAMessage(topic, _text_of(record), "", "the record lacks a field of a message")
-    if not EARLIEST_US <= message.publish_time <= LATEST_US:
-        return NotAMessage(topic, _text_of(record), "publishTime", "publishTime is outside the years 1 to 9999")
-    return message
-
-
-def _text_of(record: Any) -> bytes:
-    """Return a record that is no message as JSON text, bytes in base64: a dead letter keeps it whole."""
-    return msgspec.json.encode(record, enc_hook=repr)
 
 
 _FIELD = re.compile(r"(?:required field `|`\$\.|in \$\.)(\w+)").search

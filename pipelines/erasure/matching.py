@@ -13,7 +13,8 @@ from typing import Any
 
 from schemas.decode.decoder import Decoder
 from schemas.event import Event
-from schemas.message import UNKNOWN_TOPIC, Message, NotAMessage, from_record, parse_line
+from schemas.message import UNKNOWN_TOPIC, Message, NotAMessage, parse_line
+from schemas.message_records import from_record
 from schemas.personal_data_search import Mentions
 from schemas.registry import REGISTRY, EventType, Registry
 from schemas.tables.column import snake_case

@@ -1,6 +1,6 @@
 """Read and write the files that hold messages, record by record: Avro of any message schema, and JSON lines.
 
-A file is written back with the schema and the codec that it had.
+A file is written back with the schema, the codec and the further entries of the header that it had.
 """
 
 import bz2
@@ -86,6 +86,7 @@ def _avro(path: str, records: Iterator[Any]) -> bytes:
     with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
         reader = fastavro.reader(file)
         schema, codec = reader.writer_schema, reader.codec
+        others = {key: value for key, value in reader.metadata.items() if not key.startswith("avro.")}
     out = io.BytesIO()
-    fastavro.writer(out, schema, records, codec=codec, sync_interval=BLOCK_BYTES)
+    fastavro.writer(out, schema, records, codec=codec, sync_interval=BLOCK_BYTES, metadata=others)
     return out.getvalue()

@@ -12,9 +12,6 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-import fastavro
-from fastavro.schema import SchemaParseException
-
 from pipelines.config import JobConfig
 from pipelines.errors import RunFailed, UserError
 from pipelines.replay.archive_source import describe_damage, plan_archive
@@ -25,10 +22,12 @@ from pipelines.replay.staging import drop_staging
 from pipelines.replay.time_range import Range
 from pipelines.replay.undelivered import Undelivered
 from pipelines.stores.target import Endpoints, Target
-from schemas.message import TOPICS
+from schemas.message import TOPICS, UNKNOWN_TOPIC, Message
 from schemas.timestamps import SECOND_US, from_datetime, to_datetime
 from transforms.archive.segments import open_archive
+from transforms.sources.damaged_input import DamagedInput
 from transforms.sources.filter_messages import ChooseMessages, MessageFilter
+from transforms.sources.read_avro import read_avro
 from transforms.sources.read_event_store import Store
 from transforms.sources.read_files import ReadMessages
 
@@ -115,10 +114,10 @@ def _first_publish(segments: list[Path]) -> int | None:
     for path in segments:
         with path.open("rb") as file:
             try:
-                for record in fastavro.reader(file):
-                    at = from_datetime(record["publishTime"])
-                    first = at if first is None else min(first, at)
-            except (EOFError, ValueError, IndexError, SchemaParseException):
+                for message in read_avro(file, UNKNOWN_TOPIC, path=str(path)):
+                    if isinstance(message, Message):
+                        first = message.publish_time if first is None else min(first, message.publish_time)
+            except DamagedInput:
                 continue
     return first
 

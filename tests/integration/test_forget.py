@@ -14,6 +14,7 @@ from pipelines.erasure.tables import Tables
 from pipelines.stores.target import Target
 from schemas.tables.definitions import TABLES
 from schemas.views import all_views
+from tests.support.stored_bytes import stored_bytes
 from transforms.sinks.files.manifests import newest, newest_files
 
 WHO, OTHER = "CUST-1", "CUST-11"
@@ -98,7 +99,7 @@ def state(output):
 
 
 def lake_bytes(output):
-    return b"".join(path.read_bytes() for path in sorted((output / "lake").rglob("*")) if path.is_file())
+    return b"".join(stored_bytes(path) for path in sorted((output / "lake").rglob("*")) if path.is_file())
 
 
 def forget(output, *more):
@@ -154,7 +155,7 @@ def archived(output):
             with open(path, "rb") as file:
                 records = list(fastavro.reader(file))
             assert len(records) == entry["rows"]
-            found += [record["messageId"] for record in records]
+            found += [record["message_id"] for record in records]
     return sorted(found)
 
 
@@ -251,7 +252,7 @@ def test_a_killed_run_is_finished_by_the_next(output, monkeypatch, capsys, where
     assert pending(output) == []
     assert archived(output) == sorted(set(before) - {"1", "2", "5", "6", "8", "9"})
     assert nothing_is_stored(output, capsys)
-    everything = b"".join(path.read_bytes() for path in sorted(output.rglob("*")) if path.is_file())
+    everything = b"".join(stored_bytes(path) for path in sorted(output.rglob("*")) if path.is_file())
     assert SECRET.encode() not in everything
     assert not list(output.glob("warehouse.duckdb.*"))
 
@@ -294,7 +295,7 @@ def test_superseded_files_open_segments_and_shadows_are_searched(output, capsys)
     assert SECRET.encode() not in lake_bytes(output)
     kept = [path for path in (*copies, cut) if path.name.startswith(".open-")]
     assert all(path.exists() for path in (*kept, empty))
-    assert all(b"other@example.org" in path.read_bytes() for path in kept)
+    assert all(b"other@example.org" in stored_bytes(path) for path in kept)
     assert nothing_is_stored(output, capsys)
 
 

@@ -59,7 +59,7 @@ def test_the_archive_holds_every_message_as_it_came(simulated, output):
                 continue
     summary = json.loads((output / "summary.json").read_text())
     assert len(archived) == summary["received"] - summary["dead_letters_by_code"].get("NOT_A_MESSAGE", 0)
-    assert {record["messageId"] for record in archived} <= {key[0] for key in sent}
+    assert {record["message_id"] for record in archived} <= {key[0] for key in sent}
 
 
 def test_every_file_is_named_by_its_windows_manifest(output):

@@ -29,7 +29,10 @@ def test_the_generator_writes_what_stands_there(tmp_path):
 def test_every_command_has_its_options_and_each_says_what_it_means():
     for name in COMMANDS:
         assert f"\n## {name}\n" in PAGE["options.md"]
-    assert "| `--input DIR\\|FILE [DIR\\|FILE ...]` | required | files or folders to read |" in PAGE["options.md"]
+    assert (
+        "| `--input DIR\\|FILE [DIR\\|FILE ...]` | required | files, folders or pipes to read; - reads standard input |"
+        in PAGE["options.md"]
+    )
     assert "| `--window_seconds N` | `60` |" in PAGE["options.md"]
     rows = [line for line in PAGE["options.md"].splitlines() if line.startswith("| `")]
     assert len(rows) > 150

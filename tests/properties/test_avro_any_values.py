@@ -26,7 +26,7 @@ messages = st.builds(
 @given(st.lists(messages, max_size=20))
 def test_the_archive_holds_every_message_as_it_came(given_messages):
     expected = [
-        {**archive_record(message), "publishTime": to_datetime(message.publish_time)} for message in given_messages
+        {**archive_record(message), "publish_time": to_datetime(message.publish_time)} for message in given_messages
     ]
     assert list(fastavro.reader(BytesIO(archive_avro(given_messages)))) == expected
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.sources import read_files as read
+from transforms.sources import read_lines
 from transforms.sources.file_ranges import plan_ranges
 from transforms.sources.read_files import read_range
 
@@ -34,5 +34,5 @@ def test_ends_of_lines_are_found_wherever_a_read_ends(tmp_path_factory, lines, r
     path = tmp_path_factory.mktemp("ends") / "orders.jsonl"
     path.write_bytes(data)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(read, "CHUNK_BYTES", read_bytes)
+        patch.setattr(read_lines, "CHUNK_BYTES", read_bytes)
         assert lines_of(path, len(data), range_bytes) == [line for line in lines if line]

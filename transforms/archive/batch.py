@@ -1,4 +1,8 @@
-"""ArchiveMessages: every message as it came, as Avro by topic and hour of its publish time (docs/data-contract.md#files)."""
+"""ArchiveMessages: write every message as it came, as Avro files by topic and hour of the publish time.
+
+The schema is that of Pub/Sub's Cloud Storage subscriptions (docs/data-contract.md#archive), with the topic as the subscription's
+name; an entry in the header tells our files from Pub/Sub's.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,10 +14,12 @@ import pyarrow as pa
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
-from schemas.message import MESSAGE_AVRO, Message, topic_label
+from schemas.message import Message, topic_label
+from schemas.message_records import MESSAGE_AVRO, WRITER, WRITER_KEY
 from transforms.message_batch import MessageBatch
 from transforms.sinks.files.avro_blocks import (
     Block,
+    deflate,
     encode_bytes,
     encode_longs,
     encode_maps,
@@ -27,21 +33,22 @@ from transforms.sinks.files.partitions import HOUR_US, hour_partition
 
 FLUSH_BYTES = 16 << 20
 BLOCK_BYTES = 1 << 20
-_HEADER = file_header(MESSAGE_AVRO)
+"""Payload bytes of a block before compression; a message that has more is a block by itself."""
+ARCHIVE_HEADER = file_header(MESSAGE_AVRO, codec="deflate", metadata={WRITER_KEY: WRITER})
 
 
 def archive_avro(messages: Sequence[Message]) -> bytes:
     """Return messages as one Avro file."""
-    return b"".join(file_pieces(_HEADER, archive_blocks(messages)))
+    return b"".join(file_pieces(ARCHIVE_HEADER, archive_blocks(messages)))
 
 
 def archive_blocks(messages: Sequence[Message]) -> Iterator[Block]:
-    """Encode messages in blocks of about `BLOCK_BYTES`, for a reader holds a block at a time."""
+    """Encode messages in deflated blocks of about `BLOCK_BYTES`, for a reader holds a block at a time."""
     start = size = 0
     for end, message in enumerate(messages, 1):
         size += len(message.data)
         if size >= BLOCK_BYTES or end == len(messages):
-            yield end - start, _records(messages[start:end])
+            yield end - start, deflate(_records(messages[start:end]))
             start, size = end, 0
 
 
@@ -61,9 +68,9 @@ def _records(messages: Sequence[Message]) -> memoryview:
 def archive_record(message: Message) -> dict[str, Any]:
     """Return a message as a record of the archive."""
     return {
-        "topic": message.topic,
-        "messageId": message.message_id,
-        "publishTime": message.publish_time,
+        "subscription_name": message.topic,
+        "message_id": message.message_id,
+        "publish_time": message.publish_time,
         "attributes": message.attributes,
         "data": message.data,
     }
@@ -101,7 +108,7 @@ class _ArchiveFn(beam.DoFn):
         self._bytes = 0
 
     def process(self, batch: MessageBatch) -> Iterator[LakeFile]:
-        for key, messages in _by_topic_and_hour([one for one in batch if type(one) is Message]).items():
+        for key, messages in _by_topic_and_hour([message for message in batch if type(message) is Message]).items():
             blocks = list(archive_blocks(messages))
             self._waiting.setdefault(key, []).extend(blocks)
             self._bytes += sum(len(records) for _, records in blocks)
@@ -116,6 +123,8 @@ class _ArchiveFn(beam.DoFn):
         for (topic, hour), blocks in self._waiting.items():
             feed = f"archive/{topic_label(topic)}"
             rows = sum(count for count, _ in blocks)
-            content = FileContent(feed, hour_partition(hour * HOUR_US), "avro", rows, file_pieces(_HEADER, blocks))
+            content = FileContent(
+                feed, hour_partition(hour * HOUR_US), "avro", rows, file_pieces(ARCHIVE_HEADER, blocks)
+            )
             yield stage_file(self._root, content, self._run_id)
         self._waiting, self._bytes = {}, 0

@@ -10,17 +10,18 @@ import hashlib
 import os
 import re
 import threading
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Protocol
 
 import fastavro
-from fastavro.write import Writer
 
-from schemas.message import MESSAGE_AVRO, Message, topic_label
+from schemas.message import Message, topic_label
 from schemas.timestamps import SECOND_US, to_rfc3339
-from transforms.archive.batch import archive_avro, archive_record
+from transforms.archive.batch import ARCHIVE_HEADER, archive_avro, archive_blocks
 from transforms.clock import Clock, wall_us
+from transforms.sinks.files.avro_blocks import file_pieces
 from transforms.sinks.files.files import FileContent, LakeFile, write_file
 from transforms.sinks.files.live_manifests import add_to_manifests
 from transforms.sinks.files.manifests import newest
@@ -28,7 +29,6 @@ from transforms.sinks.files.partitions import HOUR_US, hour_partition
 
 MINUTE_US = 60 * SECOND_US
 MAX_SHARDS = 64
-_SCHEMA = fastavro.parse_schema(MESSAGE_AVRO)
 _OPEN = re.compile(r"\.open-([0-9]{8}T[0-9]{4})-([0-9]{2})\.avro$")
 
 
@@ -132,12 +132,11 @@ class _Segment:
     def __init__(self, path: Path, minute: str) -> None:
         self.path, self.minute = path, minute
         self._file: IO[bytes] = path.open("xb")
-        self._writer: Any = Writer(self._file, _SCHEMA, sync_interval=1 << 30)
+        self._file.write(ARCHIVE_HEADER)
 
     def append(self, messages: list[Message]) -> None:
-        for message in messages:
-            self._writer.write(archive_record(message))
-        self._writer.flush()
+        for piece in file_pieces(ARCHIVE_HEADER, archive_blocks(messages))[1:]:
+            self._file.write(piece)
         self._file.flush()
         os.fsync(self._file.fileno())
 
@@ -203,7 +202,7 @@ def whole_blocks(path: Path) -> tuple[int, int]:
         try:
             for block in fastavro.block_reader(file):
                 rows, end = rows + block.num_records, block.offset + block.size
-        except (EOFError, ValueError, IndexError, StopIteration, UnicodeDecodeError):
+        except (EOFError, ValueError, IndexError, StopIteration, UnicodeDecodeError, zlib.error):
             pass  # a kill in the middle of a block, which was never acknowledged
     return rows, end
 

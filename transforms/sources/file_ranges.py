@@ -1,7 +1,7 @@
-"""What a bounded run reads: files of messages or plain events, planned as byte ranges that end on lines.
+"""What a bounded run reads: input files, planned as byte ranges that end on lines.
 
-Plain files are cut into ranges so that workers share them; gzip is read whole, because it cannot be entered midway;
-Avro archives are read file by file.
+Plain files of lines are cut into ranges so that workers share them. Compressed files, JSON values over several lines
+and Avro files are read whole, because they cannot be entered midway.
 """
 
 import re
@@ -9,16 +9,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from schemas.message import TOPICS, UNKNOWN_TOPIC
+from schemas.message_forms import FORMS
+from transforms.sources.open_input import compression_of
+
+__all__ = ["FORMATS", "RANGE_BYTES", "FileRange", "plan_ranges", "topic_of"]
 
 RANGE_BYTES = 16 * 1024 * 1024
-FORMATS = ("auto", "messages", "events")
+FORMATS = FORMS
 
 
 @dataclass(frozen=True)
 class FileRange:
-    """A part of one input file: lines that start in [start, end), or the whole of a gzip or Avro file.
+    """A part of one input file: lines that start in [start, end), or all of the file when `whole`.
 
-    `form` is `messages`, `events` or `avro`; `topic` is the one that the file's name says.
+    `form` is `auto`, `messages`, `events` or `avro`; `topic` is the one that the file's name or folder says.
+    `default` is the form of a value that does not tell its own. `values` says that the file holds JSON values over
+    several lines. `sha256` is checked before a message of the file is given out, unless it is empty.
     """
 
     path: str
@@ -27,27 +33,45 @@ class FileRange:
     start: int
     end: int
     whole: bool
+    default: str = "messages"
+    values: bool = False
+    sha256: str = ""
 
 
 def topic_of(path: str) -> str:
-    """Return the topic that a file's name says: `orders.jsonl`, `orders-0001.jsonl.gz`; else `unknown`."""
-    name = re.split(r"[\\/]", path)[-1].split(".")[0]
-    for topic in TOPICS:
-        if name == topic or name.startswith((topic + "-", topic + "_")):
-            return topic
+    """Return the topic that a path says: its file's name, or else the nearest folder's; `unknown` when none does.
+
+    A name says a topic when it is one or begins with one: `orders.jsonl`, `orders-0001.jsonl.gz`, `archive/orders/`.
+    """
+    for name in reversed(re.split(r"[\\/]", path)):
+        for topic in TOPICS:
+            if name.split(".")[0] == topic or name.startswith((topic + "-", topic + "_")):
+                return topic
     return UNKNOWN_TOPIC
 
 
-def looks_like_messages(head: bytes) -> bool:
-    """Tell from a file's first line whether it holds messages (`data` beside `messageId`) or plain events."""
-    return b'"messageId"' in head or (b'"publishTime"' in head and b'"eventId"' not in head)
+def plan_ranges(
+    path: str,
+    size: int,
+    form: str,
+    range_bytes: int = RANGE_BYTES,
+    *,
+    default: str = "messages",
+    values: bool = False,
+) -> Iterator[FileRange]:
+    """Cut one file into ranges.
 
-
-def plan_ranges(path: str, size: int, form: str, range_bytes: int = RANGE_BYTES) -> Iterator[FileRange]:
-    """Cut one file of `size` bytes into ranges."""
+    Args:
+        path: the file.
+        size: its size in bytes.
+        form: `auto`, `messages`, `events` or `avro`.
+        range_bytes: the size of a range.
+        default: the form of a value that does not tell its own.
+        values: whether the file holds JSON values over several lines.
+    """
     topic = topic_of(path)
-    if form == "avro" or path.endswith(".gz"):
-        yield FileRange(path, form, topic, 0, size, True)
+    if form == "avro" or values or compression_of(path):
+        yield FileRange(path, form, topic, 0, size, True, default, values)
         return
     for start in range(0, size, range_bytes):
-        yield FileRange(path, form, topic, start, min(start + range_bytes, size), False)
+        yield FileRange(path, form, topic, start, min(start + range_bytes, size), False, default)

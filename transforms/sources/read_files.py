@@ -3,45 +3,35 @@
 The element is a batch, not a line (docs/decisions/0001-batches-and-wide-columns.md).
 """
 
-import gzip
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate, chain, islice
-from typing import Any, BinaryIO
+from functools import partial
+from itertools import chain
+from typing import Any
 
 import apache_beam as beam
-import fastavro
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import MIN_TIMESTAMP
 from apache_beam.utils.windowed_value import WindowedValue
 
-from schemas.message import MESSAGE_AVRO, Message, NotAMessage, from_record, parse_line
+from schemas.message import Message, NotAMessage
+from schemas.message_forms import ValueParser
+from transforms.archive.integrity import check_file
 from transforms.message_batch import MessageBatch
+from transforms.sources.damaged_input import DamagedInput
 from transforms.sources.file_ranges import FileRange
+from transforms.sources.open_input import open_inflated, open_raw
+from transforms.sources.read_avro import read_avro
+from transforms.sources.read_lines import CHUNK_BYTES, MAX_LINE_BYTES, Line, LongLine, read_lines
 from transforms.sources.read_progress import PROGRESS
+from transforms.sources.read_values import read_values
 
 BATCH_MESSAGES = 4096
 BATCH_BYTES = 16 << 20
 """A batch ends where it has so many messages or bytes. What each step does once a batch is a tenth of a run's CPU in batches
 of 1,024, and memory is bounded by the bytes: a message may have a mebibyte."""
-_PIECE = 64
-CHUNK_BYTES = 1 << 20
-MAX_LINE_BYTES = 64 << 20
-"""A line over this is cut there and is no message: a file without line ends must not fill the memory."""
-
-# publishTime as the plain number of microseconds that it is: a datetime would be made, and taken apart again
-_ARCHIVE_SCHEMA = fastavro.parse_schema(
-    {
-        **MESSAGE_AVRO,
-        "fields": [
-            {"name": field["name"], "type": "long"} if field["name"] == "publishTime" else field
-            for field in MESSAGE_AVRO["fields"]
-        ],
-    }
-)
+TOO_LONG = f"the line is longer than {MAX_LINE_BYTES >> 20} MiB"
 
 
 @dataclass(kw_only=True)
@@ -96,11 +86,11 @@ def _size(batch: MessageBatch) -> int:
 def batches(
     messages: Iterable[Message | NotAMessage], size: int = BATCH_MESSAGES, most_bytes: int = BATCH_BYTES
 ) -> Iterator[MessageBatch]:
-    """Group messages into lists of at most `size`; a list that has `most_bytes` ends, give or take a piece of it."""
-    rest, batch, held = iter(messages), list[Message | NotAMessage](), 0
-    while piece := list(islice(rest, min(_PIECE, size - len(batch)))):
-        batch += piece
-        held += sum([len(message.data) for message in piece])
+    """Group messages into lists of at most `size` that end with the message that fills `most_bytes`."""
+    batch, held = list[Message | NotAMessage](), 0
+    for message in messages:
+        batch.append(message)
+        held += len(message.data)
         if len(batch) == size or held >= most_bytes:
             yield batch
             batch, held = [], 0
@@ -108,86 +98,54 @@ def batches(
         yield batch
 
 
-def read_range(part: FileRange, as_of: int) -> Iterator[Message | NotAMessage]:
-    """Read the messages of one range of a file on any of Beam's file systems."""
-    with FileSystems.open(part.path, compression_type=CompressionTypes.UNCOMPRESSED) as raw:
-        if part.form == "avro":
-            yield from read_avro(raw, part.topic)
-            return
-        parse = line_parser(part.form, part.topic, as_of, part.path, part.start)
-        if part.whole:
-            with gzip.open(raw, "rb") as lines:
-                yield from chain.from_iterable(map(parse, _lines(lines, 0, None)))
-        else:
-            yield from chain.from_iterable(map(parse, _lines(raw, part.start, part.end)))
+def read_range(part: FileRange, as_of: int, *, own_topic: bool = True) -> Iterator[Message | NotAMessage]:
+    """Read the messages of one range of a file on any of Beam's file systems.
 
+    Args:
+        part: the range.
+        as_of: the publish time of messages that have none, UTC microseconds.
+        own_topic: whether a plain event's type decides over the topic of the file.
 
-def read_avro(file: Any, topic: str) -> Iterator[Message | NotAMessage]:
-    """Read the messages of one file of the archive."""
-    for record in fastavro.reader(file, reader_schema=_ARCHIVE_SCHEMA):
-        yield from_record(record, topic)
-
-
-def line_parser(
-    form: str, topic: str, as_of: int, path: str, start: int
-) -> Callable[[list[bytes]], list[Message | NotAMessage]]:
-    """Return what turns lines into messages: parsed, or wrapped where lines are plain events.
-
-    A plain event's message id is made of its file, range and line, so that a second run gives the same.
+    Raises:
+        DamagedInput: the file cannot be read to its end.
     """
-    if form == "messages":
-        return lambda lines: [parse_line(line, topic) for line in lines]
-    name = path.rsplit("/", 1)[-1]
-    count = iter(range(1 << 62))
-    return lambda lines: [Message(topic, f"{name}:{start}:{next(count):08d}", as_of, {}, line) for line in lines]
+    for _, messages in read_numbered(part, as_of, own_topic=own_topic):
+        yield from messages
 
 
-def _lines(file: BinaryIO, start: int, end: int | None) -> Iterator[list[bytes]]:
-    """Yield the lines that start in [start, end), without their ends and but for empty ones; the last one may run
-    past `end`. They come in lists, a read's lines each.
+def read_numbered(
+    part: FileRange, as_of: int, *, own_topic: bool = True
+) -> Iterator[tuple[int, list[Message | NotAMessage]]]:
+    """Yield the messages of one range in lists, each with the number of the line, value or record where it begins.
 
-    The byte before `start` belongs to this range's look: only a line end there makes `start` a line's first byte.
+    Lines are numbered from the range's beginning, from 1.
     """
-    position = start
-    rest = b""
-    if start:
-        file.seek(start - 1)
-        position = start - 1
-    skip = start > 0
-    while chunk := file.read(CHUNK_BYTES):
-        whole = rest + chunk
-        lines = whole.split(b"\n")
-        rest = lines.pop()
-        if lines and skip:
-            position += len(lines.pop(0)) + 1
-            skip = False
-        after = position + sum(map(len, lines)) + len(lines)
-        if end is not None and after > end:
-            starts = accumulate(lines, lambda at, line: at + len(line) + 1, initial=position)
-            lines = [line for at, line in zip(starts, lines, strict=False) if at < end]
-        yield _ended(lines, b"\r" in whole)
-        position = after
-        if end is not None and position >= end:
+    if part.sha256 and (reason := check_file(part.path, part.end, part.sha256)):
+        raise DamagedInput(part.path, reason)
+    if part.form == "avro":
+        with open_raw(part.path) as file:
+            messages = read_avro(file, part.topic, path=part.path, as_of=as_of)
+            yield from ((number, [message]) for number, message in enumerate(messages, 1))
+        return
+    name = f"{part.path.rsplit('/', 1)[-1]}:{part.start}"
+    parser = ValueParser(part.form, part.default, part.topic, as_of, name, own_topic=own_topic)
+    with open_inflated(part.path, part.end) if part.whole else open_raw(part.path) as file:
+        if part.values:
+            for value in read_values(iter(partial(file.read, CHUNK_BYTES), b"")):
+                yield value.line, _parse(parser, value.text, part.topic)
             return
-        if len(rest) > MAX_LINE_BYTES and not skip:
-            yield [rest[:MAX_LINE_BYTES]]
-            rest = b""
-    if rest and not skip and (end is None or position < end):
-        yield _ended([rest], True)
+        number = 1
+        for lines in read_lines(file, part.start, None if part.whole else part.end):
+            for line in lines:
+                if line:
+                    yield number, _parse(parser, line, part.topic)
+                number += 1
 
 
-def _ended(lines: list[bytes], returns: bool) -> list[bytes]:
-    """Take out empty lines, and with `returns` the carriage returns at the ends."""
-    return list(filter(None, (line.removesuffix(b"\r") for line in lines) if returns else lines))
-
-
-def first_line(path: str) -> bytes:
-    """Return the first line of a file, inflated if need be: enough to see which form the file has."""
-    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as raw:
-        if path.endswith(".gz"):
-            with gzip.open(raw, "rb") as lines:
-                return bytes(lines.read(65536)).lstrip().split(b"\n", 1)[0]
-        return bytes(raw.read(65536)).lstrip().split(b"\n", 1)[0]
+def _parse(parser: ValueParser, value: Line, topic: str) -> list[Message | NotAMessage]:
+    if isinstance(value, LongLine):
+        return [NotAMessage(topic, value.head, "", TOO_LONG, value.size, value.sha256)]
+    return parser.parse(value)
 
 
 def decode_attributes(text: str | None) -> dict[str, str]:

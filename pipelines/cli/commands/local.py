@@ -15,7 +15,7 @@ from pipelines.cli.print_summary import print_summary
 from pipelines.cli.progress import show_progress
 from pipelines.cli.run_summary import difference, read_summary, resources
 from pipelines.errors import RunFailed, UserError
-from pipelines.inputs import SUFFIXES, plan_inputs
+from pipelines.inputs import SUFFIXES, open_inputs
 from pipelines.job import JobOptions, make_job, make_run_id
 from pipelines.lake.recovery import recover_folder
 from pipelines.options import add_job_arguments, job_options, parse_moment, positive, read_key, run_name
@@ -45,12 +45,23 @@ HELP = "Run the main job over files, on this machine: the same graph that runs o
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `local`."""
-    parser.add_argument("--input", nargs="+", required=True, metavar="DIR|FILE", help="files or folders to read")
+    parser.add_argument(
+        "--input",
+        nargs="+",
+        required=True,
+        metavar="DIR|FILE",
+        help="files, folders or pipes to read; - reads standard input",
+    )
     parser.add_argument("--output", required=True, metavar="DIR", help="folder for warehouse, lake, report and summary")
     again = parser.add_mutually_exclusive_group()
     again.add_argument("--overwrite", action="store_true", help="replace what an earlier run left in --output")
     again.add_argument("--append", action="store_true", help="add to what earlier runs left; views count an event once")
-    parser.add_argument("--format", choices=FORMATS, default="auto", help="messages, or plain events one a line")
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="auto",
+        help="form of the input's values (default: %(default)s, each value tells its form)",
+    )
     parser.add_argument(
         "--as_of", metavar="T", help="publish time of plain events, RFC 3339 (default: the run's start)"
     )
@@ -73,9 +84,10 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"--output {args.output}: is no folder of this machine; `launch replay` runs in the cloud")
     output = Path(args.output)
     Target.local(output)
-    ranges = plan_inputs(args.input, args.format)
-    check_apart(args.input, (part.path for part in ranges), output)
-    with lock_folder(output, "local"), ExitStack() as stack:
+    with ExitStack() as stack:
+        ranges = stack.enter_context(open_inputs(args.input, args.format))
+        check_apart(args.input, (part.path for part in ranges), output)
+        stack.enter_context(lock_folder(output, "local"))
         settle(output)
         recover_folder(output)
         check_output(output, overwrite=args.overwrite, append=args.append)

@@ -1,25 +1,25 @@
 """The command `validate`: what the pipeline would say of messages, before they are sent. Made for producers' CI."""
 
 import argparse
-import gzip
-import json
 import sys
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import chain
-from typing import Any, BinaryIO, cast
+from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 
 from pipelines.errors import UserError
+from pipelines.inputs import STDIN, open_inputs
 from pipelines.options import parse_moment
 from schemas.decode.decoder import Decoder
 from schemas.event import Event, not_a_message
-from schemas.message import TOPICS, UNKNOWN_TOPIC, Message, NotAMessage, parse_line
+from schemas.message import TOPICS, Message, NotAMessage
 from schemas.outcomes import Code
-from schemas.registry import REGISTRY
 from transforms.clock import wall_us
+from transforms.sources.damaged_input import DamagedInput
+from transforms.sources.file_ranges import FORMATS, FileRange
+from transforms.sources.read_files import read_numbered
 
 HELP = "check messages against the contract before they are sent; exit code 1 where one would be a dead letter"
 
@@ -44,7 +44,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file",
         metavar="FILE",
-        help="message lines, plain events (one a line) or one event over several lines; also gzip (.gz); - for stdin",
+        help="messages or plain events: lines, a JSON array, events over several lines, Avro; also .gz and .bz2; - reads "
+        "standard input",
+    )
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="auto",
+        help="form of the file's values (default: %(default)s, each value tells its form)",
     )
     parser.add_argument("--topic", choices=TOPICS, help="topic of plain events (default: that of their eventType)")
     parser.add_argument("--as_of", metavar="T", help="publish time of plain events, RFC 3339 (default: now)")
@@ -54,24 +61,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print a verdict a message and the counts; return 1 where there is a dead letter."""
+    """Print a verdict per message and the counts; return 1 when there is a dead letter."""
     as_of = parse_moment("as_of", args.as_of) if args.as_of else wall_us()
+    _check_file(args.file)
     counts: Counter[str] = Counter()
-    try:
-        with _open(args.file) as file:
-            messages = read_messages(file, args.topic, as_of)
+    with open_inputs([args.file], args.format, option="FILE", range_bytes=sys.maxsize) as [part]:
+        if args.topic:
+            part = replace(part, topic=args.topic)
+        messages = read_messages(part, as_of, own_topic=not args.topic)
+        try:
             for verdict in validate(messages, Decoder(accept_cloudevents=args.accept_cloudevents)):
                 counts[verdict.outcome] += 1
                 if verdict.code or not args.quiet:
                     print(msgspec.json.encode(verdict).decode() if args.json else verdict)
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise UserError(f"FILE {args.file}: the gzip file is truncated or damaged") from None
-    if not counts:
-        raise UserError(f"FILE {args.file}: nothing in it")
+        except DamagedInput as error:
+            raise UserError(f"FILE {error}") from None
     if not args.json:
-        said = ", ".join(f"{counts[outcome]} {outcome}" for outcome in ("valid", "duplicate", "dead letter"))
-        print(f"{counts.total()} received: {said}")
+        outcomes = ", ".join(f"{counts[outcome]} {outcome}" for outcome in ("valid", "duplicate", "dead letter"))
+        print(f"{counts.total()} received: {outcomes}")
     return 1 if counts["dead letter"] else 0
+
+
+def _check_file(path: str) -> None:
+    if path != STDIN and "://" not in path and (Path(path).is_dir() or not Path(path).exists()):
+        reason = "is a folder" if Path(path).is_dir() else "No such file or directory"
+        raise UserError(f"FILE {path}: cannot be read ({reason})")
 
 
 def validate(messages: Iterable[tuple[int, Message | NotAMessage]], decoder: Decoder) -> Iterator[Verdict]:
@@ -88,55 +102,14 @@ def validate(messages: Iterable[tuple[int, Message | NotAMessage]], decoder: Dec
         elif earlier == outcome.content:
             yield Verdict(line, "duplicate", notes=outcome.notes)
         else:
-            reason = "an earlier event with this eventId says something else"
+            reason = "an earlier event with this eventId has other content"
             yield Verdict(line, "dead letter", Code.EVENT_ID_CONFLICT.value, "eventId", reason)
 
 
-def read_messages(file: BinaryIO, topic: str | None, as_of: int) -> Iterator[tuple[int, Message | NotAMessage]]:
-    """Yield each message with the number of its line; plain events are wrapped, blank lines passed over."""
-    head = file.readline()
-    if not head.rstrip().endswith(b"}"):  # cut off, or an event that goes on over several lines
-        lines = [head, *file]
-        if not any(map(_is_item, lines)):
-            whole = b"".join(lines)
-            if whole.strip():
-                yield 1, _message(1, whole, topic, as_of)
-            return
-        rest: Iterable[bytes] = lines[1:]
-    else:
-        rest = file
-    for number, line in enumerate(chain([head], rest), 1):
-        if line.strip():
-            yield number, _message(number, line.rstrip(b"\r\n"), topic, as_of)
-
-
-def _message(number: int, text: bytes, topic: str | None, as_of: int) -> Message | NotAMessage:
-    event = _parse(text)
-    if "messageId" in event or ("publishTime" in event and "eventId" not in event):
-        return parse_line(text, topic or UNKNOWN_TOPIC)
-    name = event.get("eventType", event.get("type"))
-    own_topic = REGISTRY.topic_of(name) if isinstance(name, str) else None
-    return Message(topic or own_topic or UNKNOWN_TOPIC, str(number), as_of, {}, text)
-
-
-def _is_item(line: bytes) -> bool:
-    return not {"eventId", "messageId", "specversion"}.isdisjoint(_parse(line))
-
-
-def _parse(text: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _open(path: str) -> BinaryIO:
-    try:
-        if path == "-":
-            if sys.stdin.buffer.isatty():
-                print("reading standard input; Ctrl-D ends it", file=sys.stderr)
-            return sys.stdin.buffer
-        return cast(BinaryIO, gzip.open(path)) if path.endswith(".gz") else open(path, "rb")
-    except OSError as error:
-        raise UserError(f"FILE {path}: cannot be read ({error.strerror})") from None
+def read_messages(
+    part: FileRange, as_of: int, *, own_topic: bool = True
+) -> Iterator[tuple[int, Message | NotAMessage]]:
+    """Yield each message of a file with the number of the line or record where it begins."""
+    for number, messages in read_numbered(part, as_of, own_topic=own_topic):
+        for message in messages:
+            yield number, message

@@ -4,6 +4,7 @@ Every field of a record becomes Arrow columns of bytes; Arrow's join of those, r
 records of a block. Nothing is made for one record alone (docs/decisions/0011). The tests read such files with fastavro.
 """
 
+import zlib
 from collections.abc import Iterable
 from io import BytesIO
 from itertools import chain
@@ -17,6 +18,9 @@ import pyarrow.compute as pc
 from transforms.sinks.files.files import Piece
 
 SYNC_BYTES = 16
+DEFLATE_LEVEL = 3
+"""Of 53.4 MiB of 100,000 simulated messages level 1 makes 10.5 MiB, 3 makes 9.8, 6 makes 8.6, in 0.33, 0.32 and 0.68
+CPU-s; zstd level 1 makes 7.9 in 0.10, but common readers of Avro have no zstd."""
 _END_OF_MAP = pa.scalar(b"\0", pa.binary())
 _BRANCHES = pa.array([b"\0", b"\2"], pa.binary())
 """Which branch of a union with null follows: null, or the value."""
@@ -109,11 +113,23 @@ def join_records(fields: Iterable[Cells]) -> memoryview:
     return _layout(_joined(fields))[1].data
 
 
-def file_header(schema: dict[str, Any]) -> bytes:
-    """Return how a file of a schema begins (codec null), as fastavro writes it; its last bytes end every block."""
+def file_header(schema: dict[str, Any], *, codec: str = "null", metadata: dict[str, str] | None = None) -> bytes:
+    """Return how a file of a schema begins, as fastavro writes it; its last bytes end every block.
+
+    Args:
+        schema: the schema of the records.
+        codec: the codec by which the caller compresses the records of each block.
+        metadata: further entries of the header.
+    """
     file = BytesIO()
-    fastavro.writer(file, fastavro.parse_schema(schema), [])
+    fastavro.writer(file, fastavro.parse_schema(schema), [], codec=codec, metadata=metadata)
     return file.getvalue()
+
+
+def deflate(records: memoryview) -> memoryview:
+    """Return a block's records compressed for the codec `deflate`."""
+    deflated = zlib.compressobj(DEFLATE_LEVEL, wbits=-zlib.MAX_WBITS)
+    return memoryview(deflated.compress(records) + deflated.flush())
 
 
 def file_pieces(header: bytes, blocks: Iterable[Block]) -> list[Piece]:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from random import Random
 
 import fastavro
 import pytest
@@ -25,7 +26,10 @@ class FakeClock:
 
 def messages(count: int, first: int = 0, at: int = NOON) -> list[Message]:
     numbers = range(first, first + count)
-    return [Message("orders", f"m{number}", at + number, {"k": "v"}, b"{}" * 50) for number in numbers]
+    # data that does not shrink, so that a block is larger than what a test cuts off
+    return [
+        Message("orders", f"m{number}", at + number, {"k": "v"}, Random(number).randbytes(100)) for number in numbers
+    ]
 
 
 def finished(root: Path) -> list[Path]:
@@ -33,7 +37,7 @@ def finished(root: Path) -> list[Path]:
 
 
 def ids(paths: list[Path]) -> list[str]:
-    return [record["messageId"] for path in paths for record in fastavro.reader(path.open("rb"))]
+    return [record["message_id"] for path in paths for record in fastavro.reader(path.open("rb"))]
 
 
 @pytest.fixture

@@ -1,13 +1,15 @@
 """Reading: ranges that end on lines give every line once, whatever their size and the file's ends."""
 
 import gzip
+import hashlib
 
 import pytest
 
 from schemas.message import Message, NotAMessage
 from tests.support.events import message_line
 from transforms.archive.batch import archive_avro
-from transforms.sources.file_ranges import looks_like_messages, plan_ranges, topic_of
+from transforms.sources.damaged_input import DamagedInput
+from transforms.sources.file_ranges import FileRange, plan_ranges, topic_of
 from transforms.sources.read_files import BATCH_BYTES, BATCH_MESSAGES, _ReadFn, batches, read_range
 from transforms.sources.read_progress import PROGRESS
 
@@ -41,6 +43,42 @@ def test_a_message_line_becomes_its_message(tmp_path):
     assert isinstance(bad, NotAMessage)
 
 
+def test_a_plain_event_has_the_topic_of_its_type(tmp_path):
+    path = tmp_path / "orders.jsonl"
+    path.write_text('{"eventType": "iot.telemetry"}\n{"type": "customer.updated"}\n{"eventType": "x"}\n{"a": 1}\n[1]\n')
+    [part] = plan_ranges(str(path), path.stat().st_size, "auto", default="events")
+    assert [message.topic for message in read_range(part, 0)] == ["iot-events", "customers", *["orders"] * 3]
+    assert {message.topic for message in read_range(part, 0, own_topic=False)} == {"orders"}
+
+
+def test_each_value_of_a_file_tells_its_form(tmp_path):
+    path = tmp_path / "orders.jsonl"
+    message = message_line("orders", 3, b"data", "2026-06-15T12:00:00Z", {})
+    path.write_text(f'{message}\n{{"eventId": "1"}}\nnot json\n')
+    for default, kind in (("messages", NotAMessage), ("events", Message)):
+        [part] = plan_ranges(str(path), path.stat().st_size, "auto", default=default)
+        kinds = [type(found) for found in read_range(part, 0)]
+        assert kinds == [Message, Message, kind]
+    [part] = plan_ranges(str(path), path.stat().st_size, "messages")
+    assert [type(found) for found in read_range(part, 0)] == [Message, NotAMessage, NotAMessage]
+    [part] = plan_ranges(str(path), path.stat().st_size, "events")
+    assert [found.message_id[:13] for found in read_range(part, 0)] == ["orders.jsonl:"] * 3
+
+
+def test_a_file_that_is_not_the_one_of_its_manifest_gives_no_message(tmp_path):
+    path = tmp_path / "part.avro"
+    path.write_bytes(archive_avro([Message("orders", "1", 1, {}, b"data")]))
+    size = path.stat().st_size
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    part = FileRange(str(path), "avro", "orders", 0, size, True, sha256=digest)
+    assert len(list(read_range(part, 0))) == 1
+    data = bytearray(path.read_bytes())
+    data[-20] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(DamagedInput, match=r"part\.avro: the file's sha256 is not the one in its manifest"):
+        next(read_range(part, 0))
+
+
 def test_plain_events_are_named_by_file_range_and_line(tmp_path):
     path = tmp_path / "orders.jsonl"
     path.write_text("a\nb\n")
@@ -59,16 +97,16 @@ def test_plain_events_are_named_by_file_range_and_line(tmp_path):
         ("customers-0001.jsonl", "customers"),
         ("inventory_2.jsonl", "inventory"),
         ("ordersx.jsonl", "unknown"),
-        ("gs://b/x/orders/part.avro", "unknown"),
+        ("gs://b/x/orders/part.avro", "orders"),
+        ("archive/iot-events/dt=2026-06-15/hour=12/part.avro", "iot-events"),
+        ("orders/customers.jsonl", "customers"),
+        ("customers-eu/2026/part.avro", "customers"),
+        ("a/ordersx/part.avro", "unknown"),
+        ("stdin", "unknown"),
     ],
 )
-def test_the_files_name_says_the_topic(path, topic):
+def test_the_names_of_file_and_folders_tell_the_topic(path, topic):
     assert topic_of(path) == topic
-
-
-def test_messages_and_events_are_told_apart():
-    assert looks_like_messages(b'{"topic":"orders","messageId":"1"}')
-    assert not looks_like_messages(b'{"eventId":"1","data":{}}')
 
 
 def test_the_archive_gives_its_messages_back(tmp_path):
@@ -88,6 +126,7 @@ def test_the_archive_gives_its_messages_back(tmp_path):
         pytest.param([1] * 4, 2, 100, [2, 2], id="whole batches"),
         pytest.param([10] * 200, 1000, 640, [64, 64, 64, 8], id="large"),
         pytest.param([5000], 1000, 640, [1], id="larger than a batch"),
+        pytest.param([5000, 5000, 1], 1000, 640, [1, 1, 1], id="each larger than a batch"),
         pytest.param([], 2, 100, [], id="none"),
     ],
 )
@@ -134,8 +173,8 @@ def test_large_messages_fill_a_batch_too(tmp_path):
     path.write_bytes((b'"' + b"x" * (BATCH_BYTES // 40) + b'"\n') * 100)
     parts = list(plan_ranges(str(path), path.stat().st_size, "events"))
     assert [len(list(read_range(part, 0))) for part in parts] == [40, 40, 20]
-    assert [len(batch) for batch in bundle(parts)] == [64, 36]
-    assert [len(batch) for batch in bundle(parts * 2)] == [64, 64, 64, 8]
+    assert [len(batch) for batch in bundle(parts)] == [40, 40, 20]
+    assert [len(batch) for batch in bundle(parts * 2)] == [40, 40, 40, 40, 40]
 
 
 def test_a_bundle_without_messages_has_no_batch(tmp_path):

@@ -6,9 +6,17 @@ import fastavro
 import pyarrow as pa
 import pytest
 
-from schemas.message import MESSAGE_AVRO, Message
-from transforms.archive.batch import archive_avro, archive_record
-from transforms.sinks.files.avro_blocks import encode_column, encode_maps, file_header, file_pieces, join_records
+from schemas.message import Message
+from schemas.message_records import MESSAGE_AVRO, WRITER, WRITER_KEY
+from transforms.archive.batch import ARCHIVE_HEADER, archive_avro, archive_record
+from transforms.sinks.files.avro_blocks import (
+    DEFLATE_LEVEL,
+    encode_column,
+    encode_maps,
+    file_header,
+    file_pieces,
+    join_records,
+)
 
 
 def read(data):
@@ -18,14 +26,21 @@ def read(data):
 def test_a_file_is_what_fastavro_writes_but_for_its_marks():
     message = Message("orders", "m1", 1_781_524_800_000_001, {"k": "v"}, b"data" * 3000)
     theirs = BytesIO()
-    fastavro.writer(theirs, fastavro.parse_schema(MESSAGE_AVRO), [archive_record(message)])
+    schema = fastavro.parse_schema(MESSAGE_AVRO)
+    settings = {"codec": "deflate", "codec_compression_level": DEFLATE_LEVEL, "metadata": {WRITER_KEY: WRITER}}
+    fastavro.writer(theirs, schema, [archive_record(message)], **settings)
     mine = archive_avro([message])
-    assert len(mine) == len(theirs.getvalue())
-    assert mine.replace(mine[-16:], b"") == theirs.getvalue().replace(theirs.getvalue()[-16:], b"")
+    start = len(ARCHIVE_HEADER) - 16
+    assert mine[:start] == theirs.getvalue()[:start]
+    for data in (mine, theirs.getvalue()):
+        [block] = fastavro.block_reader(BytesIO(data))
+        assert (block.codec, block.num_records) == ("deflate", 1)
+    assert read(mine) == read(theirs.getvalue())
 
 
 def test_many_messages_are_cut_into_blocks_that_a_reader_can_skip():
     data = archive_avro([Message("orders", str(number), number, {}, b"x" * 5000) for number in range(1000)])
+    assert len(data) < 100_000
     blocks = [block.num_records for block in fastavro.block_reader(BytesIO(data))]
     assert (sum(blocks), len(blocks) > 3) == (1000, True)
 
