@@ -1,4 +1,4 @@
-"""The main job over bounded input: read, archive, decode, deduplicate, fan out. One screen; logic is in the steps."""
+"""The main job as a batch run: read, archive, decode, deduplicate, fan out. One screen; logic is in the steps."""
 
 from typing import Any
 
@@ -74,9 +74,9 @@ def build(
         sagas.rows,
     )
     appended = rows | "AppendRows" >> append_rows(job, manifests)
-    refused = appended.failed | "FailedRows" >> FailedToDeadLetters()
+    undelivered = appended.failed | "FailedRows" >> FailedToDeadLetters(root=job.lake, run=run)
     (
-        (dead, refused)
+        (dead, undelivered)
         | "AllRefused" >> beam.Flatten()
         | "WriteDeadLetters" >> WriteDeadLetters(root=job.lake, run=run)
         | "DeadLetterManifests" >> WriteManifests(root=job.lake, run_id=run.run_id)

@@ -105,7 +105,12 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
         "--sink_retry_budget",
         type=not_negative,
         default=600.0,
-        help="how long a sick BigQuery is tried again, seconds; then rows become dead letters",
+        help="retry failed BigQuery writes for this many seconds, then write the rows as dead letters",
+    )
+    group.add_argument(
+        "--allow_undelivered",
+        action="store_true",
+        help="succeed although tables rejected rows (default: fail with exit code 1)",
     )
     group.add_argument(
         "--bigquery_method",

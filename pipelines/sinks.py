@@ -1,4 +1,4 @@
-"""Which BigQuery sink a run takes: `--bigquery_method`."""
+"""The BigQuery sink of a run, by `--bigquery_method`."""
 
 from typing import Any
 
@@ -13,17 +13,17 @@ from transforms.sinks.results import AppendResult
 
 
 def tables_of(job: JobConfig) -> BigQueryTables:
-    """Return where the run's tables stand."""
+    """Return where the run's tables are."""
     return BigQueryTables(job.project, DATASET_OF, job.event_store, job.analytics)
 
 
 def append_rows(job: JobConfig, gate: beam.PCollection[Any] | None) -> beam.PTransform[Any, AppendResult]:
-    """Return the sink of a bounded run. STORAGE_WRITE commits once `gate` is complete; Beam's own two show rows as
-    they come, so a failed run may leave some of its rows.
+    """Return the sink of a batch run. STORAGE_WRITE commits once `gate` is complete; Beam's own two methods show rows
+    before the run has ended, so a failed run may leave some of its rows.
     """
     tables = tables_of(job)
     if job.bigquery_method == "STREAMING_INSERTS":
-        return InsertRows(tables=tables, retry_budget_seconds=job.sink_retry_budget_seconds)
+        return InsertRows(tables=tables, retry_budget_seconds=job.sink_retry_budget_seconds, run=job.run)
     if job.bigquery_method == "FILE_LOADS":
         return LoadFiles(tables=tables, temp=job.temp)
     return AppendRows(
@@ -33,17 +33,18 @@ def append_rows(job: JobConfig, gate: beam.PCollection[Any] | None) -> beam.PTra
         endpoint=job.write_endpoint,
         gate=gate,
         publish=job.publish,
-        what=job.run.run_id,
+        run=job.run,
     )
 
 
 def append_rows_live(job: JobConfig) -> beam.PTransform[Any, AppendResult]:
-    """Return the sink of a live run: rows are visible at once, at least once."""
+    """Return the sink of a streaming run: rows are visible at once, at least once."""
     if job.bigquery_method == "STREAMING_INSERTS":
-        return InsertRows(tables=tables_of(job), retry_budget_seconds=job.sink_retry_budget_seconds)
+        return InsertRows(tables=tables_of(job), retry_budget_seconds=job.sink_retry_budget_seconds, run=job.run)
     return AppendRows(
         tables=tables_of(job),
         mode="default",
         retry_budget_seconds=job.sink_retry_budget_seconds,
         endpoint=job.write_endpoint,
+        run=job.run,
     )

@@ -99,9 +99,9 @@ def build(
     letters = dead | "DeadLetterRows" >> DeadLetterRows(run=run)
     appended = (stored, sagas.rows, alerts, letters) | "AppendRows" >> append_rows_live(job)
     appended | "SettleRows" >> SettleRows(run_id=run.run_id)
-    refused = appended.failed | "FailedRows" >> FailedToDeadLetters()
+    undelivered = appended.failed | "FailedRows" >> FailedToDeadLetters(root=job.lake, run=run)
     (
-        (dead, refused)
+        (dead, undelivered)
         | "AllRefused" >> beam.Flatten()
         | "WriteDeadLetters"
         >> WriteDeadLettersStream(
@@ -112,7 +112,7 @@ def build(
     sums = (counts, metrics) | "AllSums" >> beam.Flatten() | "AppendSums" >> append_rows_live(job)
     (
         sums.failed
-        | "FailedSums" >> FailedToDeadLetters()
+        | "FailedSums" >> FailedToDeadLetters(root=job.lake, run=run)
         | "WriteFailedSums"
         >> WriteDeadLettersStream(
             root=job.lake, run=run, flush_seconds=live.flush_seconds, flush_bytes=live.flush_bytes

@@ -1,5 +1,7 @@
-"""The summary of a run as a person reads it on a terminal."""
+"""Print a run's summary and its failures on a terminal."""
 
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ from rich.table import Table
 
 
 def print_summary(summary: dict[str, Any], output: Path) -> None:
-    """Print what came in by topic, what became of it, dead letters by code, and where to look."""
+    """Print the outcomes by topic, dead letters by code, undelivered rows by table, and the paths of the result."""
     console = Console(highlight=False)
     table = Table(title=None, box=None, pad_edge=False, header_style="bold")
     table.add_column("topic")
@@ -22,6 +24,9 @@ def print_summary(summary: dict[str, Any], output: Path) -> None:
     if summary["dead_letters_by_code"]:
         codes = ", ".join(f"{code} {count:,}" for code, count in summary["dead_letters_by_code"].items())
         console.print(f"dead letters: {codes}", soft_wrap=True)
+    if summary["undelivered"]:
+        tables = ", ".join(f"{table} {rows:,}" for table, rows in summary["undelivered"].items())
+        console.print(f"undelivered rows: {tables}", soft_wrap=True)
     rate = summary["received"] / summary["seconds"]
     console.print(
         f"{summary['seconds']:.1f} s, {rate:,.0f} messages/s, {summary['cpu_seconds']:.1f} CPU-s, "
@@ -30,3 +35,11 @@ def print_summary(summary: dict[str, Any], output: Path) -> None:
     console.print(
         f"report    {output}/report.html\nwarehouse {output}/warehouse.duckdb\nlake      {output}/lake", soft_wrap=True
     )
+
+
+def report_failures(failures: Iterable[str]) -> int:
+    """Print why a run failed, one line each, on stderr; return its exit code."""
+    lines = list(failures)
+    for line in lines:
+        print(f"failed: {line}", file=sys.stderr)
+    return 1 if lines else 0

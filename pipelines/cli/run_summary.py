@@ -1,65 +1,139 @@
-"""The summary of a bounded run: what came in, what became of it, and whether the two agree.
+"""The summary of a run: what was received, its outcomes, the rows of every table, and whether all of it adds up.
 
-Outcomes are read back from the stores; `received` is what the readers counted. received = valid + duplicates +
-dead letters is the contract's promise (docs/data-contract.md#outcomes), and `difference` holds a run to it.
+Outcomes are Beam's counters; rows are what the tables hold. Two equations are checked: received = valid + duplicates +
+dead letters (docs/data-contract.md#outcomes), and per table rows made = rows held + undelivered rows
+(docs/data-contract.md#undelivered-rows).
 """
 
 import resource
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from google.cloud import bigquery
 
+from pipelines.reconcile import RowsHeld, count_rows, rows_held
 from pipelines.stores.target import Target
 from schemas.message import topic_label
-from schemas.outcomes import Code
+from schemas.outcomes import Code, Stage
+from schemas.tables.definitions import DEAD_LETTERS, EVENTS
 from transforms.metrics import TOPIC_LABELS
+from transforms.sinks.publish_gate import counts_of
+
+_OUTCOMES = {
+    "received": "received",
+    "valid": "valid",
+    "duplicates": "duplicate",
+    "dead_letters": "dead_letter",
+    "late": "late",
+}
+"""Name in the summary: name of the counter."""
 
 
-def read_summary(client: bigquery.Client, target: Target, run_id: str, counted: dict[str, int]) -> dict[str, Any]:
-    """Return a run's summary: outcomes from its rows, what readers and deduplication counted from Beam's counters.
+def read_summary(
+    client: bigquery.Client,
+    target: Target,
+    run_id: str,
+    counted: Mapping[str, int],
+    *,
+    exact: bool = True,
+    counted_all: bool = True,
+) -> dict[str, Any]:
+    """Return a run's summary.
 
-    What a sink refused for good stands in the dead-letter files, because the table may be what is sick: `refused_…`.
+    Args:
+        client: a client of the target's BigQuery.
+        target: the stores that the run wrote to.
+        run_id: the run.
+        counted: its counters of namespace `pipeline`, by name.
+        exact: whether every row is written once (a batch run through the Storage Write API). Otherwise rows may be
+            written again after a lost reply, and a table may hold more of them than were made.
+        counted_all: whether the counters are complete. Otherwise valid events and dead letters are counted in the
+            tables, and nothing is compared.
+
+    Returns:
+        The outcomes in all, `by_topic` and by `dead_letters_by_code`; valid events `by_event_type`; `tables` with rows
+        made, held and undelivered; `undelivered` by table; and `difference`, None or what does not add up.
     """
-    store = f"{target.project}.{target.event_store}"
-    job = bigquery.QueryJobConfig(query_parameters=[bigquery.ScalarQueryParameter("run_id", "STRING", run_id)])
-
-    def rows(sql: str) -> list[Any]:
-        return list(client.query(sql, job_config=job).result())
-
-    types = rows(
-        f"""SELECT event_type, topic, COUNT(*) AS valid FROM `{store}.events`
-        WHERE run_id = @run_id GROUP BY event_type, topic ORDER BY event_type"""
-    )
-    codes = rows(
-        f"""SELECT error_code, topic, COUNT(*) AS dead FROM `{store}.dead_letters`
-        WHERE run_id = @run_id GROUP BY error_code, topic ORDER BY error_code"""
-    )
+    types, letters = _valid_rows(client, target, run_id), _dead_letter_rows(client, target, run_id)
     by_topic = {
-        topic: {
-            "received": counted.get(f"received_{topic}", 0),
-            "valid": sum(row.valid for row in types if row.topic == topic),
-            "duplicates": counted.get(f"duplicate_{topic}", 0),
-            "dead_letters": sum(row.dead for row in codes if topic_label(row.topic) == topic)
-            + counted.get(f"refused_{topic}", 0),
-            "late": counted.get(f"late_{topic}", 0),
-        }
+        topic: {name: counted.get(f"{outcome}_{topic}", 0) for name, outcome in _OUTCOMES.items()}
         for topic in TOPIC_LABELS
     }
-    by_code = {code: counted.get(f"dead_letter_{code}", 0) for code in (Code.SINK_REJECTED, Code.SINK_EXHAUSTED)}
-    for row in codes:
-        by_code[row.error_code] = by_code.get(row.error_code, 0) + row.dead
-    return {
-        **{name: sum(topic[name] for topic in by_topic.values()) for name in _TOTALS},
-        "by_topic": {topic: counts for topic, counts in by_topic.items() if any(counts.values())},
-        "by_event_type": {row.event_type: {"valid": row.valid} for row in types},
-        "dead_letters_by_code": {code: count for code, count in sorted(by_code.items()) if count},
+    by_code = {code.value: counted.get(f"dead_letter_{code}", 0) for code in sorted(Code)}
+    if not counted_all:
+        for topic, outcomes in by_topic.items():
+            outcomes["valid"] = sum(row.valid for row in types if topic_label(row.topic) == topic)
+            outcomes["dead_letters"] = sum(
+                row.dead for row in letters if topic_label(row.topic) == topic and row.stage != Stage.SINK
+            )
+        for code in by_code:
+            by_code[code] = sum(row.dead for row in letters if row.error_code == code)
+    if exact:
+        counts = counts_of(counted, count_rows(client, target, run_id))
+    else:
+        held = rows_held(client, target, run_id)
+        counts = [one.at_least_once(held[one.table].distinct) for one in counts_of(counted, _rows(held))]
+    summary: dict[str, Any] = {
+        **{name: sum(topic[name] for topic in by_topic.values()) for name in _OUTCOMES},
+        "by_topic": {topic: outcomes for topic, outcomes in by_topic.items() if any(outcomes.values())},
+        "by_event_type": _by_event_type(types),
+        "dead_letters_by_code": {code: count for code, count in by_code.items() if count},
+        "tables": {
+            one.table: {"made": one.made, "rows": one.appended, "undelivered": one.rejected}
+            for one in counts
+            if one.made or one.appended
+        },
+        "undelivered": {one.table: one.rejected for one in counts if one.rejected},
     }
+    problems = (
+        [outcome_difference(summary), *(one.problem(allow_rejected=True) for one in counts)] if counted_all else []
+    )
+    return {**summary, "difference": "; ".join(text for text in problems if text) or None}
 
 
-_TOTALS = ("received", "valid", "duplicates", "dead_letters", "late")
+def _valid_rows(client: bigquery.Client, target: Target, run_id: str) -> list[Any]:
+    """Return the run's valid events by type and topic: those of the event store, and those whose row it rejected."""
+    return _of_run(
+        client,
+        run_id,
+        f"""SELECT event_type, topic, COUNT(DISTINCT event_id) AS valid FROM (
+          SELECT event_type, topic, event_id FROM `{target.table("event_store", EVENTS.name)}` WHERE run_id = @run_id
+          UNION ALL
+          SELECT event_type, topic, event_id FROM `{target.table("event_store", DEAD_LETTERS.name)}`
+          WHERE run_id = @run_id AND stage = '{Stage.SINK}' AND table_name = '{EVENTS.name}'
+        ) GROUP BY event_type, topic ORDER BY event_type, topic""",
+    )
 
 
-def difference(summary: dict[str, Any]) -> str | None:
+def _dead_letter_rows(client: bigquery.Client, target: Target, run_id: str) -> list[Any]:
+    """Return the run's dead letters by topic, stage and code."""
+    return _of_run(
+        client,
+        run_id,
+        f"""SELECT topic, stage, error_code, COUNT(DISTINCT dead_letter_id) AS dead
+        FROM `{target.table("event_store", DEAD_LETTERS.name)}` WHERE run_id = @run_id
+        GROUP BY topic, stage, error_code""",
+    )
+
+
+def _of_run(client: bigquery.Client, run_id: str, sql: str) -> list[Any]:
+    config = bigquery.QueryJobConfig(query_parameters=[bigquery.ScalarQueryParameter("run_id", "STRING", run_id)])
+    return list(client.query(sql, job_config=config).result())
+
+
+def _rows(held: Mapping[str, RowsHeld]) -> dict[str, int]:
+    return {table: rows.rows for table, rows in held.items()}
+
+
+def _by_event_type(types: Iterable[Any]) -> dict[str, dict[str, int]]:
+    """Return the valid events by type."""
+    found: dict[str, dict[str, int]] = {}
+    for row in types:
+        found.setdefault(row.event_type, {"valid": 0})["valid"] += row.valid
+    return found
+
+
+def outcome_difference(summary: Mapping[str, Any]) -> str | None:
     """Return what does not add up, or None: every message has exactly one outcome."""
     outcomes = summary["valid"] + summary["duplicates"] + summary["dead_letters"]
     if summary["received"] == outcomes:
@@ -70,8 +144,34 @@ def difference(summary: dict[str, Any]) -> str | None:
     )
 
 
+def failures(summary: Mapping[str, Any], where: str, *, allow_undelivered: bool) -> Iterable[str]:
+    """Yield why a finished run has exit code 1, each with the commands that help; nothing if it has exit code 0.
+
+    Args:
+        summary: the summary of the run.
+        where: the option that names the stores, such as `--output OUT`.
+        allow_undelivered: whether rows that a table rejected are accepted.
+    """
+    if summary["difference"]:
+        yield f"{summary['difference']}; `event-pipelines replay {where} --mode backfill` adds missing rows"
+    if summary["undelivered"] and not allow_undelivered:
+        tables = ", ".join(f"{table} {rows:,}" for table, rows in summary["undelivered"].items())
+        codes = [code for code in (Code.SINK_REJECTED, Code.SINK_EXHAUSTED) if code in summary["dead_letters_by_code"]]
+        yield (
+            f"undelivered rows: {tables}. See why: event-pipelines dead-letters {where} --codes {' '.join(codes)};"
+            f" deliver them: event-pipelines redrive {where} --codes {' '.join(codes)};"
+            " --allow_undelivered accepts them"
+        )
+    if summary["received"] and not summary["valid"] and not summary["duplicates"]:
+        code = max(summary["dead_letters_by_code"].items(), key=lambda item: item[1], default=("CODE", 0))[0]
+        yield (
+            f"none of the {summary['received']:,} messages is valid. See why: event-pipelines dead-letters {where}"
+            f" --group_by code,path; event-pipelines explain {code}"
+        )
+
+
 def resources() -> dict[str, float]:
-    """Return CPU seconds and peak memory of this process and its workers so far."""
+    """Return the CPU seconds and the peak memory (MiB) of this process and its workers so far."""
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     return {
         "cpu_seconds": round(own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime, 2),

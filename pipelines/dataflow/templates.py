@@ -44,6 +44,7 @@ TEMPLATES = {
             SERVICE_OPTIONS
             | LAPTOP_OPTIONS
             | {
+                "allow_undelivered": "decides an exit code; a Dataflow job has none, and an alert watches undelivered rows",
                 "max_messages": "ends a trial run; a Dataflow job is drained",
                 "stop_after_idle": "ends a trial run; a Dataflow job is drained",
                 "as_of": "the clock of a trial run",

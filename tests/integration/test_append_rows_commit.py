@@ -13,7 +13,7 @@ from transforms.sinks.bigquery.bigquery import AppendRows
 from transforms.sinks.bigquery.bigquery_tables import Connect
 from transforms.sinks.bigquery.commit import CommitFn
 from transforms.sinks.publish_gate import PublishRefused
-from transforms.table_rows import TableRows
+from transforms.table_rows import Run, TableRows
 
 ELEMENTS = batches("events", 400) + batches("order_events", 200) + batches("payment_events", 100)
 
@@ -138,7 +138,7 @@ def test_a_run_that_is_published_whole_commits_no_table_if_a_row_was_rejected(
 ) -> None:
     with warehouse(tmp_path, fault) as server:
         with pytest.raises(PublishRefused, match=r"run-1: nothing was published.* order_events: [\d]+ of 200 rows"):
-            run(ELEMENTS, server, publish="all", what="run-1", retry_budget_seconds=0.5)
+            run(ELEMENTS, server, publish="all", run=Run("run-1", 0, "test"), retry_budget_seconds=0.5)
         assert [server.ids(table) for table in TABLES.dataset_of] == [[], [], []]
 
 

@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import run_command
-from tests.support.events import message_line
+from tests.support.events import make_event, message_line
 from tests.support.runs import write_messages
 
 
 @pytest.fixture
 def source(tmp_path) -> Path:
-    return write_messages(tmp_path / "in" / "orders.jsonl", [message_line("orders", 1, b"{}", "2026-06-15T12:00:00Z")])
+    data = json.dumps(make_event("order.created")).encode()
+    return write_messages(tmp_path / "in" / "orders.jsonl", [message_line("orders", 1, data, "2026-06-15T12:00:00Z")])
 
 
 def truncated(folder: Path) -> Path:
@@ -79,6 +80,23 @@ def test_folders_whose_names_are_patterns_are_read_written_and_replayed(tmp_path
     code, out, err = run_command("replay", "--output", output, "--mode", "rebuild", *day)
     assert code == 0, err
     assert "messages 1," in out + err
+
+
+@pytest.mark.parametrize(("duplicates", "code"), [(0, 1), (1, 0)], ids=["no valid message", "one valid message"])
+def test_an_input_without_a_valid_message_fails_and_names_the_next_commands(tmp_path, source, duplicates, code):
+    bad = [message_line("orders", number, b"{}", "2026-06-15T12:00:00Z") for number in range(2, 5)]
+    path = write_messages(tmp_path / "bad" / "orders.jsonl", bad)
+    inputs = [path.parent, *([source.parent] if duplicates else [])]
+    done, out, err = run_command("local", "--input", *inputs, "--output", tmp_path / "out")
+    assert done == code
+    if code:
+        assert "none of the 3 messages is valid" in err
+        assert f"dead-letters --output {tmp_path / 'out'} --group_by code,path" in err
+        assert "event-pipelines explain MISSING_FIELD" in err
+        assert len(err.strip().splitlines()) == 1
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert (summary["dead_letters"], summary["difference"], summary["undelivered"]) == (3, None, {})
+    assert "dead letters: MISSING_FIELD 3" in out
 
 
 def test_an_output_that_is_not_empty_is_left_alone(tmp_path, source):

@@ -1,8 +1,9 @@
-"""Dead letters on their way to the store: rows of the table, lines of the files. One tail writes them all."""
+"""Dead letters in their two stored forms: rows of `event_store.dead_letters`, and JSON lines of the lake's files."""
 
 import base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import apache_beam as beam
 import msgspec
@@ -10,12 +11,12 @@ import pyarrow as pa
 
 from schemas.event import DeadLetter
 from schemas.tables.definitions import DEAD_LETTERS
-from schemas.timestamps import to_rfc3339
+from schemas.timestamps import from_datetime, to_rfc3339
 from transforms.table_rows import Run, TableRows
 
 
 def dead_letter_cells(letter: DeadLetter, run: Run) -> dict[str, object]:
-    """Return one dead letter as the cells of its table; a line without a clock takes the run's."""
+    """Return one dead letter as the cells of its table; a line without a publish time takes the start of the run."""
     return {
         "dead_letter_id": letter.dead_letter_id,
         "failed_time": run.started if letter.publish_time is None else letter.publish_time,
@@ -43,18 +44,33 @@ def dead_letter_cells(letter: DeadLetter, run: Run) -> dict[str, object]:
 
 def dead_letter_rows(letters: Iterable[DeadLetter], run: Run) -> pa.RecordBatch:
     """Return rows of event_store.dead_letters."""
-    return pa.RecordBatch.from_pylist([dead_letter_cells(one, run) for one in letters], DEAD_LETTERS.arrow_schema())
+    return pa.RecordBatch.from_pylist(
+        [dead_letter_cells(letter, run) for letter in letters], DEAD_LETTERS.arrow_schema()
+    )
 
 
 def dead_letter_line(letter: DeadLetter, run: Run) -> bytes:
-    """Return one dead letter as a JSON line: the table's cells, times in RFC 3339, the payload in base64."""
-    cells = dead_letter_cells(letter, run)
+    """Return one dead letter as a JSON line."""
+    return cells_line(dead_letter_cells(letter, run))
+
+
+def cells_line(cells: Mapping[str, object]) -> bytes:
+    """Return the cells of a row of the table as a JSON line: times in RFC 3339, attributes as an object, the payload in
+    base64.
+
+    Args:
+        cells: by column; times as UTC microseconds or datetimes, attributes as JSON text, the payload as bytes.
+    """
+    line = dict(cells)
     for name in ("failed_time", "publish_time", "ingest_time"):
-        moment = cells[name]
-        cells[name] = to_rfc3339(moment) if isinstance(moment, int) else None
-    cells["attributes"] = letter.attributes
-    cells["payload"] = base64.b64encode(letter.data).decode()
-    return msgspec.json.encode(cells) + b"\n"
+        moment = line[name]
+        if isinstance(moment, datetime):
+            moment = from_datetime(moment)
+        line[name] = to_rfc3339(moment) if isinstance(moment, int) else None
+    attributes, payload = line["attributes"], line["payload"]
+    line["attributes"] = msgspec.json.decode(attributes) if isinstance(attributes, str) else {}
+    line["payload"] = base64.b64encode(payload).decode() if isinstance(payload, bytes) else ""
+    return msgspec.json.encode(line) + b"\n"
 
 
 def failed_day(letter: DeadLetter, run: Run) -> str:

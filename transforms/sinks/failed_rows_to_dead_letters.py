@@ -1,4 +1,8 @@
-"""FailedToDeadLetters: rows that a sink could not deliver become dead letters, in files that need no BigQuery."""
+"""Turn rejected rows into dead letters of stage `sink`: for their table, and for the files, which need no BigQuery.
+
+A message keeps its one outcome: its event is valid although a table rejected a row of it. The dead letter names table,
+event, column and reason (docs/data-contract.md#undelivered-rows).
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,17 +18,32 @@ from schemas.registry import REGISTRY
 from schemas.tables.definitions import DEAD_LETTERS, EVENTS
 from schemas.timestamps import from_datetime
 from transforms.metrics import counter
+from transforms.sinks.dead_letter_rows import dead_letter_rows
 from transforms.sinks.results import FailedRows
+from transforms.sinks.undelivered_letters import KeepUndeliveredLetters
+from transforms.table_rows import Run, TableRows
 
 OUTCOME_TABLES = (EVENTS.name, DEAD_LETTERS.name)
-"""A refused row of these is a message whose outcome stands in the files only; of others, a projection is behind."""
+"""If a row of these is rejected, the outcome of a message is in the files only; of others, a projection is behind."""
 
 
 @dataclass(kw_only=True)
 class FailedToDeadLetters(beam.PTransform[beam.PCollection[FailedRows], beam.PCollection[list[DeadLetter]]]):
-    """Turn failed rows into dead letters whose payload is the row itself as JSON."""
+    """Turn rejected rows into dead letters whose payload is the row as JSON, and count them.
+
+    Rows of `dead_letters` itself give none: they are dead letters already, which the files hold. They are kept in files of
+    their own until a later command adds them to the table (undelivered_letters.py).
+
+    Args:
+        root: root of the lake.
+        run: the run that made the rows.
+    """
+
+    root: str
+    run: Run
 
     def expand(self, pcoll: beam.PCollection[FailedRows]) -> beam.PCollection[list[DeadLetter]]:
+        _ = pcoll | "Keep" >> KeepUndeliveredLetters(root=self.root, run=self.run)
         return pcoll | "Letters" >> beam.ParDo(_letters_of)
 
 
@@ -34,21 +53,38 @@ def _letters_of(failed: FailedRows) -> Iterator[list[DeadLetter]]:
     if failed.table in OUTCOME_TABLES:
         for letter in letters:
             counter(f"refused_{topic_label(letter.topic)}").inc()
-    yield letters
+    if failed.table != DEAD_LETTERS.name:
+        yield letters
+
+
+@dataclass(kw_only=True)
+class UndeliveredRows(beam.PTransform[beam.PCollection[FailedRows], beam.PCollection[TableRows]]):
+    """Turn rejected rows of other tables into rows of `event_store.dead_letters`."""
+
+    run: Run
+
+    def expand(self, pcoll: beam.PCollection[FailedRows]) -> beam.PCollection[TableRows]:
+        return pcoll | "Rows" >> beam.ParDo(_rows_of, self.run)
+
+
+def _rows_of(failed: FailedRows, run: Run) -> Iterator[TableRows]:
+    if failed.table != DEAD_LETTERS.name:
+        yield TableRows(DEAD_LETTERS.name, dead_letter_rows(failed_letters(failed), run))
 
 
 def failed_letters(failed: FailedRows) -> list[DeadLetter]:
-    """Make one dead letter a row; `path` names the table, the payload is the row as JSON."""
+    """Return one dead letter per row; `path` is the table's name, the payload is the row as JSON."""
     refused = Refused(Stage.SINK, Code(failed.code), failed.table, failed.reason)
-    return [_letter(row, refused, failed.table) for row in failed.rows.to_pylist()]
+    return [_letter(row, refused, failed) for row in failed.rows.to_pylist()]
 
 
-def _letter(row: dict[str, Any], refused: Refused, table: str) -> DeadLetter:
+def _letter(row: dict[str, Any], refused: Refused, failed: FailedRows) -> DeadLetter:
     event_type = row.get("event_type")
     known = REGISTRY.get(event_type) if isinstance(event_type, str) else None
     topic = row.get("topic") or (known.topic if known else "unknown")
     publish_time = row.get("publish_time") or row.get("window_start") or row.get("ingest_time")
     moment = from_datetime(publish_time) if publish_time is not None else 0
-    data = msgspec.json.encode(row)
-    message = Message(topic, row.get("message_id") or "", moment, {}, data)
-    return dead_letter(message, refused, row.get("event_id"), event_type, table_name=table)
+    message = Message(topic, row.get("message_id") or "", moment, {}, msgspec.json.encode(row))
+    return dead_letter(
+        message, refused, row.get("event_id"), event_type, table_name=failed.table, column_name=failed.column
+    )

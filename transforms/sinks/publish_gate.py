@@ -16,7 +16,7 @@ Feature files are rows too: `TableCounts("ml/iot_features", made, written)` take
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 ROWS_MADE, ROWS_REJECTED = "rows_made_", "rows_rejected_"
 """Prefixes of the sinks' counters; the name of the table follows."""
@@ -46,6 +46,16 @@ class TableCounts:
     def missing(self) -> int:
         """Return how many rows have no outcome; negative if the table holds rows that were not made."""
         return self.made - self.appended - self.rejected
+
+    def at_least_once(self, distinct: int) -> "TableCounts":
+        """Return the counts of a table in which a row may stand more than once, after a lost reply.
+
+        Args:
+            distinct: distinct rows among the appended ones, as far as their columns tell; 0 if they do not tell. Any
+                number of rows between `distinct` and `appended` explains the table.
+        """
+        expected = self.made - self.rejected
+        return replace(self, appended=min(max(expected, distinct), self.appended))
 
     def problem(self, *, allow_rejected: bool = False) -> str | None:
         """Return why the table must not be published, or None."""

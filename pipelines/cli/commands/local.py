@@ -11,9 +11,9 @@ from pipelines import batch
 from pipelines.bigquery_emulator.beam_endpoint import point_beam_at
 from pipelines.bigquery_emulator.faults.script import FaultScript
 from pipelines.cli import notices
-from pipelines.cli.print_summary import print_summary
+from pipelines.cli.print_summary import print_summary, report_failures
 from pipelines.cli.progress import show_progress
-from pipelines.cli.run_summary import difference, read_summary, resources
+from pipelines.cli.run_summary import failures, read_summary, resources
 from pipelines.errors import RunFailed, UserError
 from pipelines.inputs import SUFFIXES, open_inputs
 from pipelines.job import JobOptions, make_job, make_run_id
@@ -75,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the job; return 0, or 1 when the run failed or its messages do not add up."""
+    """Run the job; return 0, or 1 if rows are undelivered, no message is valid or the counts do not add up."""
     began, started = time.monotonic(), wall_us()
     as_of = parse_moment("as_of", args.as_of) if args.as_of else started
     options = job_options(args, read_key(args.pii_key_file))
@@ -100,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
         source = ReadMessages(ranges=ranges, as_of=as_of)
         summary = _run_job(args, target, source, make_run_id(args.run_id, started), started, options, faults, began)
     print_summary(summary, output)
-    return 0
+    return report_failures(failures(summary, f"--output {output}", allow_undelivered=args.allow_undelivered))
 
 
 def _print_notes(args: argparse.Namespace, ranges: list[FileRange]) -> None:
@@ -139,8 +139,9 @@ def _run_job(
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"--output {args.output}: {_kept(args, endpoints, target)}") from None
         counted = counters(result)
-        summary = {**about, **read_summary(endpoints.bigquery, target, run_id, counted)}
-        summary.update(difference=difference(summary), **resources(), seconds=round(time.monotonic() - began, 2))
+        exact = args.bigquery_method != "STREAMING_INSERTS"
+        summary = {**about, **read_summary(endpoints.bigquery, target, run_id, counted, exact=exact)}
+        summary.update(resources(), seconds=round(time.monotonic() - began, 2))
         shown = {name: value for name, value in vars(args).items() if name not in ("run", "pii_key_file")}
         write_report(endpoints.bigquery, target, summary, shown, folder / REPORT)
     write_summary(folder, summary)

@@ -4,7 +4,8 @@ import argparse
 from dataclasses import replace
 
 from pipelines.cli import notices as advice
-from pipelines.cli.run_summary import read_summary, resources
+from pipelines.cli.print_summary import report_failures
+from pipelines.cli.run_summary import failures, read_summary, resources
 from pipelines.command_options.stream import add_arguments as add_arguments
 from pipelines.job import make_run_id
 from pipelines.options import job_options, read_key
@@ -24,15 +25,16 @@ HELP = "Run the main job over Pub/Sub subscriptions until it is stopped; PUBSUB_
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run until the end; return 0."""
+    """Run until the end; return 0, or 1 if rows are undelivered, no message is valid or the counts do not add up."""
     request = _request(args)
     advice.say(advice.of_emulator(args.project))
+    problems: list[str] = []
     run_stream(
         request,
         notify=lambda line: print(line, flush=True),
-        finish=lambda finished: _finish(request, finished, args),
+        finish=lambda finished: problems.extend(_finish(request, finished, args)),
     )
-    return 0
+    return report_failures(problems)
 
 
 def _request(args: argparse.Namespace) -> StreamRequest:
@@ -58,17 +60,24 @@ def _request(args: argparse.Namespace) -> StreamRequest:
     )
 
 
-def _finish(request: StreamRequest, finished: FinishedStream, args: argparse.Namespace) -> None:
-    """Print the outcomes of the messages, and write the summary and the report."""
+def _finish(request: StreamRequest, finished: FinishedStream, args: argparse.Namespace) -> list[str]:
+    """Print the outcomes of the messages, write the summary and the report, and return why the run failed."""
     for outcome in ("received", "valid", "duplicate", "dead_letter", "late"):
         total = sum(finished.counted.get(f"{outcome}_{topic}", 0) for topic in TOPIC_LABELS)
         print(f"{outcome:12} {total:>12,}")
     target = request.target
+    # The streaming DirectRunner counts only the first bundle of each step.
+    counted_all = request.prism is not None
+    outcomes = read_summary(
+        finished.client, target, request.run_id, finished.counted, exact=False, counted_all=counted_all
+    )
     if target.directory is not None:
         version, started = finished.job.run.version, to_rfc3339(request.started)
         about = {"run_id": request.run_id, "version": version, "started": started, "state": "DONE"}
-        summary = {**about, **read_summary(finished.client, target, request.run_id, finished.counted), **resources()}
+        summary = {**about, **outcomes, **resources()}
         summary["seconds"] = round((wall_us() - request.started) / SECOND_US, 2)
         write_summary(target.directory, summary)
         options = {name: value for name, value in vars(args).items() if name not in ("run", "pii_key_file")}
         write_report(finished.client, target, summary, options, target.directory / "report.html")
+    where = f"--output {args.output}" if args.output else f"--project {args.project}"
+    return list(failures(outcomes, where, allow_undelivered=args.allow_undelivered))

@@ -19,13 +19,14 @@ from apache_beam.io.gcp.bigquery import BigQueryDisposition, RetryStrategy, Writ
 from apache_beam.typehints.decorators import no_annotations
 
 from schemas.outcomes import Code
-from schemas.tables.definitions import TABLES, Table
+from schemas.tables.definitions import DEAD_LETTERS, TABLES, Table
 from transforms.sinks.bigquery.append_errors import row_reason
 from transforms.sinks.bigquery.bigquery import RETRY_BUDGET_SECONDS
 from transforms.sinks.bigquery.bigquery_tables import BigQueryTables
 from transforms.sinks.bigquery.counters import count_made, count_rejected
+from transforms.sinks.failed_rows_to_dead_letters import UndeliveredRows
 from transforms.sinks.results import AppendResult, FailedRows
-from transforms.table_rows import TableRows
+from transforms.table_rows import Run, TableRows
 
 _FIRST_WAIT_SECONDS = 0.2  # Beam's own; each wait after it is twice as long
 _REFUSALS = {"invalid", "Bad Request", "Forbidden", "Not Found", "Unauthorized", "notImplemented", "Not Implemented"}
@@ -79,33 +80,54 @@ RowsInput: TypeAlias = beam.PCollection[TableRows] | tuple[beam.PCollection[Tabl
 
 @dataclass(kw_only=True)
 class InsertRows(beam.PTransform[Any, Any]):
-    """Insert rows through tabledata.insertAll; rows refused, or not taken within the budget, come out as failed."""
+    """Insert rows through tabledata.insertAll; rejected rows are an output.
+
+    Args:
+        tables: where the tables are.
+        retry_budget_seconds: how long failed requests are retried, seconds.
+        run: the run. Its rejected rows become rows of `dead_letters`. None: they are an output only.
+    """
 
     tables: BigQueryTables
     retry_budget_seconds: float = RETRY_BUDGET_SECONDS
+    run: Run | None = None
 
     @no_annotations  # Beam knows single outputs only
     def expand(self, rows: RowsInput) -> AppendResult:
         split, handed = _split(rows, self.tables, parse_json=False)
-        failed = []
-        for name in self.tables.dataset_of:
-            written = split[name] | f"Insert_{name}" >> WriteToBigQuery(
-                self.tables.name(name).replace(".", ":", 1),
-                method=WriteToBigQuery.Method.STREAMING_INSERTS,
-                create_disposition=BigQueryDisposition.CREATE_NEVER,
-                insert_retry_strategy=RetryStrategy.RETRY_ON_TRANSIENT_ERROR,
-                max_retries=retries_within(self.retry_budget_seconds),
+        failed = [self._insert(split[name], name, name) for name in self.tables.dataset_of]
+        if self.run is not None:
+            letters = failed | "Rejected" >> beam.Flatten() | "UndeliveredRows" >> UndeliveredRows(run=self.run)
+            dicts = letters | "UndeliveredToDicts" >> beam.ParDo(_ToDictsFn(False)).with_outputs(
+                DEAD_LETTERS.name, main="handed"
             )
-            failed.append(written.failed_rows_with_errors | f"Failed_{name}" >> beam.ParDo(_FailedFn(name)))
+            failed.append(self._insert(dicts[DEAD_LETTERS.name], DEAD_LETTERS.name, "undelivered"))
+            handed = (handed, dicts.handed) | "AllHanded" >> beam.Flatten()
         all_failed = failed | "AllFailed" >> beam.Flatten()
         return AppendResult(all_failed, (handed, all_failed | "Less" >> beam.Map(_less)) | "Net" >> beam.Flatten())
+
+    def _insert(self, rows: beam.PCollection[dict[str, Any]], table: str, label: str) -> beam.PCollection[FailedRows]:
+        written = rows | f"Insert_{label}" >> WriteToBigQuery(
+            self.tables.name(table).replace(".", ":", 1),
+            method=WriteToBigQuery.Method.STREAMING_INSERTS,
+            create_disposition=BigQueryDisposition.CREATE_NEVER,
+            insert_retry_strategy=RetryStrategy.RETRY_ON_TRANSIENT_ERROR,
+            max_retries=retries_within(self.retry_budget_seconds),
+        )
+        failed: beam.PCollection[FailedRows] = written.failed_rows_with_errors | f"Failed_{label}" >> beam.ParDo(
+            _FailedFn(table)
+        )
+        return failed
 
 
 @dataclass(kw_only=True)
 class LoadFiles(beam.PTransform[Any, Any]):
-    """Write rows to files under `temp` and load them; a load job that fails for good fails the run, and no row is lost.
+    """Write rows to files and load them. BigQuery takes a load job whole or not at all, so a bad row fails the run.
 
-    An unbounded input needs `triggering_seconds`.
+    Args:
+        tables: where the tables are.
+        temp: folder of the files.
+        triggering_seconds: how often to load, seconds; needed for a streaming run.
     """
 
     tables: BigQueryTables

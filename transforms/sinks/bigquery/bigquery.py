@@ -26,8 +26,9 @@ from transforms.sinks.bigquery.chunks import Buffer
 from transforms.sinks.bigquery.commit import BundleCounts, CommitFn, Publish, Sealed
 from transforms.sinks.bigquery.counters import RETRIES, count_made, count_rejected
 from transforms.sinks.bigquery.write_streams import DefaultStreams, GaveUp, PendingStreams, Streams
+from transforms.sinks.failed_rows_to_dead_letters import UndeliveredRows
 from transforms.sinks.results import AppendResult, FailedRows
-from transforms.table_rows import TableRows
+from transforms.table_rows import Run, TableRows
 
 RETRY_BUDGET_SECONDS = 600.0
 FAILED = "failed"
@@ -47,7 +48,8 @@ class AppendRows(beam.PTransform[beam.PCollection[TableRows], Any]):
         gate: the commit waits until this collection is complete (`pending` only).
         publish: `accepted` commits the accepted rows; `all` commits nothing and fails the run if a row was rejected
             (`pending` only). See publish_gate.py.
-        what: name of the run, for the error of a refused publish.
+        run: the run. If accepted rows are published, its rejected rows become rows of `dead_letters`, appended and
+            committed with the others. None: they are an output only.
         limits: sizes of requests and streams.
     """
 
@@ -57,7 +59,7 @@ class AppendRows(beam.PTransform[beam.PCollection[TableRows], Any]):
     endpoint: str | None = None
     gate: beam.PCollection[Any] | None = None
     publish: Publish = "accepted"
-    what: str = "the run"
+    run: Run | None = None
     limits: AppendLimits = field(default_factory=AppendLimits)
 
     def __post_init__(self) -> None:
@@ -85,9 +87,15 @@ class AppendRows(beam.PTransform[beam.PCollection[TableRows], Any]):
         if len(outputs) > 1:  # a Flatten ends a stage: what a live run does with one input is done in the same bundle
             failed = tuple(out[FAILED] for out in outputs) | "Failed" >> beam.Flatten()
             appended = tuple(out.main for out in outputs) | "Appended" >> beam.Flatten()
+        if self.run is not None and self.publish == "accepted":
+            letters = failed | "UndeliveredRows" >> UndeliveredRows(run=self.run)
+            stored = self._append(letters, "Undelivered")
+            failed = (failed, stored[FAILED]) | "AllFailed" >> beam.Flatten()
+            appended = (appended, stored.main) | "AllAppended" >> beam.Flatten()
         if self.mode != "pending":
             return AppendResult(failed, appended)
-        commit = CommitFn(self.tables, Connect(self.endpoint), self.retry_budget_seconds, self.publish, self.what)
+        what = self.run.run_id if self.run is not None else "the run"
+        commit = CommitFn(self.tables, Connect(self.endpoint), self.retry_budget_seconds, self.publish, what)
         gate = [beam.pvalue.AsIter(self.gate | "Gate" >> beam.WindowInto(GlobalWindows()))] if self.gate else []
         committed = (
             appended
@@ -193,12 +201,15 @@ class _AppendFn(beam.DoFn):
             yield beam.pvalue.TaggedOutput(FAILED, WindowedValue(failed, one.mark, (GlobalWindow(),)))
 
     def _report(self, table: str, gave_up: GaveUp) -> None:
-        """Log one line a table and kind of error: a sick table would fill the log otherwise."""
+        """Log one line per table and kind of error, so that an outage does not fill the log.
+
+        The filter of a log metric holds the words `refuses rows` (templates/terraform/monitoring.tf).
+        """
         key = (table, gave_up.failure.status)
         if key not in self._reported:
             self._reported.add(key)
             why = f"after {self._budget:g} s of retries" if gave_up.exhausted else "for good"
-            _LOG.error("table %s rejects rows %s: %s", self._tables.name(table), why, gave_up.failure.reason)
+            _LOG.error("table %s refuses rows %s: %s", self._tables.name(table), why, gave_up.failure.reason)
 
 
 def _together(part: Sealed | BundleCounts) -> tuple[int, Sealed | BundleCounts]:
