@@ -8,8 +8,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipelines.cli.global_options import add_global_options
 from pipelines.cli.main import COMMANDS, command_parser
-from pipelines.command_options.parser import HelpFormatter
+from pipelines.command_options.parser import HelpFormatter, Parser
 from schemas.docs.contract_page import stages_of
 from schemas.docs.error_codes import EXPLANATIONS, NOTES, show
 from schemas.outcomes import Code, Note
@@ -51,6 +52,9 @@ def options_page() -> str:
         "",
         "`event-pipelines COMMAND`, or `python -m pipelines COMMAND`.",
     ]
+    common = Parser(prog="event-pipelines", add_help=False)
+    add_global_options(common)
+    parts += ["", "## Every command", "", *_tables(common, "event-pipelines")]
     for name in COMMANDS:
         parts += ["", f"## {name}", "", *_command(command_parser(name), f"event-pipelines {name}")]
     return "\n".join(parts) + "\n"
@@ -58,6 +62,10 @@ def options_page() -> str:
 
 def _command(parser: argparse.ArgumentParser, prog: str) -> Iterator[str]:
     yield _sentence(parser.description or "")
+    yield from _tables(parser, prog)
+
+
+def _tables(parser: argparse.ArgumentParser, prog: str) -> Iterator[str]:
     for group in parser._action_groups:
         subs = [action for action in group._group_actions if isinstance(action, argparse._SubParsersAction)]
         for action in subs:

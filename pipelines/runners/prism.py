@@ -1,31 +1,28 @@
-"""Prism, Beam's runner for one machine: where its program is, and one run of it as a process of ours.
+"""Prism, Beam's runner for one machine: find its program, and run it as a child process.
 
-Started here and not by Beam, so that a signal to our process group does not end the runner before it has drained.
+It is started here and not by Beam, so that a signal to our process group does not end the runner before it has drained.
 """
 
 import os
 import shutil
 import socket
-import subprocess
-import time
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from pipelines.errors import RunFailed, UserError
+from pipelines.errors import UserError
+from pipelines.runners.child_process import ChildProcess
 
 MODULE = "github.com/apache/beam/sdks/v2/go/cmd/prism"
 START_SECONDS = 30.0
 JOB_SECONDS = 10 * 366 * 86_400
 COLLECT_AT_PERCENT = "25"
-"""How much more than it needs Prism may hold, unless GOGC says another; Go's own figure is 100."""
+"""Garbage that Prism may hold, in percent of what it needs, unless GOGC is set; Go's default is 100."""
 
 
 def install_hint() -> str:
-    """Say how to get Prism."""
+    """Return how to install Prism."""
     from apache_beam.version import __version__
 
-    return f"go install {MODULE}@v{__version__}, then name it by --prism_location, PRISM or the PATH (~/go/bin is seen)"
+    return f"go install {MODULE}@v{__version__}; it is found by --prism_location, PRISM, the PATH and in ~/go/bin"
 
 
 def find_prism(location: str | None = None) -> Path | None:
@@ -35,73 +32,57 @@ def find_prism(location: str | None = None) -> Path | None:
             return Path(given) if Path(given).is_file() else None
     if found := shutil.which("prism"):
         return Path(found)
-    gopath = Path(os.environ.get("GOPATH") or Path.home() / "go")
-    cached = sorted((Path.home() / ".apache_beam" / "cache" / "prism" / "bin").glob("apache_beam-v*-prism-*[!p]"))
-    return next((path for path in (gopath / "bin" / "prism", *reversed(cached)) if path.is_file()), None)
+    folders = [Path(gopath) / "bin"] if (gopath := os.environ.get("GOPATH")) else []
+    if (home := home_folder()) is not None:
+        folders += [] if gopath else [home / "go" / "bin"]
+        cache = home / ".apache_beam" / "cache" / "prism" / "bin"
+        cached = sorted(cache.glob("apache_beam-v*-prism-*[!p]"))
+    else:
+        cached = []
+    programs = [*(folder / "prism" for folder in folders), *reversed(cached)]
+    return next((path for path in programs if path.is_file()), None)
+
+
+def home_folder() -> Path | None:
+    """Return the user's home folder; None without HOME and without an entry in the user database."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
 
 
 def need_prism(location: str | None = None) -> Path:
-    """Return Prism's program; UserError, which says how to get it, where it is not found."""
+    """Return Prism's program; UserError, which says how to install it, if there is none."""
     found = find_prism(location)
+    named = f"--prism_location {location}" if location else f"PRISM={os.environ.get('PRISM', '')}"
+    if found is None and (location or os.environ.get("PRISM")):
+        raise UserError(f"{named}: no such file; {install_hint()}")
     if found is None:
-        given = f"--prism_location {location}: no such file. " if location else ""
-        raise UserError(f"{given}Prism, the streaming runner, is not installed: {install_hint()}")
+        raise UserError(f"Prism, the streaming runner, is not installed: {install_hint()}")
     return found
 
 
-class Prism:
-    """A running Prism; `with` ends it."""
+class Prism(ChildProcess):
+    """A running Prism; `with` ends it.
+
+    Args:
+        program: Prism's program.
+        log: file to which its output is appended.
+    """
 
     def __init__(self, program: Path, log: Path) -> None:
         port = free_port()
         self.endpoint = f"127.0.0.1:{port}"
-        with log.open("ab") as out:
-            flags = [f"--job_port={port}", "--serve_http=false", "--log_level=warn", "--idle_shutdown_timeout=5m"]
-            try:
-                self._process = subprocess.Popen(
-                    [str(program), *flags],
-                    stdin=subprocess.DEVNULL,
-                    stdout=out,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                    env=prism_environment(),
-                )
-            except OSError as error:
-                reason = error.strerror or type(error).__name__
-                raise UserError(f"{program}: is not Prism's program ({reason}); {install_hint()}") from None
-        self.pid = self._process.pid
-        limit = time.monotonic() + START_SECONDS
-        while not _listens(port):
-            if self._process.poll() is not None or time.monotonic() > limit:
-                self.stop()
-                raise RunFailed(f"Prism did not start; see {log}")
-            time.sleep(0.05)
-
-    def is_alive(self) -> bool:
-        """Tell whether the process runs."""
-        return self._process.poll() is None
-
-    def stop(self) -> None:
-        """End the process."""
-        if self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(5)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
+        flags = [f"--job_port={port}", "--serve_http=false", "--log_level=warn", "--idle_shutdown_timeout=5m"]
+        super().__init__("Prism", [str(program), *flags], log=log, env=prism_environment())
+        try:
+            self.wait_until(lambda: listens(port), START_SECONDS)
+        except UserError as error:
+            raise UserError(f"{error}; {install_hint()}") from None
 
 
 def prism_environment() -> dict[str, str]:
-    """Return what Prism finds in its environment: ours, and when to collect."""
+    """Return Prism's environment: ours, and when its garbage collector runs."""
     return {"GOGC": COLLECT_AT_PERCENT, **os.environ}
 
 
@@ -131,7 +112,8 @@ def free_port() -> int:
         return port
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Tell whether a server listens on a port of loopback."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=0.5).close()
     except OSError:

@@ -1,21 +1,20 @@
-"""Google's Pub/Sub emulator on this machine: found, started as a java process, ended by its pid."""
+"""Google's Pub/Sub emulator on this machine: find its jar, and run it as a child process."""
 
 import os
 import shutil
-import subprocess
-import time
+import signal
 import urllib.request
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from google.api_core.exceptions import AlreadyExists
 from google.cloud import pubsub_v1
 
-from pipelines.errors import RunFailed, UserError
-from pipelines.runners.prism import free_port
+from pipelines.errors import UserError
+from pipelines.runners.child_process import ChildProcess
+from pipelines.runners.prism import free_port, home_folder
 
 HOST_VARIABLE = "PUBSUB_EMULATOR_HOST"
 JAR_VARIABLE = "PUBSUB_EMULATOR_JAR"
@@ -34,12 +33,13 @@ HINT = (
 
 
 def find_jar() -> Path | None:
-    """Return the emulator's jar: PUBSUB_EMULATOR_JAR, or the newest one in the gcloud SDK's own place."""
+    """Return the emulator's jar: PUBSUB_EMULATOR_JAR, or the newest one in the gcloud SDK."""
     if given := os.environ.get(JAR_VARIABLE):
         return Path(given) if Path(given).is_file() else None
     gcloud = shutil.which("gcloud")
     beside = [str(Path(gcloud).resolve().parent.parent)] if gcloud else []
-    folders = (*beside, *_SDK_FOLDERS, str(Path.home() / "google-cloud-sdk"))
+    home = home_folder()
+    folders = (*beside, *_SDK_FOLDERS, *([str(home / "google-cloud-sdk")] if home is not None else []))
     found = sorted(jar for folder in folders for jar in Path(folder).glob(_IN_SDK))
     return found[-1] if found else None
 
@@ -53,8 +53,14 @@ def missing() -> str | None:
     return None
 
 
-class Emulator:
-    """A running emulator on a free port of loopback; `with` ends it. Topics and subscriptions are made by name."""
+class Emulator(ChildProcess):
+    """A running emulator on a free port of loopback; `with` ends it. Topics and subscriptions are created by name.
+
+    Args:
+        log: file to which its output is appended.
+        project: the project of topics and subscriptions.
+        heap: Java's maximum heap, as `-Xmx` takes it.
+    """
 
     def __init__(self, log: Path, project: str = "local-dev", heap: str = "512m") -> None:
         if (reason := missing()) is not None:
@@ -63,33 +69,19 @@ class Emulator:
         port = free_port()
         self.host = f"127.0.0.1:{port}"
         command = ["java", f"-Xmx{heap}", "-jar", str(find_jar()), "--host=127.0.0.1", f"--port={port}"]
-        with log.open("ab") as out:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
-            )
-        self.pid = self._process.pid
-        limit = time.monotonic() + START_SECONDS
-        while not _answers(self.host):
-            if self._process.poll() is not None or time.monotonic() > limit:
-                self.stop()
-                raise RunFailed(f"the Pub/Sub emulator did not start; see {log}")
-            time.sleep(0.05)
-
-    def stop(self) -> None:
-        """End the process."""
-        if self._process.poll() is None:
-            self._process.kill()  # it holds nothing that must be kept
-            self._process.wait()
+        # It holds nothing that must be kept, and takes seconds to end when asked.
+        super().__init__("the Pub/Sub emulator", command, log=log, stop_signal=signal.SIGKILL)
+        self.wait_until(lambda: _answers(self.host), START_SECONDS)
 
     def environment(self) -> Mapping[str, str]:
         """Return the environment of a process that is to use this emulator."""
         return {**os.environ, HOST_VARIABLE: self.host}
 
     def make(self, names: Iterable[str], ack_deadline_seconds: int = 10) -> dict[str, tuple[str, str]]:
-        """Make a topic and a subscription of each name; return their paths."""
+        """Create a topic and a subscription of each name; return their paths."""
         os.environ[HOST_VARIABLE] = self.host
         publisher, subscriber = pubsub_v1.PublisherClient(), pubsub_v1.SubscriberClient()
-        made = {}
+        created = {}
         for name in names:
             topic = publisher.topic_path(self.project, f"{name}-topic")
             subscription = subscriber.subscription_path(self.project, f"{name}-sub")
@@ -99,16 +91,8 @@ class Emulator:
                 subscriber.create_subscription(
                     name=subscription, topic=topic, ack_deadline_seconds=ack_deadline_seconds
                 )
-            made[name] = (topic, subscription)
-        return made
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
+            created[name] = (topic, subscription)
+        return created
 
 
 def publisher() -> Any:
@@ -119,7 +103,8 @@ def publisher() -> Any:
 
 def _answers(host: str) -> bool:
     try:
-        with urllib.request.urlopen(f"http://{host}/", timeout=1) as answer:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never through a proxy
+        with opener.open(f"http://{host}/", timeout=1) as answer:
             return bool(answer.read().strip() == b"Ok")
     except OSError:
         return False

@@ -63,6 +63,8 @@ class Target:
         cls, directory: Path, event_store: str = EVENT_STORE, analytics: str = ANALYTICS, shown: Path | None = None
     ) -> "Target":
         """Return the target of a folder on this machine; UserError when no warehouse can be in it."""
+        if directory.exists() and not directory.is_dir():
+            raise UserError(f"--output {directory}: is a file, a folder is needed")
         if "?" in str(directory.resolve()):
             raise UserError(f"--output {directory}: DuckDB keeps no warehouse in a path with a question mark")
         return cls(LOCAL_PROJECT, event_store, analytics, str(directory / LAKE), directory, shown=shown)

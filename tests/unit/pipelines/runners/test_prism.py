@@ -1,8 +1,12 @@
-"""What a live run tells Beam of its runner."""
+"""Prism: its program, its environment, and the options of pipelines that run on it."""
 
+from pathlib import Path
+
+import pytest
 from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions
 
-from pipelines.runners.prism import prism_environment, prism_flags
+from pipelines.errors import RunFailed, UserError
+from pipelines.runners.prism import Prism, find_prism, need_prism, prism_environment, prism_flags
 
 YEAR_SECONDS = 366 * 86_400
 
@@ -18,3 +22,31 @@ def test_prism_collects_early_unless_the_user_says_when(monkeypatch):
     assert prism_environment()["GOGC"] == "25"
     monkeypatch.setenv("GOGC", "200")
     assert prism_environment()["GOGC"] == "200"
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "/dev/null"])
+def test_a_file_that_is_no_program_is_a_mistake_that_names_it(tmp_path, name):
+    with pytest.raises(UserError, match=f"^{name}: is not a program that can be executed as Prism; go install "):
+        Prism(Path(name), tmp_path / "log")
+
+
+def test_another_program_is_reported_as_soon_as_it_ends(tmp_path):
+    with pytest.raises(RunFailed, match=r"^Prism ended with 1 at its start; see "):
+        Prism(Path("/bin/false"), tmp_path / "log")
+
+
+def test_a_prism_variable_that_names_no_file_is_named_in_the_error(monkeypatch):
+    monkeypatch.setenv("PRISM", "/nonexistent/prism")
+    with pytest.raises(UserError, match=r"^PRISM=/nonexistent/prism: no such file; go install "):
+        need_prism()
+
+
+def test_without_any_home_prism_is_looked_for_elsewhere(monkeypatch):
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", no_home)
+    for name in ("PRISM", "GOPATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PATH", "/nonexistent")
+    assert find_prism() is None
