@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import grpc
 from google.api_core.client_options import ClientOptions
@@ -15,28 +15,46 @@ from google.oauth2.credentials import Credentials
 from pipelines.bigquery_emulator.access_token import split_token
 from pipelines.bigquery_emulator.address_file import Address, read_address
 
+if TYPE_CHECKING:
+    from google.cloud.bigquery_storage_v1 import BigQueryReadClient
+
 _MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
 
 class _Client(bigquery.Client):
-    """A client that never turns to the Storage Read API, which the loopback does not offer."""
+    """A client whose to_dataframe and to_arrow read from the same emulator, by REST when its gRPC target is not known."""
 
-    def _ensure_bqstorage_client(self, *args: Any, **kwargs: Any) -> None:
-        return None
+    grpc_target: str | None = None
+
+    def _ensure_bqstorage_client(self, bqstorage_client: Any = None, **kwargs: Any) -> Any:
+        if bqstorage_client is not None or self.grpc_target is None:
+            return bqstorage_client
+        return read_client(self.grpc_target)  # a new one each time: the caller closes it
 
 
-def bigquery_client(rest_url: str, project: str = "local") -> bigquery.Client:
+def bigquery_client(rest_url: str, project: str = "local", grpc_target: str | None = None) -> bigquery.Client:
     """Return a REST client for the emulator at a URL that carries its token.
 
-    Proxy variables of the environment are ignored: a proxy cannot reach the loopback interface of this machine.
+    With `grpc_target`, to_dataframe and to_arrow use the Storage Read API. Proxy variables of the environment are ignored:
+    a proxy cannot reach the loopback interface of this machine.
     """
     url, token = split_token(rest_url)
     credentials = Credentials(token) if token else AnonymousCredentials()
     session = AuthorizedSession(credentials)
     session.trust_env = False
-    return _Client(
+    client = _Client(
         project=project, credentials=credentials, _http=session, client_options=ClientOptions(api_endpoint=url)
     )
+    client.grpc_target = grpc_target
+    return client
+
+
+def read_client(grpc_target: str) -> BigQueryReadClient:
+    """Return a client of the Storage Read API."""
+    from google.cloud.bigquery_storage_v1 import BigQueryReadClient  # half a second that most clients do without
+    from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
+
+    return BigQueryReadClient(transport=BigQueryReadGrpcTransport(channel=grpc_channel(grpc_target)))
 
 
 def grpc_channel(grpc_target: str, options: list[tuple[str, Any]] | None = None) -> grpc.Channel:

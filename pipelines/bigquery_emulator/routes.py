@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pipelines.bigquery_emulator.faults.injector import Faults
 from pipelines.bigquery_emulator.http.handler import Call, Endpoint, RestServer
-from pipelines.bigquery_emulator.rest.file_access import FileAccess
 from pipelines.bigquery_emulator.rest.jobs import JOB_KINDS, Jobs
 from pipelines.bigquery_emulator.rest.resources import Resources
 from pipelines.bigquery_emulator.store.warehouse import Warehouse
@@ -27,9 +26,9 @@ def points_of(call: Call) -> tuple[tuple[str, ...], str | None]:
     return (kind,), configuration[kind].get("destinationTable", {}).get("tableId")
 
 
-def rest_server(warehouse: Warehouse, faults: Faults, files: FileAccess, token: str, port: int = 0) -> RestServer:
+def rest_server(warehouse: Warehouse, jobs: Jobs, faults: Faults, token: str, port: int = 0) -> RestServer:
     """Return the REST server over a warehouse, bound to a port; 0 is a free one."""
-    resources, jobs = Resources(warehouse), Jobs(warehouse, files)
+    resources = Resources(warehouse)
     dataset, table, routine = "datasets/{}", "datasets/{}/tables/{}", "datasets/{}/routines/{}"
     endpoints = [
         Endpoint("GET", "datasets", "datasets", resources.list_datasets),

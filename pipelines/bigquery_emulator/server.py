@@ -16,10 +16,14 @@ from pipelines.bigquery_emulator.access_token import new_token, with_token
 from pipelines.bigquery_emulator.address_file import FILE_NAME, WarehouseLocked, read_address, write_address
 from pipelines.bigquery_emulator.faults.injector import Faults
 from pipelines.bigquery_emulator.faults.script import FaultScript
+from pipelines.bigquery_emulator.memory import DUCKDB_MIB
 from pipelines.bigquery_emulator.rest.file_access import FileAccess
+from pipelines.bigquery_emulator.rest.jobs import Jobs
 from pipelines.bigquery_emulator.routes import rest_server
-from pipelines.bigquery_emulator.storage_write.service import WriteServer, WriteService
-from pipelines.bigquery_emulator.store.warehouse import MEMORY_MIB, Warehouse
+from pipelines.bigquery_emulator.rpc.server import GrpcServer
+from pipelines.bigquery_emulator.storage_read import service as storage_read
+from pipelines.bigquery_emulator.storage_write import service as storage_write
+from pipelines.bigquery_emulator.store.warehouse import Warehouse
 from pipelines.bigquery_emulator.store.write_streams import Streams
 
 
@@ -39,7 +43,7 @@ class LoopbackBigQuery:
         faults: FaultScript | None = None,
         project: str = "local",
         address_file: Path | None = None,
-        memory_mib: int = MEMORY_MIB,
+        memory_mib: int = DUCKDB_MIB,
         port: int = 0,
         grpc_port: int = 0,
         load_folders: Iterable[Path] = (),
@@ -62,11 +66,16 @@ class LoopbackBigQuery:
             self._faults = Faults(faults)
             token = new_token()
             files = FileAccess([path.parent, *load_folders])
-            self._write = WriteServer(WriteService(self._warehouse, self._streams, self._faults), token, grpc_port)
-            started.callback(self._write.close)
-            self._rest = rest_server(self._warehouse, self._faults, files, token, port)
+            jobs = Jobs(self._warehouse, files)
+            services = (
+                storage_write.handlers(storage_write.WriteService(self._warehouse, self._streams, self._faults)),
+                storage_read.handlers(storage_read.ReadService(self._warehouse, jobs.find_result)),
+            )
+            self._grpc = GrpcServer(services, token, grpc_port)
+            started.callback(self._grpc.close)
+            self._rest = rest_server(self._warehouse, jobs, self._faults, token, port)
             started.callback(self._rest.server_close)
-            rest, grpc = f"http://127.0.0.1:{self._rest.server_address[1]}", f"127.0.0.1:{self._write.port}"
+            rest, grpc = f"http://127.0.0.1:{self._rest.server_address[1]}", f"127.0.0.1:{self._grpc.port}"
             self.rest_url, self.grpc_target = with_token(rest, token), with_token(grpc, token)
             self._addresses = [path.parent / FILE_NAME, *([address_file] if address_file else [])]
             for address in self._addresses:
@@ -87,7 +96,7 @@ class LoopbackBigQuery:
         for address in self._addresses:
             address.unlink(missing_ok=True)
         self._faults.end()
-        self._write.close()
+        self._grpc.close()
         self._rest.shutdown()
         self._thread.join()
 

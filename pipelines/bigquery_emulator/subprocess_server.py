@@ -42,7 +42,7 @@ class EmulatorProcess:
 
     def _start(self, path: Path, project: str) -> list[str]:
         """Start the process; return the words that it says first: its addresses, or what is wrong."""
-        words = ["--warehouse", str(path), "--project", project, "--memory_mib", str(MEMORY_MIB), "--until_eof"]
+        words = ["--database", str(path), "--project", project, "--memory_mib", str(MEMORY_MIB), "--until_eof"]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "pipelines.bigquery_emulator", *words],
             stdin=subprocess.PIPE,

@@ -46,6 +46,7 @@ COMMANDS = {
     "template-spec": "print the container spec of a flex template",
     "launch": "launch, update, drain or list Dataflow jobs",
     "doctor": "check a project before anything is launched",
+    "bigquery-emulator": "serve BigQuery's APIs over a DuckDB file",
     "completion": "print a script that completes commands and options in a shell",
 }
 END_SIGNALS = tuple(signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))

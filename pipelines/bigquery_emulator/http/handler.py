@@ -90,12 +90,12 @@ class RestServer(ThreadingHTTPServer):
     request_queue_size = 128
 
     def __init__(self, endpoints: list[Endpoint], faults: Faults, points: Points, token: str, port: int = 0) -> None:
+        self._connections: set[socket.socket] = set()
         super().__init__(("127.0.0.1", port), _Handler)
         self.guard = RequestGuard(token, self.server_address[1])
         self.endpoints = endpoints
         self.faults = faults
         self.points = points
-        self._connections: set[socket.socket] = set()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Remember the connection, for a client may keep it open without end; close it when there are too many."""

@@ -18,7 +18,7 @@ from pipelines.bigquery_emulator.rest.file_access import FileAccess
 from pipelines.bigquery_emulator.rest.load_jobs import copy_tables, load_rows
 from pipelines.bigquery_emulator.rest.query_jobs import run_query
 from pipelines.bigquery_emulator.store.warehouse import Warehouse
-from pipelines.bigquery_emulator.values.results import Result
+from pipelines.bigquery_emulator.values.results import RESULTS_DATASET, Result
 
 _KEPT_JOBS, _KEPT_REQUESTS = 10_000, 1_000
 _KEPT_RESULT_BYTES = 128 * 1024 * 1024  # the newest result is kept whatever its size
@@ -85,6 +85,12 @@ class Jobs:
         """jobs.getQueryResults."""
         return self._results(self._job(call.path[1]), call.params)
 
+    def find_result(self, name: str) -> Result | None:
+        """Return the result of a query job that is still kept."""
+        with self._lock:
+            job = self._jobs.get(name)
+            return job.result if job is not None else None
+
     def _job(self, name: str) -> _Job:
         with self._lock:
             if name not in self._jobs:
@@ -137,6 +143,7 @@ class Jobs:
             if kind == "query":
                 dry = bool(configuration.get("dryRun"))
                 job.result, statistics["query"] = run_query(self._warehouse, configuration["query"], dry_run=dry)
+                self._name_result(job, name)
                 statistics["totalBytesProcessed"] = statistics["query"]["totalBytesProcessed"]
             elif kind == "load":
                 statistics["load"] = load_rows(self._warehouse, self._files, configuration["load"], data)
@@ -161,6 +168,13 @@ class Jobs:
         resource |= {"status": status, "statistics": {**statistics, "endTime": _milliseconds()}}
         self._forget_old()
         return job
+
+    def _name_result(self, job: _Job, name: str) -> None:
+        """Give the result of a query the anonymous table that the Storage Read API reads it from."""
+        if job.result is not None and job.result.fields and not job.resource["configuration"].get("dryRun"):
+            table = {"projectId": self._warehouse.project, "datasetId": RESULTS_DATASET, "tableId": name}
+            query = job.resource["configuration"]["query"]
+            job.resource["configuration"]["query"] = {"destinationTable": table, **query}
 
     def _forget_old(self) -> None:
         with self._lock:

@@ -13,6 +13,7 @@ from sqlglot import exp
 from pipelines.bigquery_emulator.errors import ApiError, already_exists
 from pipelines.bigquery_emulator.sql.schema_changes import create_routine, create_view, drop_routine
 from pipelines.bigquery_emulator.sql.translate import duck_sql
+from pipelines.bigquery_emulator.store.types import quoted
 from pipelines.bigquery_emulator.store.warehouse import Warehouse
 from pipelines.bigquery_emulator.values.query_parameters import bound
 
@@ -49,11 +50,10 @@ def create(
                 **options,
                 **_layout(statement),
             }
-            statement.set("properties", _like(statement))
-            connection.execute(duck_sql(statement), bound(statement, values)).fetchall()
-            body["schema"] = {"fields": _described(statement)}
-            warehouse.save_table(dataset, name, body)
-            synchronize(warehouse, connection, dataset, name)
+            expiration = body.pop("partitionExpirationMs", None)
+            if expiration is not None and "timePartitioning" in body:
+                body["timePartitioning"]["expirationMs"] = expiration
+            _create_table(warehouse, connection, statement, values, body)
         case "FUNCTION":
             arguments = [column for column in statement.this.expressions if isinstance(column, exp.ColumnDef)]
             is_table = isinstance(statement.expression, exp.Query)
@@ -120,6 +120,10 @@ def _options(properties: exp.Properties | None) -> dict[str, Any]:
             options[{"friendly_name": "friendlyName"}.get(item.name.lower(), item.name.lower())] = item.args[
                 "value"
             ].name
+        elif item.name.lower() == "require_partition_filter":
+            options["requirePartitionFilter"] = item.args["value"].sql().lower() == "true"
+        elif item.name.lower() == "partition_expiration_days":
+            options["partitionExpirationMs"] = str(int(float(item.args["value"].name) * 86_400_000))
         elif item.name.lower() == "labels":
             pairs = [[leaf.name for leaf in pair.expressions] for pair in item.args["value"].find_all(exp.Tuple)]
             options["labels"] = dict(pairs)
@@ -143,10 +147,53 @@ def _layout(statement: exp.Create) -> dict[str, Any]:
     return layout
 
 
-def _like(statement: exp.Create) -> exp.Properties | None:
+def _create_table(
+    warehouse: Warehouse,
+    connection: duckdb.DuckDBPyConnection,
+    statement: exp.Create,
+    values: dict[str, Any],
+    body: dict[str, Any],
+) -> None:
+    """Create a table from columns, from a query, from both, or like another one."""
+    reference = body["tableReference"]
+    dataset, name = reference["datasetId"], reference["tableId"]
+    query, source = statement.args.get("expression"), _source(statement)
+    if source is not None:
+        # LIKE takes over all metadata; COPY and CLONE the rows too
+        original = warehouse.catalog.table(source.db, source.name)
+        kept = {key: value for key, value in original.items() if key not in _OWN_KEYS}
+        warehouse.create_table(dataset, name, {**kept, **body})
+        if statement.args.get("clone") is not None:
+            query = exp.select("*").from_(source.copy())
+    else:
+        statement.set("properties", None)
+        if isinstance(statement.this, exp.Schema) and query is not None:
+            statement.set("expression", None)
+        connection.execute(duck_sql(statement), bound(statement, values)).fetchall()
+        body["schema"] = {"fields": _described(statement)}
+        warehouse.save_table(dataset, name, body)
+        synchronize(warehouse, connection, dataset, name)
+        if statement.args.get("expression") is not None:
+            query = None  # its rows are there
+        for field in warehouse.fields(dataset, name):
+            if field.get("mode") == "REPEATED":
+                table, column = quoted(dataset, name), quoted(field["name"])
+                connection.execute(f"alter table {table} alter {column} set default []").fetchall()
+                connection.execute(f"update {table} set {column} = [] where {column} is null").fetchall()
+    if query is not None:
+        insert = exp.insert(query, exp.table_(name, db=dataset, quoted=True))
+        connection.execute(duck_sql(insert), bound(insert, values)).fetchall()
+
+
+_OWN_KEYS = ("tableReference", "creationTime", "lastModifiedTime", "etag", "id", "kind", "selfLink", "type")
+
+
+def _source(statement: exp.Create) -> exp.Table | None:
+    """Return the table of LIKE, COPY or CLONE."""
+    clone = statement.args.get("clone")
     properties = statement.args.get("properties")
-    like = properties.find(exp.LikeProperty) if properties else None
-    return exp.Properties(expressions=[like]) if like is not None else None
+    like = clone or (properties.find(exp.LikeProperty) if properties else None)
+    return like.this if like is not None else None
 
 
 def _described(statement: exp.Create) -> list[dict[str, Any]]:

@@ -2,8 +2,8 @@
 
 Mostly time zones: BigQuery's functions work in UTC, DuckDB's in the session's zone, and a stored view is read in any
 session. `_utc` is the naive UTC time of a TIMESTAMP, DATETIME or DATE alike. What stays as DuckDB has it: CAST between
-TIMESTAMP and text, DATE or DATETIME follows the session's zone (a view writes DATE(x) instead), AVG of NUMERIC is a
-float, and NUMERIC as text keeps its zeros.
+TIMESTAMP and text, DATE or DATETIME follows the session's zone (a view writes DATE(x) instead), and AVG of NUMERIC is a
+float.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
 
-from pipelines.bigquery_emulator.sql.safe_sums import try_cast
+from pipelines.bigquery_emulator.sql.numbers import number_as_text, sum_as_numeric
 
 _MICROSECONDS = {
     "MICROSECOND": 1,
@@ -53,10 +53,21 @@ def _instant(self: Generator, node: exp.Expression) -> str:
     return f"timezone('UTC', {_utc(self, node)})"
 
 
+def _is(cast: exp.Cast, name: str) -> bool:
+    """Report whether a cast is to a type of this name, without parameters."""
+    return cast.to.this == exp.DataType.Type[name] and not cast.to.expressions
+
+
 def _cast(self: Generator, node: exp.Cast) -> str:
     if node.to.this == exp.DataType.Type.TIMESTAMPTZ and _is_literal(node.this):
         return _instant(self, node.this)
-    return str(self.cast_sql(node))
+    inner = node.this.this if isinstance(node.this, exp.Sum) else None
+    if _is(node, "DECIMAL") and isinstance(inner, exp.Cast) and _is(inner, "BIGDECIMAL"):
+        return sum_as_numeric(self.sql(inner, "this"), safe=isinstance(node, exp.TryCast))
+    sql = str(self.trycast_sql(node) if isinstance(node, exp.TryCast) else self.cast_sql(node))
+    if node.to.this == exp.DataType.Type.TEXT and not _is_literal(node.this) and not isinstance(node.this, _TEXT):
+        return number_as_text(self.sql(node, "this"), sql)
+    return sql
 
 
 def _literal(self: Generator, node: exp.Literal) -> str:
@@ -221,6 +232,7 @@ class DuckForGoogle(DuckDB):
             exp.ApproxQuantiles: _approximate_quantiles,
             exp.ArrayAgg: _array_agg,
             exp.Cast: _cast,
+            exp.TryCast: _cast,
             exp.CurrentDate: _current_date,
             exp.CurrentDatetime: _current_datetime,
             exp.DataType: _data_type,
@@ -241,7 +253,6 @@ class DuckForGoogle(DuckDB):
             exp.Timestamp: _timestamp,
             exp.TimestampDiff: _timestamp_difference,
             exp.TimestampTrunc: _timestamp_trunc,
-            exp.TryCast: try_cast,
             exp.TsOrDsToDatetime: lambda self, node: _utc(self, node.this),
             exp.UnixToTime: _from_unix,
         }

@@ -15,6 +15,21 @@ _SCHEMA_COLUMN = {
     "columns": "table_schema",
     "views": "table_schema",
 }
+_TYPES = {
+    "VARCHAR": "STRING",
+    "BLOB": "BYTES",
+    "BIGINT": "INT64",
+    "DOUBLE": "FLOAT64",
+    "BOOLEAN": "BOOL",
+    "TIMESTAMP WITH TIME ZONE": "TIMESTAMP",
+    "TIMESTAMP": "DATETIME",
+    "DECIMAL(38,9)": "NUMERIC",
+    "DECIMAL(38,18)": "BIGNUMERIC",
+}
+"""BigQuery's names of the types that DuckDB calls otherwise; the type of a STRUCT stays as DuckDB writes it."""
+_NAME = "CASE {type} " + " ".join(f"WHEN '{duck}' THEN '{name}'" for duck, name in _TYPES.items()) + " ELSE {type} END"
+_LIST = "'ARRAY<' || " + _NAME.replace("{type}", "left(data_type, -2)") + " || '>'"
+_COLUMNS = f"* REPLACE (CASE WHEN data_type LIKE '%[]' THEN {_LIST} ELSE {_NAME.replace('{type}', 'data_type')} END AS data_type)"
 _HIDDEN = ("__bigquery", "main", "pg_catalog", "information_schema")
 
 
@@ -31,7 +46,7 @@ def replace_by_duckdb(table: exp.Table) -> None:
     view = exp.table_(name, db="information_schema")
     view.meta[RESOLVED] = True
     schema = exp.column(_SCHEMA_COLUMN[name])
-    rows = exp.select("*").from_(view, copy=False)
+    rows = exp.select(_COLUMNS if name == "columns" else "*", dialect="duckdb").from_(view, copy=False)
     if table.db:
         rows = rows.where(schema.eq(exp.Literal.string(table.db)), copy=False)
     rows = rows.where(exp.not_(schema.copy().isin(*_HIDDEN)), copy=False)

@@ -32,8 +32,7 @@ def change_schema(warehouse: Warehouse, dataset: str, name: str, body: Resource)
                     name,
                     f"Cannot add required fields to an existing schema. (field: {field['name']})",
                 )
-            default = " default []" if field["mode"] == "REPEATED" else ""
-            statements.append(f"alter table {table} add column {column_ddl(field)}{default}")
+            statements.append(f"alter table {table} add column {column_ddl(field)}")
         if statements and not known:
             statements.append(f"alter table {table} drop column {EMPTY_COLUMN}")
     with warehouse.transaction() as connection:

@@ -13,6 +13,7 @@ from sqlglot import exp
 from pipelines.bigquery_emulator.errors import ApiError
 from pipelines.bigquery_emulator.sql.ddl_statements import create, drop, synchronize
 from pipelines.bigquery_emulator.sql.permissions import check_names
+from pipelines.bigquery_emulator.sql.repeated_columns import fill_repeated
 from pipelines.bigquery_emulator.sql.translate import duck_sql
 from pipelines.bigquery_emulator.store.warehouse import Warehouse
 from pipelines.bigquery_emulator.values.query_parameters import bound
@@ -107,6 +108,9 @@ class Script:
             case exp.Query():
                 return Result.of(connection, duck_sql(statement), bound(statement, self._values))
             case exp.Insert() | exp.Update() | exp.Delete() | exp.Merge() | exp.TruncateTable():
+                target = statement.find(exp.Table)
+                if target is not None and not isinstance(statement, exp.Delete | exp.TruncateTable):
+                    statement = fill_repeated(statement, self._warehouse.fields(target.db, target.name))
                 rows = connection.execute(duck_sql(statement), bound(statement, self._values)).fetchall()
                 return Result.empty(affected=rows[0][0] if rows and rows[0] else 0)
         return None

@@ -51,10 +51,10 @@ class Dialect:
 
     def expression(self, sql: str) -> str:
         """Return one expression as DuckDB's SQL."""
-        [statement] = self.parse(f"SELECT {sql}")[:1]
+        statement, *more = self.parse(f"SELECT {sql}")
         self._check(statement)
-        if not isinstance(statement, exp.Select) or len(statement.selects) != 1 or statement.args.get("from_"):
-            raise ApiError("invalidQuery", "A scalar function is exactly one expression")
+        if more or not isinstance(statement, exp.Select) or len(statement.selects) != 1 or statement.args.get("from_"):
+            raise ApiError("invalidQuery", "Syntax error: exactly one expression is expected")
         return duck_sql(statement.selects[0].unalias())
 
     def _check(self, statement: exp.Expression) -> None:

@@ -11,18 +11,11 @@ from google.cloud.bigquery_storage_v1 import types
 
 from pipelines.bigquery_emulator.errors import ApiError, WriteError
 from pipelines.bigquery_emulator.faults.injector import Strike
+from pipelines.bigquery_emulator.status_codes import INTERNAL, INVALID_ARGUMENT, NOT_FOUND, PENDING, TABLE_NOT_FOUND
 from pipelines.bigquery_emulator.store.arrow_insert import Lander
 from pipelines.bigquery_emulator.store.types import Field
 from pipelines.bigquery_emulator.store.warehouse import Warehouse
-from pipelines.bigquery_emulator.store.write_streams import (
-    INTERNAL,
-    INVALID_ARGUMENT,
-    NOT_FOUND,
-    PENDING,
-    TABLE_NOT_FOUND,
-    Stream,
-    Streams,
-)
+from pipelines.bigquery_emulator.store.write_streams import Stream, Streams
 from pipelines.bigquery_emulator.values.partition_limits import StreamBounds, stream_bounds
 from pipelines.bigquery_emulator.values.proto_rows import ProtoReader
 from pipelines.bigquery_emulator.values.row_checks import bad_rows, check_schema

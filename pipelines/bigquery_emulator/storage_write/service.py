@@ -6,54 +6,36 @@ landing.py. Everything is checked before anything is written: a request with a r
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import duckdb
 import grpc
-from google.cloud.bigquery_storage_v1 import types
 from google.protobuf import any_pb2
 from google.rpc import status_pb2
 
 from pipelines.bigquery_emulator.errors import ApiError, WriteError
 from pipelines.bigquery_emulator.faults.injector import Faults, Strike
+from pipelines.bigquery_emulator.memory import release_memory
+from pipelines.bigquery_emulator.rpc.server import TABLE_NAME, both_streams, message_class, unary
+from pipelines.bigquery_emulator.status_codes import INTERNAL, INVALID_ARGUMENT, NOT_FOUND, TABLE_NOT_FOUND, UNAVAILABLE
 from pipelines.bigquery_emulator.storage_write.connection import AppendConnection
-from pipelines.bigquery_emulator.storage_write.token_check import TokenCheck
 from pipelines.bigquery_emulator.store.arrow_insert import Lander, insert_arrow
 from pipelines.bigquery_emulator.store.warehouse import Warehouse
-from pipelines.bigquery_emulator.store.write_streams import (
-    INTERNAL,
-    INVALID_ARGUMENT,
-    NOT_FOUND,
-    TABLE_NOT_FOUND,
-    UNAVAILABLE,
-    Stream,
-    Streams,
-)
-from pipelines.process import release_memory
+from pipelines.bigquery_emulator.store.write_streams import Stream, Streams
 
-_MAX_MESSAGE = 64 * 1024 * 1024  # what gRPC lets through, so that the service itself can refuse what is too large
-_GRACE_SECONDS = 0.5  # an open append connection has no end of its own
-_THREADS = 256  # an open append connection holds one; they are started as they are needed
-_TABLE = re.compile(r"projects/([^/]+)/datasets/([^/]+)/tables/([^/]+)")
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
-def _pb(name: str) -> Any:
-    return getattr(types, name).pb()
-
-
 _Response, _Stream, _CommitResponse = (
-    _pb("AppendRowsResponse"),
-    _pb("WriteStream"),
-    _pb("BatchCommitWriteStreamsResponse"),
+    message_class("AppendRowsResponse"),
+    message_class("WriteStream"),
+    message_class("BatchCommitWriteStreamsResponse"),
 )
 _StorageError, _FinalizeResponse, _RowError = (
-    _pb("StorageError"),
-    _pb("FinalizeWriteStreamResponse"),
-    _pb("RowError"),
+    message_class("StorageError"),
+    message_class("FinalizeWriteStreamResponse"),
+    message_class("RowError"),
 )
 
 
@@ -142,7 +124,7 @@ class WriteService:
         return strike
 
     def _answering(self, point: str, name: str, context: grpc.ServicerContext) -> _Answering:
-        match = _TABLE.match(name)
+        match = TABLE_NAME.match(name)
         table = (match[2], match[3]) if match else ("", "")
         strike = self._before(point, table[1] or None, context)
         return _Answering(table, strike, context)
@@ -198,40 +180,13 @@ def _refusal(error: WriteError, stream_name: str) -> Any:
     return response
 
 
-class WriteServer:
-    """The gRPC server on a port of the loopback interface; 0 is a free one."""
-
-    def __init__(self, service: WriteService, token: str, port: int = 0) -> None:
-        self._threads = ThreadPoolExecutor(_THREADS, "storage-write")
-        options = [("grpc.max_receive_message_length", _MAX_MESSAGE), ("grpc.so_reuseport", 0)]
-        self._server = grpc.server(self._threads, interceptors=(TokenCheck(token),), options=options)
-        self._server.add_generic_rpc_handlers((_handlers(service),))
-        self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
-        self._server.start()
-
-    def close(self) -> None:
-        """Stop, and wait for the calls under way: none is to hold the warehouse when it closes."""
-        self._server.stop(_GRACE_SECONDS).wait()
-        self._threads.shutdown(wait=True)
-
-
-def _handlers(service: WriteService) -> grpc.GenericRpcHandler:
-
-    def unary(call: Callable[..., Any], request: str) -> grpc.RpcMethodHandler:
-        return grpc.unary_unary_rpc_method_handler(call, _pb(request).FromString, _serialized)
-
-    handlers = {
+def handlers(service: WriteService) -> grpc.GenericRpcHandler:
+    """Return the handlers of BigQueryWrite."""
+    calls = {
         "CreateWriteStream": unary(service.create_write_stream, "CreateWriteStreamRequest"),
         "GetWriteStream": unary(service.get_write_stream, "GetWriteStreamRequest"),
         "FinalizeWriteStream": unary(service.finalize_write_stream, "FinalizeWriteStreamRequest"),
         "BatchCommitWriteStreams": unary(service.batch_commit_write_streams, "BatchCommitWriteStreamsRequest"),
-        "AppendRows": grpc.stream_stream_rpc_method_handler(
-            service.append_rows, _pb("AppendRowsRequest").FromString, _serialized
-        ),
+        "AppendRows": both_streams(service.append_rows, "AppendRowsRequest"),
     }
-    return grpc.method_handlers_generic_handler("google.cloud.bigquery.storage.v1.BigQueryWrite", handlers)
-
-
-def _serialized(message: Any) -> bytes:
-    data: bytes = message.SerializeToString()
-    return data
+    return grpc.method_handlers_generic_handler("google.cloud.bigquery.storage.v1.BigQueryWrite", calls)

@@ -20,6 +20,7 @@ _LEGACY = {
     "BOOL": "BOOLEAN",
     "STRUCT": "RECORD",
     "DECIMAL": "NUMERIC",
+    "BIGDECIMAL": "BIGNUMERIC",
 }
 _DUCK = {
     "STRING": "VARCHAR",
@@ -64,6 +65,9 @@ _ARROW = {
 }
 
 
+_READ = {"BIGNUMERIC": pa.decimal256(76, 38), "INTERVAL": pa.month_day_nano_interval()}
+
+
 def kind(field: Field) -> str:
     """Return the field's type under its legacy name."""
     name = str(field.get("type", "")).upper()
@@ -101,6 +105,8 @@ _RANDOM = ("event_id", "correlation_id", "causation_id")
 def column_ddl(field: Field) -> str:
     """Return a column definition for CREATE TABLE."""
     required = " NOT NULL" if field.get("mode") == "REQUIRED" else ""
+    if field.get("mode") == "REPEATED":
+        required = " DEFAULT []"  # a REPEATED column is never NULL
     return f"{quoted(field['name'])} {duck_type(field)}{_compression(field)}{required}"
 
 
@@ -123,6 +129,15 @@ def arrow_type(field: Field) -> pa.DataType:
     else:
         item = _ARROW[kind(field)][0]
     return pa.list_(item) if field.get("mode") == "REPEATED" else item
+
+
+def read_type(field: Field) -> pa.DataType:
+    """Return the Arrow type in which the Storage Read API gives the field out."""
+    if field.get("mode") == "REPEATED":
+        return pa.list_(read_type({**field, "mode": "NULLABLE"}))
+    if kind(field) == "RECORD":
+        return pa.struct([(child["name"], read_type(child)) for child in field["fields"]])
+    return _READ.get(kind(field)) or arrow_type(field)
 
 
 def accepts(field: Field, given: pa.DataType) -> bool:

@@ -18,6 +18,7 @@ from typing import Any
 import duckdb
 
 from pipelines.bigquery_emulator.errors import ApiError, already_exists
+from pipelines.bigquery_emulator.memory import DUCKDB_MIB
 from pipelines.bigquery_emulator.store.catalog import Catalog, Resource
 from pipelines.bigquery_emulator.store.comments import write_comments
 from pipelines.bigquery_emulator.store.types import Field, column_ddl, field_of, normal, quoted
@@ -38,9 +39,6 @@ _SETTINGS = """
 set timezone = 'UTC'; set preserve_insertion_order = false;
 set python_enable_replacements = false
 """
-MEMORY_MIB = 256
-"""What DuckDB may hold, blocks of the file that it keeps for later included: it grows until here, and then stays. While a
-query runs it may always hold this much: a view over millions of events needs more than appends ever do."""
 _CHECKPOINTS = 4
 """The log is written into the tables when it holds this part of the memory: until then its rows are in memory, and each
 time the last row group of a table is written anew."""
@@ -49,7 +47,7 @@ time the last row group of a table is written anew."""
 class Warehouse:
     """Datasets, tables and views over a DuckDB file."""
 
-    def __init__(self, path: Path, project: str, memory_mib: int = MEMORY_MIB) -> None:
+    def __init__(self, path: Path, project: str, memory_mib: int = DUCKDB_MIB) -> None:
         self.path = path
         self.project = project
         self.lock = threading.RLock()
@@ -82,7 +80,7 @@ class Warehouse:
         with self._queries_lock:
             self._queries += 1
             if self._queries == 1:
-                self._limit_memory(max(MEMORY_MIB, self._memory_mib))
+                self._limit_memory(max(DUCKDB_MIB, self._memory_mib))
         try:
             yield
         finally:

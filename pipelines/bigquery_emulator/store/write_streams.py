@@ -17,12 +17,21 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipelines.bigquery_emulator.errors import WriteError
-
-INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS = 3, 5, 6  # google.rpc.Code
-OUT_OF_RANGE, INTERNAL, UNAVAILABLE = 11, 13, 14
-TABLE_NOT_FOUND, STREAM_ALREADY_COMMITTED, STREAM_NOT_FOUND, INVALID_STREAM_TYPE = 1, 2, 3, 4  # StorageErrorCode
-INVALID_STREAM_STATE, STREAM_FINALIZED, EXTRA_FIELDS, OFFSET_EXISTS, OFFSET_AHEAD = 5, 6, 7, 8, 9
-COMMITTED, PENDING = 1, 2  # WriteStream.Type
+from pipelines.bigquery_emulator.status_codes import (
+    ALREADY_EXISTS,
+    COMMITTED,
+    INVALID_ARGUMENT,
+    INVALID_STREAM_STATE,
+    INVALID_STREAM_TYPE,
+    NOT_FOUND,
+    OFFSET_AHEAD,
+    OFFSET_EXISTS,
+    OUT_OF_RANGE,
+    PENDING,
+    STREAM_ALREADY_COMMITTED,
+    STREAM_FINALIZED,
+    STREAM_NOT_FOUND,
+)
 
 
 @dataclass

@@ -10,8 +10,8 @@ import pyarrow as pa
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
 
 from pipelines.bigquery_emulator.errors import WriteError
+from pipelines.bigquery_emulator.status_codes import EXTRA_FIELDS, INVALID_ARGUMENT
 from pipelines.bigquery_emulator.store.types import Field, arrow_type, kind
-from pipelines.bigquery_emulator.store.write_streams import EXTRA_FIELDS, INVALID_ARGUMENT
 
 
 class ProtoReader:

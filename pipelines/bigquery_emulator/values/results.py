@@ -20,6 +20,8 @@ from pipelines.bigquery_emulator.errors import ApiError
 from pipelines.bigquery_emulator.store.types import Field, field_of, kind
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+RESULTS_DATASET = "_results"
+"""The dataset of the anonymous tables that stand for the results of queries, named by their jobs."""
 _PAGE_ROWS = 50_000
 _PAGE_BYTES = 8 * 1024 * 1024
 _MICROSECOND = datetime.timedelta(microseconds=1)
@@ -38,7 +40,8 @@ class Result:
         """Run a query and take its whole result."""
         relation = connection.sql(sql, params=values)
         columns: list[Any] = relation.description
-        return cls([field_of(column[0], column[1]) for column in columns], relation.to_arrow_table())
+        fields = [field_of(column[0], column[1]) for column in columns]
+        return cls(fields, _checked(fields, relation.to_arrow_table()))
 
     @classmethod
     def empty(cls, affected: int | None = None) -> Result:
@@ -68,6 +71,18 @@ class Result:
         if asked and start + part.num_rows < total:
             page["pageToken"] = str(start + part.num_rows)
         return page
+
+
+def _checked(fields: list[Field], table: pa.Table) -> pa.Table:
+    """Return a result with its INT64 columns as 64 bits: DuckDB adds them up in 128."""
+    for number, field in enumerate(fields):
+        column = table.column(number)
+        if kind(field) == "INTEGER" and pa.types.is_decimal(column.type):
+            try:
+                table = table.set_column(number, table.field(number).name, column.cast(pa.int64()))
+            except pa.ArrowInvalid:
+                raise ApiError("invalidQuery", f"int64 overflow in column {field['name']}") from None
+    return table
 
 
 Encoder = Callable[[Any], Any]

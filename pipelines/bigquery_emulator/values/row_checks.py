@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.bigquery_emulator.errors import WriteError
+from pipelines.bigquery_emulator.status_codes import EXTRA_FIELDS, INVALID_ARGUMENT
 from pipelines.bigquery_emulator.store.types import Field, accepts, kind
-from pipelines.bigquery_emulator.store.write_streams import EXTRA_FIELDS, INVALID_ARGUMENT
 
 _NUMERIC_MAX = pa.scalar(decimal.Decimal("9" * 29 + "." + "9" * 9), pa.decimal128(38, 9))
 _TIME_MIN, _TIME_MAX = (

@@ -1,0 +1,1 @@
+"""Serve gRPC: the server, the check of its token, and the handlers of a service."""

@@ -1,0 +1,7 @@
+"""Numbers of the gRPC protocols: google.rpc.Code, StorageErrorCode and the types of write streams."""
+
+INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS = 3, 5, 6  # google.rpc.Code
+OUT_OF_RANGE, INTERNAL, UNAVAILABLE = 11, 13, 14
+TABLE_NOT_FOUND, STREAM_ALREADY_COMMITTED, STREAM_NOT_FOUND, INVALID_STREAM_TYPE = 1, 2, 3, 4  # StorageErrorCode
+INVALID_STREAM_STATE, STREAM_FINALIZED, EXTRA_FIELDS, OFFSET_EXISTS, OFFSET_AHEAD = 5, 6, 7, 8, 9
+COMMITTED, PENDING = 1, 2  # WriteStream.Type

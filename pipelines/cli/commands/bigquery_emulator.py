@@ -1,0 +1,34 @@
+"""The command `bigquery-emulator`: serve BigQuery's APIs over a DuckDB file, for tests and local work."""
+
+import argparse
+
+from pipelines.bigquery_emulator.access_token import split_token
+from pipelines.bigquery_emulator.serve import OptionError, serve
+from pipelines.bigquery_emulator.serve import add_arguments as add_emulator_arguments
+from pipelines.errors import UserError
+
+HELP = "serve BigQuery's APIs over a DuckDB file (docs/bigquery-emulator.md)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    add_emulator_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until SIGTERM or Ctrl-C."""
+    try:
+        serve(args, _print_addresses)
+    except OptionError as error:
+        raise UserError(str(error)) from None
+    return 0
+
+
+def _print_addresses(rest_url: str, grpc_target: str) -> None:
+    """Print what a client needs: the variable that Google's REST clients read, and the gRPC target."""
+    print("BigQuery emulator is ready; Ctrl-C ends it. Whoever has these lines has the data:")
+    print(f"export BIGQUERY_EMULATOR_HOST={rest_url}")
+    print(
+        f"gRPC {split_token(grpc_target)[0]} (Storage Read and Write, metadata `authorization: Bearer TOKEN`)",
+        flush=True,
+    )
