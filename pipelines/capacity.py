@@ -18,7 +18,7 @@ class Measured:
     """Costs of one event. CPU is the whole graph's, sinks included, on one core of the measuring machine."""
 
     cpu_seconds_per_million: float = 42.0
-    """`local`, 100 k to 400 k simulated events: the difference of both runs, loopback BigQuery included."""
+    """`local`, 100 k to 400 k simulated events: the difference of both runs, BigQuery emulator included."""
     streaming_factor: float = 3.6
     """What streaming adds: state, timers, acknowledgements. Measured on Prism; no Dataflow run stands behind it."""
     message_bytes: float = 521.0

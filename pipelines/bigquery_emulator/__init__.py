@@ -1,1 +1,1 @@
-"""The endpoints a laptop needs: a loopback BigQuery (REST v2 and Storage Write gRPC) over one DuckDB file."""
+"""The endpoints a laptop needs: a BigQuery emulator (REST v2 and Storage Write gRPC) over one DuckDB file."""

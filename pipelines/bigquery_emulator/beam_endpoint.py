@@ -1,4 +1,4 @@
-"""Point Beam's own BigQuery clients at a loopback BigQuery: for comparing STREAMING_INSERTS and FILE_LOADS."""
+"""Point Beam's own BigQuery clients at a BigQuery emulator: for comparing STREAMING_INSERTS and FILE_LOADS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors of the loopback BigQuery, in the two forms Google's clients read: REST error JSON and google.rpc.Status.
+"""Errors of the BigQuery emulator, in the two forms Google's clients read: REST error JSON and google.rpc.Status.
 
 One exception class a protocol. Whatever else is raised inside the server is a bug and answers 500 or INTERNAL.
 """

@@ -59,10 +59,10 @@ def serve(args: argparse.Namespace, announce: Callable[[str, str], None], ended:
     ended = ended or threading.Event()
     hand_back_memory()
     from pipelines.bigquery_emulator.faults.script import FaultScript
-    from pipelines.bigquery_emulator.server import LoopbackBigQuery
+    from pipelines.bigquery_emulator.server import BigQueryEmulator
 
     try:
-        server = LoopbackBigQuery(
+        server = BigQueryEmulator(
             args.database,
             faults=FaultScript.load(args.faults) if args.faults else None,
             project=args.project,

@@ -1,4 +1,4 @@
-"""The loopback BigQuery as one object: start it over a DuckDB file, talk to it with Google's clients, close it."""
+"""The BigQuery emulator as one object: start it over a DuckDB file, talk to it with Google's clients, close it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from pipelines.bigquery_emulator.store.warehouse import Warehouse
 from pipelines.bigquery_emulator.store.write_streams import Streams
 
 
-class LoopbackBigQuery:
+class BigQueryEmulator:
     """BigQuery's REST API and Storage Write API over one DuckDB file, on free ports of loopback.
 
     It runs in threads of this process from its construction to `close()`; `with` closes it. Meanwhile
@@ -112,5 +112,5 @@ class LoopbackBigQuery:
 def _locked(path: Path, error: duckdb.IOException) -> str:
     address = read_address(path.parent)
     if address is not None:
-        return f"{path} is held by a running loopback BigQuery (process {address.pid}) at {address.rest}"
+        return f"{path} is held by a running BigQuery emulator (process {address.pid}) at {address.rest}"
     return f"{path} cannot be opened, perhaps another process holds it: {str(error).splitlines()[0]}"

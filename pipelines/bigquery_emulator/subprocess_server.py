@@ -1,4 +1,4 @@
-"""The loopback BigQuery in a process of its own beside this one, for as long as this one lives.
+"""The BigQuery emulator in a process of its own beside this one, for as long as this one lives.
 
 A live run's steps and the warehouse would share one Python, which runs one thread at a time. The child's standard input
 is what ties it to us: it ends when that ends, also where we are killed.
@@ -18,11 +18,11 @@ END_SECONDS = 60.0
 MEMORY_MIB = 64
 """What its DuckDB may hold beside a live run while no query runs: enough for appends, and soon full, so that it is flat."""
 LOCKED_SECONDS = 10.0
-"""How long the loopback of a run that was killed may take to let go of the file."""
+"""How long the emulator of a run that was killed may take to let go of the file."""
 
 
 class EmulatorProcess:
-    """A running loopback BigQuery over a DuckDB file; `with` ends it. WarehouseLocked says why there is none."""
+    """A running BigQuery emulator over a DuckDB file; `with` ends it. WarehouseLocked says why there is none."""
 
     def __init__(self, path: Path, project: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -30,7 +30,7 @@ class EmulatorProcess:
         while (said := self._start(path, project))[:1] != ["REST"]:
             self.close()
             if read_address(path.parent) is not None or time.monotonic() > limit:
-                raise WarehouseLocked(" ".join(said) or "its loopback BigQuery did not start")
+                raise WarehouseLocked(" ".join(said) or "its BigQuery emulator did not start")
             time.sleep(0.2)
         address = read_address(path.parent)
         if address is None:

@@ -1,6 +1,6 @@
 """Where the stores are: one option group for every command that reads or writes them.
 
-`--output DIR` is a laptop: DIR/warehouse.duckdb behind the loopback BigQuery, DIR/lake. `--project` is the cloud. Code
+`--output DIR` is a laptop: DIR/warehouse.duckdb behind the BigQuery emulator, DIR/lake. `--project` is the cloud. Code
 behind a target sees Google's own clients either way.
 """
 
@@ -26,7 +26,7 @@ from schemas.tables.definitions import ANALYTICS, EVENT_STORE
 from schemas.views import Names
 
 if TYPE_CHECKING:
-    from pipelines.bigquery_emulator.server import LoopbackBigQuery
+    from pipelines.bigquery_emulator.server import BigQueryEmulator
 
 LOCAL_PROJECT = "local"
 
@@ -40,9 +40,9 @@ class Endpoints:
 
     bigquery: bigquery.Client
     write_endpoint: str | None = None
-    """host:port of the loopback's Storage Write API."""
+    """host:port of the emulator's Storage Write API."""
     rest_url: str | None = None
-    """The loopback's REST address, for Beam's own BigQuery clients."""
+    """The emulator's REST address, for Beam's own BigQuery clients."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Target:
     def open(
         self, create: bool = False, faults: FaultScript | None = None, *, apart: bool = False
     ) -> Iterator[Endpoints]:
-        """Yield clients of the stores: Google's, those of a running loopback, or of one that is started meanwhile
+        """Yield clients of the stores: Google's, those of a running emulator, or of one that is started meanwhile
         (`apart`: in a process of its own).
 
         UserError for a folder without a warehouse (unless `create`), one that another process holds, or a project
@@ -139,11 +139,11 @@ class Target:
                 client.close()
 
 
-def _beside_us(path: Path, project: str, faults: FaultScript | None) -> "LoopbackBigQuery":
-    """Start the loopback in this process. Only this loads DuckDB and a SQL parser: a second that others are spared."""
-    from pipelines.bigquery_emulator.server import LoopbackBigQuery
+def _beside_us(path: Path, project: str, faults: FaultScript | None) -> "BigQueryEmulator":
+    """Start the emulator in this process. Only this loads DuckDB and a SQL parser: a second that others are spared."""
+    from pipelines.bigquery_emulator.server import BigQueryEmulator
 
-    return LoopbackBigQuery(path, faults=faults, project=project)
+    return BigQueryEmulator(path, faults=faults, project=project)
 
 
 def check_not_served(directory: Path) -> None:

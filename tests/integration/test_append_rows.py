@@ -1,4 +1,4 @@
-"""AppendRows against the loopback BigQuery, well and sick: every row is stored once, or failed once with its reason."""
+"""AppendRows against the BigQuery emulator, well and sick: every row is stored once, or failed once with its reason."""
 
 import logging
 import time

@@ -7,7 +7,7 @@ import pytest
 from google.cloud import bigquery
 
 from pipelines.bigquery_emulator.client import bigquery_client
-from pipelines.bigquery_emulator.server import LoopbackBigQuery
+from pipelines.bigquery_emulator.server import BigQueryEmulator
 
 FIELD = bigquery.SchemaField
 COMMENTS = """
@@ -32,7 +32,7 @@ def storage_version(path: Path) -> str:
 def test_a_new_file_is_of_the_format_that_duckdb_1_3_reads(tmp_path: Path) -> None:
     path = tmp_path / "w.duckdb"
     for _ in range(2):  # a second start does not change it
-        with LoopbackBigQuery(path) as server, bigquery_client(server.rest_url) as client:
+        with BigQueryEmulator(path) as server, bigquery_client(server.rest_url) as client:
             client.query_and_wait("CREATE SCHEMA IF NOT EXISTS d; CREATE TABLE IF NOT EXISTS d.t (s STRING, j JSON)")
             client.query_and_wait("INSERT INTO d.t (s, j) VALUES ('a', JSON '{}')")
         assert storage_version(path) == "v1.3.0+"
@@ -40,7 +40,7 @@ def test_a_new_file_is_of_the_format_that_duckdb_1_3_reads(tmp_path: Path) -> No
 
 def test_a_file_of_the_newest_format_still_opens(tmp_path: Path) -> None:
     made, path = tmp_path / "made.duckdb", tmp_path / "w.duckdb"
-    with LoopbackBigQuery(made) as server, bigquery_client(server.rest_url) as client:
+    with BigQueryEmulator(made) as server, bigquery_client(server.rest_url) as client:
         client.query_and_wait("CREATE SCHEMA d; CREATE TABLE d.t (s STRING OPTIONS(description='of old'))")
         client.query_and_wait("INSERT INTO d.t (s) VALUES ('a')")
     with duckdb.connect() as plain:
@@ -50,7 +50,7 @@ def test_a_file_of_the_newest_format_still_opens(tmp_path: Path) -> None:
         plain.execute("comment on column copied.d.t.s is null")
     before = storage_version(path)
     assert before != "v1.3.0+"
-    with LoopbackBigQuery(path) as server, bigquery_client(server.rest_url) as client:
+    with BigQueryEmulator(path) as server, bigquery_client(server.rest_url) as client:
         client.query_and_wait("INSERT INTO d.t (s) VALUES ('b')")
         assert sorted(row.s for row in client.list_rows("d.t")) == ["a", "b"]
     assert storage_version(path) == before
@@ -59,7 +59,7 @@ def test_a_file_of_the_newest_format_still_opens(tmp_path: Path) -> None:
 
 def test_descriptions_are_comments_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "w.duckdb"
-    with LoopbackBigQuery(path) as server, bigquery_client(server.rest_url) as client:
+    with BigQueryEmulator(path) as server, bigquery_client(server.rest_url) as client:
         client.create_dataset("d")
         table = bigquery.Table("local.d.t", [FIELD("a", "INT64", description="it's a"), FIELD("b", "STRING")])
         table.description = "the table"
@@ -79,7 +79,7 @@ def test_descriptions_are_comments_of_the_file(tmp_path: Path) -> None:
         "v": "the view",
         "v.a": "a of v",
     }
-    with LoopbackBigQuery(path) as server, bigquery_client(server.rest_url) as client:
+    with BigQueryEmulator(path) as server, bigquery_client(server.rest_url) as client:
         table = client.get_table("d.t")
         table.schema = [
             FIELD("a", "INT64", description="new"),
@@ -106,7 +106,7 @@ def test_descriptions_are_comments_of_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["table", "view"])
 def test_a_comment_does_not_end_its_own_quotes(tmp_path: Path, kind: str) -> None:
     text = "'; DROP SCHEMA d CASCADE; --"
-    with LoopbackBigQuery(tmp_path / "w.duckdb") as server, bigquery_client(server.rest_url) as client:
+    with BigQueryEmulator(tmp_path / "w.duckdb") as server, bigquery_client(server.rest_url) as client:
         client.create_dataset("d")
         made = bigquery.Table(f"local.d.{kind}", [FIELD("a", "INT64", description=text)])
         if kind == "view":

@@ -8,7 +8,7 @@ from google.api_core import exceptions
 from google.cloud import bigquery
 
 from pipelines.bigquery_emulator.client import bigquery_client
-from pipelines.bigquery_emulator.server import LoopbackBigQuery
+from pipelines.bigquery_emulator.server import BigQueryEmulator
 from tests.support.number_examples import LARGEST, SUMS, TEXTS, WIDE, wide_sum
 
 MADE = """
@@ -20,7 +20,7 @@ MADE = """
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[bigquery.Client]:
     folder = tmp_path_factory.mktemp("emulator")
-    with LoopbackBigQuery(folder / "w.duckdb") as server, bigquery_client(server.rest_url) as client:
+    with BigQueryEmulator(folder / "w.duckdb") as server, bigquery_client(server.rest_url) as client:
         client.query_and_wait("CREATE SCHEMA d")
         client.query_and_wait(MADE)
         client.query_and_wait("INSERT INTO d.made VALUES ('a', TIMESTAMP '2026-06-15', ['x'])")

@@ -10,7 +10,7 @@ from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import BigQueryWriteClient, types
 
 from pipelines.bigquery_emulator.client import bigquery_client
-from pipelines.bigquery_emulator.server import LoopbackBigQuery
+from pipelines.bigquery_emulator.server import BigQueryEmulator
 from tests.support.storage_write import answers, append, commit, pending, request, write_client
 
 COLUMNS = {"at": pa.timestamp("us", "UTC"), "clock": pa.timestamp("us"), "day": pa.date32()}
@@ -22,7 +22,7 @@ DAY = datetime.timedelta(days=1)
 @pytest.fixture(scope="module")
 def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[bigquery.Client, BigQueryWriteClient]]:
     folder = tmp_path_factory.mktemp("emulator")
-    with LoopbackBigQuery(folder / "w.duckdb") as server, bigquery_client(server.rest_url) as rest:
+    with BigQueryEmulator(folder / "w.duckdb") as server, bigquery_client(server.rest_url) as rest:
         rest.create_dataset("d")
         for column, type_ in TYPES.items():
             for unit in ("DAY", "MONTH"):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.bigquery_emulator.server import LoopbackBigQuery
+from pipelines.bigquery_emulator.server import BigQueryEmulator
 from tests.support.runs import query
 
 NOWHERE = "http://127.0.0.1:9"
@@ -60,7 +60,7 @@ with rest_client("local", rest_url) as client:
 
 
 def test_rest_uploads_and_grpc_connect_directly(tmp_path: Path) -> None:
-    with LoopbackBigQuery(tmp_path / "w.duckdb") as server:
+    with BigQueryEmulator(tmp_path / "w.duckdb") as server:
         run = subprocess.run(
             [sys.executable, "-c", CLIENTS, server.rest_url, server.grpc_target],
             env=ENVIRONMENT,

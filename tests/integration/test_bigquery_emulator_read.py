@@ -13,7 +13,7 @@ from google.cloud.bigquery_storage_v1 import BigQueryReadClient, types
 
 from pipelines.bigquery_emulator.access_token import split_token
 from pipelines.bigquery_emulator.client import bigquery_client, read_client
-from pipelines.bigquery_emulator.server import LoopbackBigQuery
+from pipelines.bigquery_emulator.server import BigQueryEmulator
 
 SELECT = """
     SELECT n, CONCAT('s', CAST(n AS STRING)) AS s, n / 2 AS f, MOD(n, 2) = 0 AS b, CAST(n AS NUMERIC) AS m,
@@ -46,9 +46,9 @@ TABLE = "projects/local/datasets/d/tables/t"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackBigQuery]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BigQueryEmulator]:
     folder = tmp_path_factory.mktemp("emulator")
-    with LoopbackBigQuery(folder / "w.duckdb") as server, bigquery_client(server.rest_url) as client:
+    with BigQueryEmulator(folder / "w.duckdb") as server, bigquery_client(server.rest_url) as client:
         client.query_and_wait("CREATE SCHEMA d")
         client.query_and_wait(f"CREATE TABLE d.t AS {SELECT.format(rows=ROWS)}")
         client.query_and_wait("CREATE TABLE d.empty AS SELECT 1 AS n FROM d.t WHERE FALSE")
@@ -57,13 +57,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackBigQuer
 
 
 @pytest.fixture
-def client(server: LoopbackBigQuery) -> Iterator[bigquery.Client]:
+def client(server: BigQueryEmulator) -> Iterator[bigquery.Client]:
     with bigquery_client(server.rest_url, grpc_target=server.grpc_target) as client:
         yield client
 
 
 @pytest.fixture
-def read(server: LoopbackBigQuery) -> BigQueryReadClient:
+def read(server: BigQueryEmulator) -> BigQueryReadClient:
     return read_client(server.grpc_target)
 
 
@@ -150,7 +150,7 @@ def test_a_session_that_cannot_be_read_is_refused(
         session(read, table, **options)
 
 
-def test_avro_and_unknown_streams_are_refused(server: LoopbackBigQuery, read: BigQueryReadClient) -> None:
+def test_avro_and_unknown_streams_are_refused(server: BigQueryEmulator, read: BigQueryReadClient) -> None:
     with pytest.raises(exceptions.MethodNotImplemented):
         read.create_read_session(
             parent="projects/local", read_session=types.ReadSession(table=TABLE, data_format=types.DataFormat.AVRO)

@@ -26,7 +26,7 @@ from pipelines.bigquery_emulator.access_token import split_token
 from pipelines.bigquery_emulator.address_file import FILE_NAME, read_address, write_address
 from pipelines.bigquery_emulator.client import bigquery_client, grpc_channel
 from pipelines.bigquery_emulator.http import timed_reader
-from pipelines.bigquery_emulator.server import LoopbackBigQuery
+from pipelines.bigquery_emulator.server import BigQueryEmulator
 from tests.support.storage_write import write_client
 
 QUERIES = "/bigquery/v2/projects/local/queries"
@@ -36,9 +36,9 @@ SELECT_1 = json.dumps({"query": "SELECT 1 AS x", "useLegacySql": False})
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackBigQuery]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BigQueryEmulator]:
     folder = tmp_path_factory.mktemp("emulator")
-    with LoopbackBigQuery(folder / "run" / "warehouse.duckdb") as server:
+    with BigQueryEmulator(folder / "run" / "warehouse.duckdb") as server:
         with bigquery_client(server.rest_url) as client:
             client.create_dataset("analytics")
             client.query_and_wait("CREATE TABLE analytics.secrets AS SELECT 'TOPSECRET' AS secret")
@@ -48,21 +48,21 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackBigQuer
 
 
 @pytest.fixture
-def client(server: LoopbackBigQuery) -> Iterator[bigquery.Client]:
+def client(server: BigQueryEmulator) -> Iterator[bigquery.Client]:
     with bigquery_client(server.rest_url) as client:
         yield client
 
 
-def host_of(server: LoopbackBigQuery) -> str:
+def host_of(server: BigQueryEmulator) -> str:
     return split_token(server.rest_url)[0].removeprefix("http://")
 
 
-def token_of(server: LoopbackBigQuery) -> str:
+def token_of(server: BigQueryEmulator) -> str:
     return split_token(server.rest_url)[1]
 
 
 def call(
-    server: LoopbackBigQuery,
+    server: BigQueryEmulator,
     method: str = "POST",
     path: str = QUERIES,
     body: str | bytes | None = SELECT_1,
@@ -82,7 +82,7 @@ def call(
     return response.status, json.loads(text or b"{}")
 
 
-def raw(server: LoopbackBigQuery, data: bytes) -> bytes:
+def raw(server: BigQueryEmulator, data: bytes) -> bytes:
     """Send bytes and return all that comes back until the server hangs up."""
     host, port = host_of(server).split(":")
     with socket.create_connection((host, int(port)), timeout=20) as connection:
@@ -115,7 +115,7 @@ WITHOUT_TOKEN: list[tuple[str, str, str, str | None, dict[str, str]]] = [
     ("method", "path", "body", "headers"), [case[1:] for case in WITHOUT_TOKEN], ids=[case[0] for case in WITHOUT_TOKEN]
 )
 def test_a_request_without_the_token_is_refused(
-    server: LoopbackBigQuery, method: str, path: str, body: str | None, headers: dict[str, str]
+    server: BigQueryEmulator, method: str, path: str, body: str | None, headers: dict[str, str]
 ) -> None:
     status, answer = call(server, method, path, body, headers)
     assert status == (403 if "Host" in headers or "Origin" in headers else 401)
@@ -145,7 +145,7 @@ FORGED: list[tuple[str, dict[str, str], int]] = [
 
 @pytest.mark.parametrize(("headers", "status"), [case[1:] for case in FORGED], ids=[case[0] for case in FORGED])
 def test_a_request_with_the_token_must_still_be_one_of_a_client(
-    server: LoopbackBigQuery, headers: dict[str, str], status: int
+    server: BigQueryEmulator, headers: dict[str, str], status: int
 ) -> None:
     port = host_of(server).rpartition(":")[2]
     lines = {"Host": host_of(server), "Authorization": f"Bearer {token_of(server)}"}
@@ -156,7 +156,7 @@ def test_a_request_with_the_token_must_still_be_one_of_a_client(
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "LOCALHOST", "[::1]"])
-def test_every_loopback_name_with_the_right_port_is_answered(server: LoopbackBigQuery, name: str) -> None:
+def test_every_loopback_name_with_the_right_port_is_answered(server: BigQueryEmulator, name: str) -> None:
     port = host_of(server).rpartition(":")[2]
     assert call(server, "GET", DATASETS, None, {"Host": f"{name}:{port}"}, token=True)[0] == 200
 
@@ -171,13 +171,13 @@ def test_every_loopback_name_with_the_right_port_is_answered(server: LoopbackBig
     ],
     ids=["absolute target", "no host", "two hosts", "two lengths"],
 )
-def test_an_ambiguous_request_is_refused_and_the_connection_closed(server: LoopbackBigQuery, data: bytes) -> None:
+def test_an_ambiguous_request_is_refused_and_the_connection_closed(server: BigQueryEmulator, data: bytes) -> None:
     data = data.replace(b"{host}", host_of(server).encode())
     data = data.replace(b"{token}", f"Authorization: Bearer {token_of(server)}\r\n".encode())
     assert raw(server, data).split(b" ", 2)[1] in (b"400", b"403")
 
 
-def test_the_body_of_a_refused_request_is_not_taken_for_the_next_request(server: LoopbackBigQuery) -> None:
+def test_the_body_of_a_refused_request_is_not_taken_for_the_next_request(server: BigQueryEmulator) -> None:
     inner = f"DELETE {TABLE} HTTP/1.1\r\nHost: {host_of(server)}\r\nAuthorization: Bearer {token_of(server)}\r\n\r\n"
     outer = f"POST /x HTTP/1.1\r\nHost: {host_of(server)}\r\nContent-Length: {len(inner)}\r\n\r\n"
     answer = raw(server, (outer + inner).encode())
@@ -190,7 +190,7 @@ def test_the_body_of_a_refused_request_is_not_taken_for_the_next_request(server:
     [b"GET /" + b"a" * 100_000, b"GET / HTTP/1.1\r\nX: " + b"a" * 100_000, b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 500],
     ids=["target", "one header", "many headers"],
 )
-def test_a_huge_head_is_refused(server: LoopbackBigQuery, head: bytes) -> None:
+def test_a_huge_head_is_refused(server: BigQueryEmulator, head: bytes) -> None:
     try:
         answer = raw(server, head + b"\r\n\r\n")
     except ConnectionResetError:  # the server hung up on what it did not read
@@ -198,7 +198,7 @@ def test_a_huge_head_is_refused(server: LoopbackBigQuery, head: bytes) -> None:
     assert answer.split(b" ", 2)[1] in (b"400", b"414", b"431")
 
 
-def test_a_small_gzip_body_does_not_inflate_without_a_limit(server: LoopbackBigQuery) -> None:
+def test_a_small_gzip_body_does_not_inflate_without_a_limit(server: BigQueryEmulator) -> None:
     bomb = gzip.compress(bytes(200 * 1024 * 1024))
     headers = {"Content-Encoding": "gzip"}
     assert call(server, "POST", QUERIES, bomb, headers, token=True)[0] == 413
@@ -211,7 +211,7 @@ def test_a_small_gzip_body_does_not_inflate_without_a_limit(server: LoopbackBigQ
 @pytest.mark.parametrize(
     "sent", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\n"], ids=["silent", "line", "headers"]
 )
-def test_a_slow_client_is_hung_up_on(server: LoopbackBigQuery, monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
+def test_a_slow_client_is_hung_up_on(server: BigQueryEmulator, monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
     monkeypatch.setattr(timed_reader.TimedReader.__init__, "__defaults__", None)
     monkeypatch.setattr("pipelines.bigquery_emulator.http.timed_reader.HEAD_SECONDS", 0.5)
     monkeypatch.setattr("pipelines.bigquery_emulator.http.handler.HEAD_SECONDS", 0.5)
@@ -232,7 +232,7 @@ def test_a_slow_client_is_hung_up_on(server: LoopbackBigQuery, monkeypatch: pyte
         assert time.monotonic() - started < 5
 
 
-def test_grpc_calls_without_the_token_are_refused(server: LoopbackBigQuery) -> None:
+def test_grpc_calls_without_the_token_are_refused(server: BigQueryEmulator) -> None:
     target, token = split_token(server.grpc_target)
     name = "projects/local/datasets/analytics/tables/secrets/streams/_default"
     for address in (target, f"emulator:wrong@{target}", f"emulator:@{target}"):
@@ -246,7 +246,7 @@ def test_grpc_calls_without_the_token_are_refused(server: LoopbackBigQuery) -> N
     assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
-def test_the_token_is_accepted_as_bearer_and_as_the_password_of_the_url(server: LoopbackBigQuery) -> None:
+def test_the_token_is_accepted_as_bearer_and_as_the_password_of_the_url(server: BigQueryEmulator) -> None:
     basic = base64.b64encode(f"anyone:{token_of(server)}".encode()).decode()
     assert call(server, "GET", DATASETS, None, {"Authorization": f"Basic {basic}"})[0] == 200
     code = (
@@ -264,14 +264,14 @@ def test_the_token_is_accepted_as_bearer_and_as_the_password_of_the_url(server: 
 def test_tokens_differ_from_start_to_start(tmp_path: Path) -> None:
     tokens = set()
     for _ in range(2):
-        with LoopbackBigQuery(tmp_path / "w.duckdb") as server:
+        with BigQueryEmulator(tmp_path / "w.duckdb") as server:
             tokens.add(split_token(server.rest_url)[1])
     assert len(tokens) == 2
     assert all(len(token) >= 40 for token in tokens)
 
 
 def test_an_address_that_another_user_wrote_is_not_believed(
-    server: LoopbackBigQuery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: BigQueryEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rest, token = split_token(server.rest_url)
     write_address(tmp_path / FILE_NAME, rest, split_token(server.grpc_target)[0], token)
@@ -285,7 +285,7 @@ def test_an_address_file_is_not_written_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "victim").write_text("as it was")
     (tmp_path / FILE_NAME).symlink_to(tmp_path / "victim")
     (tmp_path / f"warehouse.address.{os.getpid()}.tmp").symlink_to(tmp_path / "victim")
-    with LoopbackBigQuery(tmp_path / "warehouse.duckdb"):
+    with BigQueryEmulator(tmp_path / "warehouse.duckdb"):
         assert not (tmp_path / FILE_NAME).is_symlink()
     assert (tmp_path / "victim").read_text() == "as it was"
 
@@ -375,7 +375,7 @@ STATEMENTS = [
 @pytest.mark.parametrize("sql", STATEMENTS)
 @pytest.mark.parametrize("dry_run", [False, True], ids=["run", "dry run"])
 def test_sql_reaches_neither_files_nor_settings_nor_the_catalog(
-    server: LoopbackBigQuery, sql: str, dry_run: bool, tmp_path: Path
+    server: BigQueryEmulator, sql: str, dry_run: bool, tmp_path: Path
 ) -> None:
     sql = sql.replace("{folder}", str(tmp_path))
     if dry_run and sql.split()[0] in ("CREATE", "DROP") and "stolen AS SELECT" not in sql:
@@ -390,7 +390,7 @@ def test_sql_reaches_neither_files_nor_settings_nor_the_catalog(
         assert {table.table_id for table in client.list_tables("analytics")} == {"secrets"}
 
 
-def test_even_sql_that_got_past_the_checks_has_no_access_to_files(server: LoopbackBigQuery, tmp_path: Path) -> None:
+def test_even_sql_that_got_past_the_checks_has_no_access_to_files(server: BigQueryEmulator, tmp_path: Path) -> None:
     (tmp_path / "file.csv").write_text("a\n1\n")
     for sql in (
         f"from read_csv('{tmp_path}/file.csv')",
@@ -420,12 +420,12 @@ def test_functions_and_information_schema_of_the_client_itself_still_work(client
     "dataset",
     ["__bigquery", "__BigQuery", "main", "information_schema", "pg_catalog", "temp", "system", "a.b", "a/b", ""],
 )
-def test_a_dataset_cannot_take_the_name_of_a_schema_of_duckdb(server: LoopbackBigQuery, dataset: str) -> None:
+def test_a_dataset_cannot_take_the_name_of_a_schema_of_duckdb(server: BigQueryEmulator, dataset: str) -> None:
     body = json.dumps({"datasetReference": {"projectId": "local", "datasetId": dataset}})
     assert call(server, "POST", DATASETS, body, token=True)[0] == 400
 
 
-def load(server: LoopbackBigQuery, uri: str) -> tuple[int, str | None]:
+def load(server: BigQueryEmulator, uri: str) -> tuple[int, str | None]:
     """Run a load job; return the HTTP status and the job's error reason."""
     job = {
         "sourceUris": [uri],
@@ -443,7 +443,7 @@ def test_load_jobs_read_the_run_s_own_folder_and_no_other(tmp_path: Path) -> Non
     outside, run = tmp_path / "outside", tmp_path / "run"
     outside.mkdir()
     (outside / "secret.json").write_text('{"secret": "TOPSECRET"}\n')
-    with LoopbackBigQuery(run / "warehouse.duckdb") as server, bigquery_client(server.rest_url) as client:
+    with BigQueryEmulator(run / "warehouse.duckdb") as server, bigquery_client(server.rest_url) as client:
         client.create_dataset("loaded")
         (run / "own.json").write_text('{"secret": "own"}\n')
         (run / "link.json").symlink_to(outside / "secret.json")
@@ -474,5 +474,5 @@ def test_load_jobs_read_the_run_s_own_folder_and_no_other(tmp_path: Path) -> Non
         }.items():
             assert load(server, uri) == (200, reason), uri
         assert [row.secret for row in client.list_rows("loaded.rows")] == ["own"]
-    with LoopbackBigQuery(run / "warehouse.duckdb", load_folders=[outside]) as server:
+    with BigQueryEmulator(run / "warehouse.duckdb", load_folders=[outside]) as server:
         assert load(server, f"file://{outside}/secret.json") == (200, None)

@@ -3,7 +3,7 @@
 import pytest
 
 from pipelines.bigquery_emulator.client import bigquery_client
-from pipelines.bigquery_emulator.server import LoopbackBigQuery
+from pipelines.bigquery_emulator.server import BigQueryEmulator
 from pipelines.stores.provision.provision import provision
 from pipelines.stores.target import Endpoints, Target
 from tests.support.command import run_command
@@ -22,7 +22,7 @@ from tests.support.google_services import (
 
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory):
-    with LoopbackBigQuery(tmp_path_factory.mktemp("doctor") / "warehouse.duckdb", project=PROJECT) as server:
+    with BigQueryEmulator(tmp_path_factory.mktemp("doctor") / "warehouse.duckdb", project=PROJECT) as server:
         provision(Endpoints(bigquery_client(server.rest_url, PROJECT)), Target(PROJECT))
         yield server
 

@@ -1,4 +1,4 @@
-"""Beam's own inserts and load jobs against the loopback, with our tables, rows and failed rows."""
+"""Beam's own inserts and load jobs against the emulator, with our tables, rows and failed rows."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from google.cloud import bigquery
 from pipelines.bigquery_emulator.beam_endpoint import point_beam_at
 from pipelines.bigquery_emulator.client import bigquery_client
 from pipelines.bigquery_emulator.faults.injector import FaultScript
-from pipelines.bigquery_emulator.server import LoopbackBigQuery
+from pipelines.bigquery_emulator.server import BigQueryEmulator
 from schemas.tables.definitions import DATASET_OF, TABLES
 from transforms.sinks.bigquery.beam_bigquery import InsertRows, LoadFiles
 from transforms.sinks.bigquery.bigquery_tables import BigQueryTables
@@ -35,7 +35,7 @@ def collect(result: FailedRows | tuple[str, int]) -> None:
 @contextmanager
 def served(folder: Path, *faults: dict[str, Any]) -> Iterator[bigquery.Client]:
     script = FaultScript.parse({"faults": list(faults)})
-    with LoopbackBigQuery(folder / "w.duckdb", faults=script) as server, point_beam_at(server.rest_url):
+    with BigQueryEmulator(folder / "w.duckdb", faults=script) as server, point_beam_at(server.rest_url):
         client = bigquery_client(server.rest_url)
         client.create_dataset("analytics")
         for name in NAMES:

@@ -1,4 +1,4 @@
-"""`provision` against the loopback BigQuery, through Google's own client."""
+"""`provision` against the BigQuery emulator, through Google's own client."""
 
 import pytest
 from google.cloud import bigquery

@@ -1,4 +1,4 @@
-"""`query` against the loopback BigQuery: views now and as of a moment, in every format, and a user's mistakes."""
+"""`query` against the BigQuery emulator: views now and as of a moment, in every format, and a user's mistakes."""
 
 import csv
 import io

@@ -12,7 +12,7 @@ from google.auth.exceptions import RefreshError
 from google.cloud import bigquery
 
 from pipelines.bigquery_emulator.client import bigquery_client
-from pipelines.bigquery_emulator.server import LoopbackBigQuery
+from pipelines.bigquery_emulator.server import BigQueryEmulator
 from pipelines.errors import RunFailed, UserError
 from pipelines.replay.ledger import Claim, RunLedger
 from pipelines.replay.time_range import Range
@@ -28,7 +28,7 @@ CLAIM = Claim("first", Range(0, 10**6), "rebuild", "archive", "ann@desk", "1", {
 def warehouse(tmp_path_factory):
     path = tmp_path_factory.mktemp("ledger") / "warehouse.duckdb"
     target = Target.local(path.parent)
-    with LoopbackBigQuery(path) as server:
+    with BigQueryEmulator(path) as server:
         with target.open() as endpoints:
             provision(endpoints, target)
         yield server

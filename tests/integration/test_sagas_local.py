@@ -8,7 +8,7 @@ import pytest
 from google.cloud import bigquery
 
 from pipelines.bigquery_emulator.client import bigquery_client
-from pipelines.bigquery_emulator.server import LoopbackBigQuery
+from pipelines.bigquery_emulator.server import BigQueryEmulator
 from pipelines.simulator.order_scenarios import SCENARIOS
 from schemas.saga.reducer import END_OF_INPUT_US, reduce_saga
 from schemas.tables.definitions import DATASET_OF
@@ -60,7 +60,7 @@ def test_every_row_is_what_the_simulation_planned(simulated):
 
 def test_a_start_knows_what_stood_when_it_read_and_not_what_it_writes_itself(simulated):
     _, output = simulated
-    with LoopbackBigQuery(output / "warehouse.duckdb") as server, bigquery_client(server.rest_url) as client:
+    with BigQueryEmulator(output / "warehouse.duckdb") as server, bigquery_client(server.rest_url) as client:
         history = SagaHistory(Store("local", server.rest_url), BigQueryTables("local", DATASET_OF), 0)
         history.read(2)
         stood = {one.order_id: len(one.facts) for one in history.orders()}
@@ -81,7 +81,7 @@ def test_a_start_knows_what_stood_when_it_read_and_not_what_it_writes_itself(sim
 def test_the_stores_alone_give_the_sagas_again_and_the_refunds_that_were_planned(simulated):
     """What a second start of a stream reads: all facts of every order, its alerts and its version."""
     truth, output = simulated
-    with LoopbackBigQuery(output / "warehouse.duckdb") as server:
+    with BigQueryEmulator(output / "warehouse.duckdb") as server:
         tables = BigQueryTables("local", DATASET_OF)
         known = {one.order_id: one for one in SagaHistory(Store("local", server.rest_url), tables, 0).orders()}
         last = max(moment(saga["updated_time"]) for saga in truth)
@@ -192,7 +192,7 @@ def test_sagas_tells_what_is_owed(simulated):
 def test_a_project_is_asked_the_same_way_as_a_folder(simulated, monkeypatch):
     truth, output = simulated
     asked: list[str] = []
-    with LoopbackBigQuery(output / "warehouse.duckdb", project="shop-1") as server:
+    with BigQueryEmulator(output / "warehouse.duckdb", project="shop-1") as server:
 
         def client(project: str, location: str | None) -> bigquery.Client:
             asked.append(project)

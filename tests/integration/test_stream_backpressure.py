@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from pipelines.bigquery_emulator.faults.script import FaultScript
-from pipelines.bigquery_emulator.server import LoopbackBigQuery
+from pipelines.bigquery_emulator.server import BigQueryEmulator
 from tests.support.live import finish, kill, need_prism_program, running_bus, simulated, start_stream
 from tests.support.runs import query
 from transforms.archive.segments import whole_blocks
@@ -20,7 +20,7 @@ def taken(lake: Path) -> int:
     return sum(whole_blocks(path)[0] for path in lake.glob("archive/*/dt=*/hour=*/*.avro"))
 
 
-def stored(server: LoopbackBigQuery) -> int:
+def stored(server: BigQueryEmulator) -> int:
     with server._warehouse.cursor() as cursor:
         return cursor.execute("select count(*) from event_store.events").fetchone()[0]
 
@@ -30,7 +30,7 @@ def test_what_is_between_source_and_tables_has_a_bound(tmp_path):
     output = tmp_path / "out"
     with running_bus(tmp_path) as bus:
         bus.publish(simulated(tmp_path / "sim", MESSAGES, "--dirty", "0", "--duplicates", "0"))
-        with LoopbackBigQuery(output / "warehouse.duckdb", faults=FaultScript.parse(SLOW)) as server:
+        with BigQueryEmulator(output / "warehouse.duckdb", faults=FaultScript.parse(SLOW)) as server:
             words = ("--batch_messages", str(BATCH), "--max_in_flight", str(MOST), "--stop_after_idle", "4")
             process = start_stream(bus, output, *words)
             ahead = []

@@ -1,4 +1,4 @@
-"""A loopback BigQuery with three small tables, rows for them, and a pipeline that appends them."""
+"""A BigQuery emulator with three small tables, rows for them, and a pipeline that appends them."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from google.cloud import bigquery
 
 from pipelines.bigquery_emulator.client import bigquery_client
 from pipelines.bigquery_emulator.faults.injector import FaultScript
-from pipelines.bigquery_emulator.server import LoopbackBigQuery
+from pipelines.bigquery_emulator.server import BigQueryEmulator
 from transforms.sinks.bigquery.appends import AppendLimits
 from transforms.sinks.bigquery.bigquery import AppendRows, BigQueryTables
 from transforms.sinks.results import FailedRows
@@ -36,9 +36,9 @@ def collect(result: FailedRows | tuple[str, int]) -> None:
 
 
 class Warehouse:
-    """A loopback BigQuery with the tables, and what a test asks of it."""
+    """A BigQuery emulator with the tables, and what a test asks of it."""
 
-    def __init__(self, server: LoopbackBigQuery) -> None:
+    def __init__(self, server: BigQueryEmulator) -> None:
         self.target = server.grpc_target
         self._client = bigquery_client(server.rest_url)
         for dataset in ("event_store", "analytics"):
@@ -53,7 +53,7 @@ class Warehouse:
 @contextmanager
 def warehouse(folder: Path, *faults: dict[str, Any]) -> Iterator[Warehouse]:
     """Serve a warehouse whose faults begin once its tables are made."""
-    with LoopbackBigQuery(folder / "w.duckdb", faults=FaultScript.parse({"faults": list(faults)})) as server:
+    with BigQueryEmulator(folder / "w.duckdb", faults=FaultScript.parse({"faults": list(faults)})) as server:
         yield Warehouse(server)
 
 

@@ -1,6 +1,6 @@
 """Google's REST services on one loopback port, as far as the doctor asks them: a healthy project, to be made sick.
 
-`/SERVICE/PATH` answers from a dictionary; BigQuery but for permissions is passed on to the loopback BigQuery.
+`/SERVICE/PATH` answers from a dictionary; BigQuery but for permissions is passed on to the BigQuery emulator.
 """
 
 import copy

@@ -1,4 +1,4 @@
-"""A loopback BigQuery with the table `d.numbers` of 1 to 1000, and what a query returns."""
+"""A BigQuery emulator with the table `d.numbers` of 1 to 1000, and what a query returns."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,13 +8,13 @@ from typing import Any
 from google.cloud import bigquery
 
 from pipelines.bigquery_emulator.client import bigquery_client
-from pipelines.bigquery_emulator.server import LoopbackBigQuery
+from pipelines.bigquery_emulator.server import BigQueryEmulator
 
 
 @contextmanager
 def client_of_numbers(folder: Path) -> Iterator[bigquery.Client]:
-    """Yield a client of a loopback with the table."""
-    with LoopbackBigQuery(folder / "warehouse.duckdb") as server:
+    """Yield a client of an emulator with the table."""
+    with BigQueryEmulator(folder / "warehouse.duckdb") as server:
         client = bigquery_client(server.rest_url)
         client.create_dataset("d")
         client.query_and_wait("CREATE TABLE d.numbers (n INT64 NOT NULL, even BOOL)")

@@ -50,6 +50,6 @@ def commit(client: BigQueryWriteClient, table: str, names: list[str]) -> types.B
 
 
 def write_client(grpc_target: str) -> BigQueryWriteClient:
-    """Return a Storage Write client for a loopback BigQuery, on a channel of its own."""
+    """Return a Storage Write client for a BigQuery emulator, on a channel of its own."""
     channel = grpc_channel(grpc_target, [("grpc.use_local_subchannel_pool", 1)])
     return BigQueryWriteClient(transport=BigQueryWriteGrpcTransport(channel=channel))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.bigquery_emulator.client import bigquery_client
-from pipelines.bigquery_emulator.server import LoopbackBigQuery
+from pipelines.bigquery_emulator.server import BigQueryEmulator
 from pipelines.dataflow.metadata import container_spec
 from pipelines.dataflow.templates import TEMPLATES
 from pipelines.stores.provision.provision import provision
@@ -56,7 +56,7 @@ class Cloud:
 
     dataflow: DataflowService
     storage: Storage
-    bigquery: LoopbackBigQuery
+    bigquery: BigQueryEmulator
     account: Path
 
     def launch(self, start: Start, words: list[str]) -> subprocess.CompletedProcess[str]:
@@ -94,7 +94,7 @@ def cloud(folder: Path) -> Iterator[Cloud]:
     with (
         dataflow_service() as service,
         storage("temp", "my-lake") as store,
-        LoopbackBigQuery(folder / "warehouse.duckdb", project=PROJECT) as server,
+        BigQueryEmulator(folder / "warehouse.duckdb", project=PROJECT) as server,
     ):
         for path in (folder / "out" / "lake").rglob("*"):
             if path.is_file():

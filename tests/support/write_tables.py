@@ -1,4 +1,4 @@
-"""A fresh table on a loopback BigQuery, its columns, and the clients around it."""
+"""A fresh table on a BigQuery emulator, its columns, and the clients around it."""
 
 import itertools
 from collections.abc import Iterator
@@ -11,10 +11,10 @@ from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import BigQueryWriteClient
 
 from pipelines.bigquery_emulator.client import bigquery_client
-from pipelines.bigquery_emulator.server import LoopbackBigQuery
+from pipelines.bigquery_emulator.server import BigQueryEmulator
 from tests.support.storage_write import write_client
 
-Clients = tuple[LoopbackBigQuery, bigquery.Client, BigQueryWriteClient]
+Clients = tuple[BigQueryEmulator, bigquery.Client, BigQueryWriteClient]
 
 COLUMNS = [
     bigquery.SchemaField("id", "INT64", "REQUIRED"),
@@ -41,8 +41,8 @@ NUMBERS = itertools.count()
 
 @contextmanager
 def running_clients(folder: Path) -> Iterator[Clients]:
-    """Yield a loopback with the dataset `event_store`, and clients of both its interfaces."""
-    with LoopbackBigQuery(folder / "warehouse.duckdb") as server:
+    """Yield an emulator with the dataset `event_store`, and clients of both its interfaces."""
+    with BigQueryEmulator(folder / "warehouse.duckdb") as server:
         rest = bigquery_client(server.rest_url)
         rest.create_dataset("event_store")
         yield server, rest, write_client(server.grpc_target)
@@ -52,7 +52,7 @@ def running_clients(folder: Path) -> Iterator[Clients]:
 class Table:
     """A fresh table and the clients around it."""
 
-    def __init__(self, server: LoopbackBigQuery, rest: bigquery.Client, write: BigQueryWriteClient, name: str) -> None:
+    def __init__(self, server: BigQueryEmulator, rest: bigquery.Client, write: BigQueryWriteClient, name: str) -> None:
         self.server, self.rest, self.write, self.id = server, rest, write, name
         self.path = f"projects/local/datasets/event_store/tables/{name}"
         self.default = f"{self.path}/streams/_default"

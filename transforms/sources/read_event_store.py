@@ -37,7 +37,7 @@ PAGE_ROWS = 20_000
 
 @dataclass(frozen=True)
 class Store:
-    """How a worker reaches BigQuery; `rest_url` is a loopback's address, None is Google's."""
+    """How a worker reaches BigQuery; `rest_url` is an emulator's address, None is Google's."""
 
     project: str
     rest_url: str | None = None

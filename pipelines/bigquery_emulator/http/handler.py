@@ -1,4 +1,4 @@
-"""The HTTP side of the loopback BigQuery: one keep-alive handler, a table of routes, BigQuery's error JSON."""
+"""The HTTP side of the BigQuery emulator: one keep-alive handler, a table of routes, BigQuery's error JSON."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ class _Handler(BaseHTTPRequestHandler):
             if endpoint.takes(call):
                 break
         else:
-            raise ApiError("notImplemented", f"The loopback BigQuery has no {call.method} {'/'.join(call.path)}")
+            raise ApiError("notImplemented", f"The BigQuery emulator has no {call.method} {'/'.join(call.path)}")
         points, table = self.server.points(call)
         strike = self.server.faults.strike((f"rest:{endpoint.point}", *points), table)
         if strike is not None:

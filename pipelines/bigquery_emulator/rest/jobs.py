@@ -123,7 +123,7 @@ class Jobs:
         configuration = body.get("configuration", {})
         kind = next((kind for kind in JOB_KINDS if kind in configuration), None)
         if kind is None:
-            raise ApiError("notImplemented", f"The loopback BigQuery runs {', '.join(JOB_KINDS)} jobs")
+            raise ApiError("notImplemented", f"The BigQuery emulator runs {', '.join(JOB_KINDS)} jobs")
         resource: dict[str, Any] = {
             "kind": "bigquery#job",
             "id": f"{self._warehouse.project}:US.{name}",

@@ -116,7 +116,7 @@ def _batches(job: dict[str, Any], blob: bytes, fields: list[Field]) -> Iterator[
         elif source == "NEWLINE_DELIMITED_JSON":
             records = (json.loads(line) for line in blob.splitlines() if line.strip())
         else:
-            raise ApiError("invalid", f"The loopback BigQuery does not load {source}")
+            raise ApiError("invalid", f"The BigQuery emulator does not load {source}")
         ignore = bool(job.get("ignoreUnknownValues"))
         for part in _batched(records):
             yield to_batch([convert_row(fields, record, ignore_unknown=ignore) for record in part], fields)

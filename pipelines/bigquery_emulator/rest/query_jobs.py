@@ -24,7 +24,7 @@ _WIDTHS = {"STRING": 24, "JSON": 400, "BYTES": 400, "NUMERIC": 16, "BIGNUMERIC":
 def run_query(warehouse: Warehouse, job: dict[str, Any], *, dry_run: bool) -> tuple[Result | None, dict[str, Any]]:
     """Run a query job; return its last result and the query statistics of the job."""
     if job.get("useLegacySql"):
-        raise ApiError("invalidQuery", "Legacy SQL is not supported by the loopback BigQuery")
+        raise ApiError("invalidQuery", "Legacy SQL is not supported by the BigQuery emulator")
     statements = Dialect(warehouse.project, job.get("defaultDataset", {}).get("datasetId")).parse(job["query"])
     values = parameters_of(job)
     statistics: dict[str, Any] = {

@@ -65,7 +65,7 @@ def create(
             }
             create_routine(warehouse, dataset, name, routine, replace=known is not None)
         case _:
-            raise ApiError("invalidQuery", f"The loopback BigQuery has no CREATE {kind}")
+            raise ApiError("invalidQuery", f"The BigQuery emulator has no CREATE {kind}")
 
 
 def drop(warehouse: Warehouse, statement: exp.Drop) -> None:

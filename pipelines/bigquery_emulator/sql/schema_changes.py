@@ -55,7 +55,7 @@ def _changes(warehouse: Warehouse, dataset: str, name: str, old: Field, new: Fie
             warehouse,
             dataset,
             name,
-            f"Field {old['name']}: the loopback does not change the fields of a record",
+            f"Field {old['name']}: the emulator does not change the fields of a record",
         )
     return out
 
@@ -96,7 +96,7 @@ def create_routine(warehouse: Warehouse, dataset: str, name: str, body: Resource
         body.get("routineType") not in ("TABLE_VALUED_FUNCTION", "SCALAR_FUNCTION")
         or body.get("language", "SQL") != "SQL"
     ):
-        raise ApiError("notImplemented", "Only SQL functions are supported by the loopback BigQuery")
+        raise ApiError("notImplemented", "Only SQL functions are supported by the BigQuery emulator")
     arguments = [argument["name"] for argument in body.get("arguments", [])]
     dialect = Dialect(warehouse.project, catalog=warehouse.catalog)
     if body["routineType"] == "TABLE_VALUED_FUNCTION":

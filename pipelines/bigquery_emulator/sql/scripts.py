@@ -52,7 +52,7 @@ def check_supported(statement: exp.Expression) -> None:
     """Raise invalidQuery for a statement that the emulator does not run: SET, EXPORT DATA, CALL and the like."""
     if not isinstance(statement, _SUPPORTED):
         name = statement.name if isinstance(statement, exp.Command) else statement_type(statement)
-        raise ApiError("invalidQuery", f"The loopback BigQuery has no {name} statement")
+        raise ApiError("invalidQuery", f"The BigQuery emulator has no {name} statement")
 
 
 class Script:

@@ -112,7 +112,7 @@ def duck_sql(tree: exp.Expression) -> str:
         sql: str = tree.sql(dialect=DuckForGoogle, unsupported_level=ErrorLevel.IGNORE)
         return sql
     except SqlglotError as error:
-        raise ApiError("invalidQuery", f"Not supported by the loopback BigQuery: {_first_line(error)}") from None
+        raise ApiError("invalidQuery", f"Not supported by the BigQuery emulator: {_first_line(error)}") from None
 
 
 def _first_line(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""The store behind the loopback BigQuery: one DuckDB file, one schema a dataset, one writer at a time.
+"""The store behind the BigQuery emulator: one DuckDB file, one schema a dataset, one writer at a time.
 
 Reads run on cursors of their own, each on its own snapshot, so that a long query does not hold up an append. Every
 change takes `lock` and runs on the one writing connection. A result is always fetched whole: DuckDB 2.0 blocks a
@@ -164,7 +164,7 @@ class Warehouse:
             raise already_exists("Table", f"{self.project}:{dataset}.{name}")
         fields = [normal(field) for field in body.get("schema", {}).get("fields", [])]
         if unsupported := {"externalDataConfiguration", "materializedView", "snapshotDefinition"} & set(body):
-            raise ApiError("notImplemented", f"The loopback BigQuery has no tables with {', '.join(unsupported)}")
+            raise ApiError("notImplemented", f"The BigQuery emulator has no tables with {', '.join(unsupported)}")
         columns = ", ".join(map(column_ddl, fields)) or f"{EMPTY_COLUMN} integer"
         with self.transaction() as connection:
             connection.execute(f"create table {quoted(dataset, name)} ({columns})").fetchall()

@@ -16,7 +16,7 @@ def parameters_of(job: dict[str, Any]) -> dict[str, Any]:
     values = {}
     for item in job.get("queryParameters", []):
         if not item.get("name"):
-            raise ApiError("invalidQuery", "The loopback BigQuery takes named parameters only")
+            raise ApiError("invalidQuery", "The BigQuery emulator takes named parameters only")
         values[item["name"].lower()] = _value(item["name"], item["parameterType"], item.get("parameterValue", {}))
     return values
 

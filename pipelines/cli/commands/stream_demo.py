@@ -107,7 +107,7 @@ def start(output: Path, program: Path, emulator: Emulator, subscriptions: dict[s
 
 
 def wait_for(process: subprocess.Popen[bytes], output: Path) -> bigquery.Client:
-    """Wait until the pipeline runs; return a client of its loopback BigQuery."""
+    """Wait until the pipeline runs; return a client of its BigQuery emulator."""
     limit = time.monotonic() + START_SECONDS
     while b"\nrun " not in b"\n" + (output / "stream.log").read_bytes():
         if process.poll() is not None or time.monotonic() > limit:
@@ -115,7 +115,7 @@ def wait_for(process: subprocess.Popen[bytes], output: Path) -> bigquery.Client:
         time.sleep(0.1)
     address = connect(output)
     if address is None:
-        raise RunFailed(f"--output {output}: the pipeline's loopback BigQuery does not answer")
+        raise RunFailed(f"--output {output}: the pipeline's BigQuery emulator does not answer")
     return bigquery_client(address.rest_url)
 
 

@@ -1,4 +1,4 @@
-"""The loopback's REST API through google-cloud-bigquery: datasets, tables, views, routines, and what they keep."""
+"""The emulator's REST API through google-cloud-bigquery: datasets, tables, views, routines, and what they keep."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,14 +8,14 @@ from google.api_core import exceptions
 from google.cloud import bigquery
 
 from pipelines.bigquery_emulator.client import bigquery_client
-from pipelines.bigquery_emulator.server import LoopbackBigQuery
+from pipelines.bigquery_emulator.server import BigQueryEmulator
 
 FIELD = bigquery.SchemaField
 
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[bigquery.Client]:
-    with LoopbackBigQuery(tmp_path_factory.mktemp("loopback") / "warehouse.duckdb") as server:
+    with BigQueryEmulator(tmp_path_factory.mktemp("emulator") / "warehouse.duckdb") as server:
         client = bigquery_client(server.rest_url)
         client.create_dataset("d")
         yield client
@@ -236,12 +236,12 @@ def test_a_table_function_takes_arguments(client: bigquery.Client) -> None:
 
 
 def test_the_catalog_outlives_the_server(tmp_path: Path) -> None:
-    with LoopbackBigQuery(tmp_path / "w.duckdb") as server:
+    with BigQueryEmulator(tmp_path / "w.duckdb") as server:
         first = bigquery_client(server.rest_url)
         first.create_dataset("d")
         make(first, "t", FIELD("a", "INT64", "REQUIRED", description="kept"))
         first.close()
-    with LoopbackBigQuery(tmp_path / "w.duckdb") as server:
+    with BigQueryEmulator(tmp_path / "w.duckdb") as server:
         second = bigquery_client(server.rest_url)
         assert second.get_table("d.t").schema == [FIELD("a", "INTEGER", "REQUIRED", description="kept")]
         second.close()

@@ -14,7 +14,7 @@ from google.cloud.bigquery_storage_v1 import types
 
 from pipelines.bigquery_emulator.client import bigquery_client
 from pipelines.bigquery_emulator.faults.script import FaultScript
-from pipelines.bigquery_emulator.server import LoopbackBigQuery
+from pipelines.bigquery_emulator.server import BigQueryEmulator
 from tests.support.storage_write import answers, append, commit, pending, request, write_client
 
 SCHEMA = pa.schema([("id", pa.int64()), ("name", pa.string())])
@@ -23,9 +23,9 @@ DEFAULT = f"{TABLE}/streams/_default"
 
 
 class Sick:
-    """A loopback with faults, its clients, and a table of two columns."""
+    """An emulator with faults, its clients, and a table of two columns."""
 
-    def __init__(self, server: LoopbackBigQuery) -> None:
+    def __init__(self, server: BigQueryEmulator) -> None:
         self.rest = bigquery_client(server.rest_url)
         self.write = write_client(server.grpc_target)
         self.rest.create_dataset("d", retry=None)
@@ -39,10 +39,10 @@ class Sick:
 
 @pytest.fixture
 def sick(tmp_path: Path) -> Any:
-    servers: list[LoopbackBigQuery] = []
+    servers: list[BigQueryEmulator] = []
 
     def start(*faults: dict[str, Any]) -> Sick:
-        servers.append(LoopbackBigQuery(tmp_path / "w.duckdb", faults=FaultScript.parse({"faults": list(faults)})))
+        servers.append(BigQueryEmulator(tmp_path / "w.duckdb", faults=FaultScript.parse({"faults": list(faults)})))
         return Sick(servers[0])
 
     yield start

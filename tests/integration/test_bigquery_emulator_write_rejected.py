@@ -1,4 +1,4 @@
-"""What the loopback's Storage Write API refuses: rows by number, schemas, requests, views."""
+"""What the emulator's Storage Write API refuses: rows by number, schemas, requests, views."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +14,7 @@ from tests.support.write_tables import NUMBERS, SCHEMA, Clients, Table, rows, ru
 
 @pytest.fixture(scope="module")
 def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
-    with running_clients(tmp_path_factory.mktemp("loopback")) as clients:
+    with running_clients(tmp_path_factory.mktemp("emulator")) as clients:
         yield clients
 
 

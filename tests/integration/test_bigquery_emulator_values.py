@@ -1,4 +1,4 @@
-"""Values and parameters on the loopback: each type comes back as it went in."""
+"""Values and parameters on the emulator: each type comes back as it went in."""
 
 import datetime
 import decimal
@@ -17,7 +17,7 @@ AT = datetime.datetime(2026, 6, 15, 12, 30, 45, 123456, tzinfo=datetime.UTC)
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[bigquery.Client]:
-    with client_of_numbers(tmp_path_factory.mktemp("loopback")) as client:
+    with client_of_numbers(tmp_path_factory.mktemp("emulator")) as client:
         yield client
 
 

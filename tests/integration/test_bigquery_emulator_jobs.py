@@ -1,4 +1,4 @@
-"""insertAll, load and copy jobs on the loopback, through google-cloud-bigquery."""
+"""insertAll, load and copy jobs on the emulator, through google-cloud-bigquery."""
 
 import io
 import json
@@ -17,7 +17,7 @@ from google.api_core import exceptions
 from google.cloud import bigquery
 
 from pipelines.bigquery_emulator.client import bigquery_client
-from pipelines.bigquery_emulator.server import LoopbackBigQuery
+from pipelines.bigquery_emulator.server import BigQueryEmulator
 
 FIELD = bigquery.SchemaField
 COLUMNS = [
@@ -34,7 +34,7 @@ COLUMNS = [
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[bigquery.Client]:
     folder = tmp_path_factory.mktemp("emulator")
-    with LoopbackBigQuery(folder / "warehouse.duckdb", load_folders=[tmp_path_factory.getbasetemp()]) as server:
+    with BigQueryEmulator(folder / "warehouse.duckdb", load_folders=[tmp_path_factory.getbasetemp()]) as server:
         client = bigquery_client(server.rest_url)
         client.create_dataset("d")
         yield client

@@ -1,4 +1,4 @@
-"""The loopback's Storage Write API through Google's own client: streams, offsets, commits."""
+"""The emulator's Storage Write API through Google's own client: streams, offsets, commits."""
 
 import datetime
 import decimal
@@ -15,7 +15,7 @@ from google.cloud.bigquery_storage_v1 import types, writer
 from google.protobuf import descriptor_pb2
 
 from pipelines.bigquery_emulator.client import bigquery_client
-from pipelines.bigquery_emulator.server import LoopbackBigQuery
+from pipelines.bigquery_emulator.server import BigQueryEmulator
 from tests.support.storage_write import answers, append, commit, pending, request, write_client
 from tests.support.write_tables import NUMBERS, SCHEMA, Clients, Table, rows, running_clients
 
@@ -32,7 +32,7 @@ ROW = {
 
 @pytest.fixture(scope="module")
 def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
-    with running_clients(tmp_path_factory.mktemp("loopback")) as clients:
+    with running_clients(tmp_path_factory.mktemp("emulator")) as clients:
         yield clients
 
 
@@ -166,7 +166,7 @@ def test_a_column_added_meanwhile_can_be_written(table: Table) -> None:
 
 
 def test_pending_streams_of_a_client_that_died_do_not_hold_the_next_one(clients: Any, tmp_path: Path) -> None:
-    with LoopbackBigQuery(tmp_path / "w.duckdb") as server:
+    with BigQueryEmulator(tmp_path / "w.duckdb") as server:
         rest = bigquery_client(server.rest_url)
         rest.create_dataset("event_store")
         left = Table(server, rest, write_client(server.grpc_target), "t")

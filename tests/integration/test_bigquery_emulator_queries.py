@@ -1,4 +1,4 @@
-"""Queries on the loopback through google-cloud-bigquery: pages, dry runs, names, errors, jobs."""
+"""Queries on the emulator through google-cloud-bigquery: pages, dry runs, names, errors, jobs."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ FIELD = bigquery.SchemaField
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[bigquery.Client]:
-    with client_of_numbers(tmp_path_factory.mktemp("loopback")) as client:
+    with client_of_numbers(tmp_path_factory.mktemp("emulator")) as client:
         yield client
 
 

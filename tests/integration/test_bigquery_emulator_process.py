@@ -1,4 +1,4 @@
-"""The loopback as a process and as a file: addresses, locks, signals, what plain DuckDB reads, memory."""
+"""The emulator as a process and as a file: addresses, locks, signals, what plain DuckDB reads, memory."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from pipelines.bigquery_emulator.access_token import split_token
 from pipelines.bigquery_emulator.address_file import FILE_NAME, WarehouseLocked, read_address
 from pipelines.bigquery_emulator.client import bigquery_client, connect
 from pipelines.bigquery_emulator.faults.script import FaultScript
-from pipelines.bigquery_emulator.server import LoopbackBigQuery
+from pipelines.bigquery_emulator.server import BigQueryEmulator
 from pipelines.bigquery_emulator.subprocess_server import EmulatorProcess
 from tests.support.paths import ROOT
 from tests.support.storage_write import append, commit, pending, request, write_client
@@ -36,7 +36,7 @@ TABLE = "projects/local/datasets/event_store/tables/events"
 
 @contextmanager
 def process(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """Run the loopback as a process of its own, ready to be talked to."""
+    """Run the emulator as a process of its own, ready to be talked to."""
     command = [
         sys.executable,
         "-m",
@@ -61,7 +61,7 @@ def create(client: bigquery.Client) -> None:
 
 
 def test_the_file_is_plain_duckdb_with_its_views(tmp_path: Path) -> None:
-    with LoopbackBigQuery(tmp_path / "w.duckdb") as server:
+    with BigQueryEmulator(tmp_path / "w.duckdb") as server:
         client = bigquery_client(server.rest_url)
         create(client)
         client.create_dataset("analytics")
@@ -93,7 +93,7 @@ def test_the_address_file_and_the_warehouse_are_for_their_owner_only(tmp_path: P
     folder = tmp_path / "fresh"
     before = os.umask(0o022)
     try:
-        with LoopbackBigQuery(folder / "warehouse.duckdb") as server, bigquery_client(server.rest_url) as client:
+        with BigQueryEmulator(folder / "warehouse.duckdb") as server, bigquery_client(server.rest_url) as client:
             client.query_and_wait("CREATE SCHEMA d; CREATE TABLE d.t AS SELECT 1 AS a")
             modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
             assert modes == {
@@ -105,7 +105,7 @@ def test_the_address_file_and_the_warehouse_are_for_their_owner_only(tmp_path: P
             assert stat.S_IMODE(folder.stat().st_mode) == 0o700
             assert json.loads((folder / FILE_NAME).read_text())["token"] == split_token(server.rest_url)[1]
         (folder / "warehouse.duckdb").chmod(0o644)  # as older versions left it
-        with LoopbackBigQuery(folder / "warehouse.duckdb"):
+        with BigQueryEmulator(folder / "warehouse.duckdb"):
             assert stat.S_IMODE((folder / "warehouse.duckdb").stat().st_mode) == 0o600
         (tmp_path / "after").touch()
         assert stat.S_IMODE((tmp_path / "after").stat().st_mode) == 0o644
@@ -124,7 +124,7 @@ def test_a_process_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
         create(client)
         append(write_client(address.grpc_target), f"{TABLE}/_default", [{"id": 1, "data": "{}"}], SCHEMA)
         with pytest.raises(WarehouseLocked, match=f"process {running.pid}"):
-            LoopbackBigQuery(tmp_path / "warehouse.duckdb")
+            BigQueryEmulator(tmp_path / "warehouse.duckdb")
         running.send_signal(signal.SIGTERM)  # while clients are still connected
         assert running.wait(10) == 0
         assert running.stderr is not None
@@ -157,7 +157,7 @@ def test_a_loopback_apart_ends_with_its_parent_also_where_that_is_killed(tmp_pat
 
 def test_a_client_that_stays_connected_does_not_hold_the_file(tmp_path: Path) -> None:
     asked: queue.Queue[types.AppendRowsRequest | None] = queue.Queue()
-    with LoopbackBigQuery(tmp_path / "w.duckdb", faults=SLOW) as server:
+    with BigQueryEmulator(tmp_path / "w.duckdb", faults=SLOW) as server:
         client = bigquery_client(server.rest_url)
         create(client)
         asked.put(request(f"{TABLE}/_default", [{"id": 1}], SCHEMA))
@@ -187,7 +187,7 @@ def test_what_was_answered_outlives_a_kill(tmp_path: Path) -> None:
     assert connect(tmp_path) is None
     assert not (tmp_path / FILE_NAME).exists()
     assert len(list((tmp_path / "warehouse.duckdb.pending").iterdir())) == 1
-    with LoopbackBigQuery(tmp_path / "warehouse.duckdb") as server:
+    with BigQueryEmulator(tmp_path / "warehouse.duckdb") as server:
         assert not list((tmp_path / "warehouse.duckdb.pending").iterdir())
         client = bigquery_client(server.rest_url)
         assert [row.id for row in client.list_rows("event_store.events")] == [1]
@@ -214,7 +214,7 @@ def test_a_file_that_another_process_holds_is_a_clear_error(tmp_path: Path) -> N
         assert holder.stdout is not None
         holder.stdout.readline()
         with pytest.raises(WarehouseLocked, match=r"w\.duckdb cannot be opened") as raised:
-            LoopbackBigQuery(tmp_path / "w.duckdb")
+            BigQueryEmulator(tmp_path / "w.duckdb")
         assert "\n" not in str(raised.value)
         holder.communicate("\n", timeout=10)
 
@@ -223,7 +223,7 @@ def test_a_file_that_another_process_holds_is_a_clear_error(tmp_path: Path) -> N
     ("options", "message"),
     [
         (["--faults", "absent.yaml"], "absent.yaml"),
-        (["--warehouse", __file__], "test_loopback_bigquery_process.py"),
+        (["--warehouse", __file__], "test_bigquery_emulator_process.py"),
         (["--memory_mib", "0"], "--memory_mib 0: must be at least 1"),
     ],
     ids=["no such script", "not a warehouse", "no memory"],
@@ -263,7 +263,7 @@ def test_pending_rows_do_not_fill_the_memory(tmp_path: Path) -> None:
 
 
 def test_what_duckdb_may_hold_is_told_and_beside_a_live_run_it_is_less(tmp_path: Path) -> None:
-    with LoopbackBigQuery(tmp_path / "a.duckdb", memory_mib=64) as server, server._warehouse.cursor() as cursor:
+    with BigQueryEmulator(tmp_path / "a.duckdb", memory_mib=64) as server, server._warehouse.cursor() as cursor:
         assert cursor.execute("select current_setting('memory_limit')").fetchall() == [("64.0 MiB",)]
     with EmulatorProcess(tmp_path / "b.duckdb", "local") as apart:
         words = Path(f"/proc/{apart._process.pid}/cmdline").read_text().split("\0")
@@ -271,7 +271,7 @@ def test_what_duckdb_may_hold_is_told_and_beside_a_live_run_it_is_less(tmp_path:
 
 
 def test_a_query_may_hold_more_than_appends_and_only_while_it_runs(tmp_path: Path) -> None:
-    with LoopbackBigQuery(tmp_path / "a.duckdb", memory_mib=24) as server, bigquery_client(server.rest_url) as client:
+    with BigQueryEmulator(tmp_path / "a.duckdb", memory_mib=24) as server, bigquery_client(server.rest_url) as client:
         client.create_dataset("d")
         client.query("CREATE TABLE d.numbers AS SELECT n FROM UNNEST(GENERATE_ARRAY(1, 1000000)) AS n").result()
         newest = "SELECT ARRAY_AGG(n ORDER BY n DESC LIMIT 1)[OFFSET(0)] AS n FROM d.numbers GROUP BY CAST(n AS STRING)"

@@ -1,4 +1,4 @@
-"""What changes tables on the loopback: DML, DDL, scripts, results into tables."""
+"""What changes tables on the emulator: DML, DDL, scripts, results into tables."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from tests.support.numbers_table import client_of_numbers, rows
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[bigquery.Client]:
-    with client_of_numbers(tmp_path_factory.mktemp("loopback")) as client:
+    with client_of_numbers(tmp_path_factory.mktemp("emulator")) as client:
         yield client
 
 
