@@ -9,6 +9,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, TextIO
 
+from pipelines.terminal_text import escape, escape_json
+
 Row = Sequence[Any]
 _WIDEST = 60
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -68,16 +70,20 @@ def cell(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
+def json_line(value: Any) -> str:
+    """Return a value as one line of JSON that a terminal may show."""
+    return escape_json(json.dumps(value, ensure_ascii=False))
+
+
 def csv_cell(value: Any) -> str:
     """Return one cell of a CSV: text that a spreadsheet would run as a formula gets a ' in front; numbers stay."""
-    text = cell(value)
+    text = escape(cell(value), keep="\t\r\n")
     is_text = not isinstance(value, int | float | Decimal | date)
     return f"'{text}" if is_text and text.startswith(_FORMULA) else text
 
 
 def _table_cell(value: Any) -> str:
-    # What a terminal would act on (ESC, newline) is shown as its escape.
-    text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in cell(value))
+    text = escape(cell(value))
     return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
 
 
@@ -102,7 +108,7 @@ def _write_table(columns: Sequence[str], rows: Iterable[Row], out: TextIO) -> No
 def _write_json(columns: Sequence[str], rows: Iterable[Row], out: TextIO) -> None:
     for row in rows:
         line = {name: plain(value) for name, value in zip(columns, row, strict=True)}
-        out.write(json.dumps(line, ensure_ascii=False) + "\n")
+        out.write(json_line(line) + "\n")
 
 
 def _write_csv(columns: Sequence[str], rows: Iterable[Row], out: TextIO) -> None:

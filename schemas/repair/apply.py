@@ -33,6 +33,8 @@ def load_rules(text: str) -> Rules:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise RulesError(f"is not YAML{f' (line {mark.line + 1})' if mark else ''}") from None
+    except (RecursionError, ValueError) as error:
+        raise RulesError(f"is not YAML that can be read ({type(error).__name__})") from None
     try:
         rules = Rules.model_validate(raw)
     except ValidationError as error:
@@ -55,6 +57,8 @@ def failing(rule: Rule, example: Example) -> str | None:
         made = repair(rule, _payload(example.given))
     except NotRepaired as error:
         return str(error)
+    except Exception as error:  # a rule that fails on its own test must not reach a dead letter
+        return f"cannot be applied ({type(error).__name__})"
     return None if _same(made, example.expect) else "the repaired payload is not the expected one"
 
 
@@ -85,7 +89,10 @@ def repair(rule: Rule, payload: bytes) -> bytes:
     value = _parse(payload)
     for step in rest:
         value = _apply(step, value)
-    return msgspec.json.Encoder(decimal_format="number").encode(value)
+    try:
+        return msgspec.json.Encoder(decimal_format="number").encode(value)
+    except (UnicodeEncodeError, RecursionError, OverflowError):
+        raise NotRepaired("the repaired value cannot be written as JSON") from None
 
 
 def _parse(payload: bytes) -> Any:
@@ -106,7 +113,7 @@ def _apply(step: Step, value: Any) -> Any:
     what = step.put or step.default or step.drop or step.rename or step.cast or step.replace
     assert what is not None
     assert what.path is not None
-    for container, key in list(places(value, parse_path(what.path))):
+    for container, key in reversed(list(places(value, parse_path(what.path)))):  # a list shrinks from its end
         there = holds(container, key)
         if step.put is not None or (step.default is not None and (not there or container[key] is None)):
             container[key] = what.value  # type: ignore[union-attr]
@@ -158,20 +165,33 @@ def _cast(value: Any, to: str) -> Any:
 
 
 def mask(payload: bytes, keep: int = 2_000) -> str:
-    """Return a payload as a person may see it in a terminal: shape, keys and punctuation, no letters or digits of values."""
+    """Return a payload with its structure, keys and JSON types, in which letters of values are x and digits are 0.
+
+    Args:
+        keep: longest text; what is over it is cut off.
+    """
     try:
-        value = json.loads(payload.decode("utf-8-sig"), parse_float=str, parse_int=str)
+        value = json.loads(payload.decode("utf-8-sig"), parse_float=_Number, parse_int=_Number)
+        text = _masked(value)
     except (ValueError, RecursionError):
         return f"({len(payload)} bytes that are not JSON)"
-    text = json.dumps(_masked(value), ensure_ascii=False)
     return text if len(text) <= keep else text[: keep - 1] + "…"
 
 
-def _masked(value: Any) -> Any:
+class _Number(str):
+    """A number as it is spelled: it is shown without quotes."""
+
+    __slots__ = ()
+
+
+def _masked(value: Any) -> str:
     if isinstance(value, dict):
-        return {key: _masked(item) for key, item in value.items()}
+        items = (f"{json.dumps(key, ensure_ascii=False)}: {_masked(item)}" for key, item in value.items())
+        return f"{{{', '.join(items)}}}"
     if isinstance(value, list):
-        return [_masked(item) for item in value]
-    return (
-        "".join("0" if c.isdigit() else "x" if c.isalpha() else c for c in value) if isinstance(value, str) else value
-    )
+        return f"[{', '.join(map(_masked, value))}]"
+    if isinstance(value, _Number):
+        return "".join("0" if char.isdigit() else char for char in value)
+    if isinstance(value, str):
+        value = "".join("0" if char.isdigit() else "x" if char.isalpha() else char for char in value)
+    return json.dumps(value, ensure_ascii=False)

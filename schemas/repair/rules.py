@@ -21,7 +21,10 @@ def _path(text: str) -> str:
 
 
 def _pattern(text: str) -> str:
-    re.compile(text)
+    try:
+        re.compile(text)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ValueError(f"is no regular expression: {error}") from None
     return text
 
 
@@ -90,6 +93,14 @@ class Replace(_Strict):
     path: Path | None = None
     pattern: Annotated[str, AfterValidator(_pattern)]
     by: str = Field(alias="with")
+
+    @model_validator(mode="after")
+    def _replaces(self) -> "Replace":
+        try:
+            re.sub(self.pattern, self.by, "")
+        except (re.error, IndexError) as error:
+            raise ValueError(f"with does not fit the pattern: {error}") from None
+        return self
 
 
 class Step(_Strict):

@@ -31,7 +31,8 @@ event_rows AS (
 held AS (
   SELECT DISTINCT event_id FROM event_rows WHERE table_name = 'events'
 ),
--- A rejected row is delivered once its table holds a row of its event, however it came there.
+-- A rejected row is delivered once its table holds a row of its event, however it came there. A computed row (counts,
+-- sagas) names no event: it is delivered once a redrive has recorded that it was computed again.
 delivered AS (
   SELECT DISTINCT table_name, event_id FROM event_rows
   WHERE event_id IN (SELECT event_id FROM letters WHERE stage = 'sink')
@@ -54,7 +55,7 @@ SELECT
   CASE
     WHEN delivered.event_id IS NOT NULL THEN 'resolved'
     WHEN attempts.dead_letter_id IS NULL THEN 'open'
-    WHEN attempts.resolved AND letters.stage != 'sink' THEN 'resolved'
+    WHEN attempts.resolved AND (letters.stage != 'sink' OR letters.event_id IS NULL) THEN 'resolved'
     WHEN attempts.given_up THEN 'given up'
     ELSE 'redriven'
   END AS state,

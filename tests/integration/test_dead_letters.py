@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import run_command
+from tests.support.events import message_line
 from tests.support.paths import SHARED
-from tests.support.refused_store import EXAMPLE, redrive, refused_store
-from tests.support.runs import query
+from tests.support.refused_store import EXAMPLE, event, redrive, refused_store
+from tests.support.runs import query, write_messages
 from tests.support.stores import ALL_TIME, doubles
 
 REAL = SHARED / "data" / "real"
@@ -35,7 +36,7 @@ def store(refused, tmp_path) -> Path:
         ),
         pytest.param(["dead-letters", "--group_by", "mood"], "--group_by mood", id="group"),
         pytest.param(["dead-letters", "show", "nope"], "show nope", id="no such id"),
-        pytest.param(["dead-letters", "display", "nope"], "say `show ID`", id="no such word"),
+        pytest.param(["dead-letters", "display", "nope"], "expected `show ID`", id="no such word"),
     ],
 )
 def test_a_users_mistake_is_told(store, words, part):
@@ -109,3 +110,47 @@ def test_the_real_records_compare_and_none_of_their_dead_letters_is_lost(tmp_pat
     assert run_command("replay", "--output", store, "--mode", "shadow", "--into", "again", *ALL_TIME)[0] == 0
     code, out, _ = run_command("compare", "--output", store, "--into", "again")
     assert (code, out.splitlines()[-1]) == (0, "no differences")  # a replay decides the repaired messages the same way
+
+
+def test_a_hostile_letter_is_shown_escaped_and_stops_no_other(tmp_path):
+    hostile = [
+        '{"eventId": "\ud800", "a": "\x1b[2J\u202e\x9b31m"}'.encode("utf-8", "surrogatepass"),
+        rb'{"eventId": "\ud800\u001b[2J\u202e", "eventType": "x", "data": {"debug": "\ud800"}}',
+        b"[" * 5000,
+        b'{"eventId": 1' + b"0" * 5000 + b"}",
+    ]
+    good = event(1, "inventory.reserved", "inventory-service", {"sku": "a", "quantity": "2", "orderId": "o-1"})
+    lines = [message_line("inventory", n, data, "2026-06-15T12:00:00Z") for n, data in enumerate([*hostile, good], 1)]
+    source = write_messages(tmp_path / "in" / "inventory.jsonl", lines)
+    store = tmp_path / "out"
+    run_command("local", "--input", source, "--output", store)
+    (tmp_path / "rules.yaml").write_text(HOSTILE_RULES)
+    code, out, err = run_command("redrive", "--output", store, "--rules", tmp_path / "rules.yaml", "--dry_run")
+    assert code == 0, err
+    assert '"quantity": "0"' in out  # as it was, text
+    assert '"quantity": 0, ' in out  # as it will be, a number
+    _, listed, _ = run_command("dead-letters", "--output", store, "--format", "json")
+    shown = [out, listed, run_command("dead-letters", "--output", store)[1]]
+    for line in listed.splitlines():
+        name = json.loads(line)["dead_letter_id"]
+        for words in ((), ("--show_payload",)):
+            code, out, err = run_command("dead-letters", "show", name, "--output", store, *words)
+            assert code == 0, err
+            shown.append(out)
+    for text in shown:
+        assert all(line.isprintable() for line in text.splitlines())
+    out = redrive(store, "--rules", tmp_path / "rules.yaml")
+    assert "resolved 1 (new events 1)" in out
+
+
+HOSTILE_RULES = """
+rules:
+  - name: quantities
+    match: {codes: [FIELD_TYPE], paths: [data.quantity]}
+    repair: [{cast: {path: data.quantity, to: integer}}]
+    tests: [{given: {data: {quantity: "3"}}, expect: {data: {quantity: 3}}}]
+  - name: no debug field
+    match: {}
+    repair: [{drop: {path: data.debug}}]
+    tests: [{given: {data: {debug: 1}}, expect: {data: {}}}]
+"""

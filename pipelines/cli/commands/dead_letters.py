@@ -1,32 +1,23 @@
-"""The command `dead-letters`: what was refused, where it stands, and one of them whole."""
+"""The command `dead-letters`: list dead letters and rejected rows with their state, or show one."""
 
 import argparse
-import json
 import sys
+from collections.abc import Iterator
 
 from google.api_core.exceptions import NotFound
 
 from pipelines.cli.output_formats import FORMATS, write_rows
+from pipelines.command_options.redrive import make_selection
 from pipelines.errors import RunFailed, UserError
-from pipelines.options import parse_moment
-from pipelines.replay.redrive.failure_history import history_of
-from pipelines.replay.redrive.letters import STATES, Selection
-from pipelines.stores.sql_text import string_literal
-from pipelines.stores.target import Endpoints, Target, add_target_arguments
+from pipelines.replay.redrive.letters import STATES
+from pipelines.replay.redrive.listing import GROUPS, ShownLetter, list_sql, read_letter
+from pipelines.stores.target import Target, add_target_arguments
+from pipelines.terminal_text import escape
 from schemas.message import TOPICS
 from schemas.repair.apply import mask
 from schemas.timestamps import from_datetime, to_rfc3339
 
-HELP = "List dead letters and where they stand, or show one: `dead-letters show ID`."
-GROUPS = {
-    "code": "error_code",
-    "path": "path",
-    "topic": "topic",
-    "stage": "stage",
-    "event_type": "event_type",
-    "state": "state",
-}
-LISTED = ("dead_letter_id", "state", "failed_time", "topic", "error_code", "path", "event_type", "attempt")
+HELP = "List dead letters and rows that tables rejected, with their state, or show one: `dead-letters show ID`."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,12 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--states", nargs="+", choices=STATES, default=[], metavar="STATE", help=f"only {', '.join(STATES)}"
     )
-    parser.add_argument("--from", dest="start", metavar="T", help="only messages published from here on")
-    parser.add_argument("--to", dest="end", metavar="T", help="only messages published before")
+    parser.add_argument("--from", dest="start", metavar="T", help="only messages published at or after T, RFC 3339")
+    parser.add_argument("--to", dest="end", metavar="T", help="only messages published before T, RFC 3339")
     parser.add_argument("--group_by", metavar="A,B", help=f"count by {', '.join(GROUPS)}")
-    parser.add_argument("--show_payload", action="store_true", help="with show: the payload in clear (personal data)")
+    parser.add_argument(
+        "--show_payload", action="store_true", help="with show: print the payload unmasked (it may be personal data)"
+    )
     parser.add_argument("--limit", type=int, default=100, metavar="N", help="print at most N rows; 0: all")
-    parser.add_argument("--format", choices=FORMATS, default="table", help="table, json (an object a line) or csv")
+    parser.add_argument("--format", choices=FORMATS, default="table", help="table, json (one object per line) or csv")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -52,71 +45,40 @@ def run(args: argparse.Namespace) -> int:
     if args.limit < 0:
         raise UserError(f"--limit {args.limit}: must be 0 (all) or more")
     if args.show and (len(args.show) != 2 or args.show[0] != "show"):
-        raise UserError(f"{' '.join(args.show)}: say `show ID`, or nothing for the list")
-    selection = Selection(
-        tuple(args.states), tuple(args.codes), tuple(args.topics),
-        parse_moment("from", args.start) if args.start else None,
-        parse_moment("to", args.end) if args.end else None,
-    )  # fmt: skip
-    sql = listing(target, selection, args.group_by)
+        raise UserError(f"{' '.join(args.show)}: expected `show ID`, or nothing for the list")
+    sql = list_sql(target, make_selection(args, tuple(args.states)), args.group_by)
     with target.open() as endpoints:
         try:
             if args.show:
-                return show(endpoints, target, args.show[1], show_payload=args.show_payload)
+                letter = read_letter(endpoints.bigquery, target, args.show[1])
+                for line in letter_lines(letter, unmasked=args.show_payload):
+                    print(escape(line))
+                return 0
             result = endpoints.bigquery.query(sql).result()
             columns = [field.name for field in result.schema]
             printed, more = write_rows(args.format, columns, (row.values() for row in result), args.limit, sys.stdout)
         except NotFound as error:
             raise RunFailed(
-                f"the store has no view dead_letter_states; `provision` makes it ({error.message})"
+                f"the store has no view dead_letter_states; `provision` creates it ({error.message})"
             ) from None
     if more:
         print(f"the first {printed} rows; --limit 0 prints all", file=sys.stderr)
     return 0
 
 
-def listing(target: Target, selection: Selection, group_by: str | None) -> str:
-    """Return the query of the list, or of the counts; UserError for a group that there is not."""
-    source = f"`{target.table('event_store', 'dead_letter_states')}` WHERE {selection.where()}"
-    if group_by is None:
-        return f"SELECT {', '.join(LISTED)} FROM {source} ORDER BY failed_time, dead_letter_id"
-    names = [name.strip() for name in group_by.split(",")]
-    for name in names:
-        if name not in GROUPS:
-            raise UserError(f"--group_by {name}: must be of {', '.join(GROUPS)}")
-    columns = ", ".join(GROUPS[name] for name in names)
-    return f"SELECT {columns}, COUNT(*) AS dead_letters FROM {source} GROUP BY {columns} ORDER BY dead_letters DESC, {columns}"
-
-
-def show(endpoints: Endpoints, target: Target, name: str, *, show_payload: bool) -> int:
-    """Print one dead letter and the whole history of its message; UserError where there is none of this id."""
-    client = endpoints.bigquery
-    states = f"`{target.table('event_store', 'dead_letter_states')}`"
-    rows = list(client.query(f"SELECT * FROM {states} WHERE dead_letter_id = {string_literal(name)}").result())
-    if not rows:
-        raise UserError(f"show {name}: there is no dead letter of this id")
-    letters = f"`{target.table('event_store', 'dead_letters')}`"
-    [letter] = client.query(
-        "SELECT error_message, payload, payload_size, payload_sha256, pipeline_version, TO_JSON_STRING(attributes) AS"
-        f" attributes FROM {letters} WHERE dead_letter_id = {string_literal(name)} ORDER BY ingest_time LIMIT 1"
-    ).result()
-    told = {
-        **dict(rows[0].items()),
-        **{key: letter[key] for key in ("error_message", "payload_size", "payload_sha256", "pipeline_version")},
-    }
-    for key, value in told.items():
-        if value is not None:
-            print(f"{key:<20} {value}")
-    print(f"{'attributes':<20} {', '.join(sorted(json.loads(letter.attributes or '{}') or {}))}")
-    text = letter.payload.decode("utf-8", "backslashreplace") if show_payload else mask(letter.payload)
-    print(f"{'payload':<20} {text}")
-    for failure in history_of(client, target, name):
-        was = failure.letter
-        path = f" {was.path}" if was.path else ""
-        print(f"{'failed':<20} attempt {was.attempt} {was.error_code}{path} ({was.dead_letter_id}, {was.state})")
-        for row in failure.redrives:
-            again = f" as {row.error_code}" if row.error_code else ""
-            rule = f" by rule {row.rule!r}" if row.rule else ""
-            moment = to_rfc3339(from_datetime(row.redriven_time))
-            print(f"{'redrive':<20} {moment} {row.outcome}{again}{rule} (run {row.run_id})")
-    return 0
+def letter_lines(letter: ShownLetter, *, unmasked: bool) -> Iterator[str]:
+    """Yield one dead letter and the history of its message, a line each."""
+    for name, value in letter.cells.items():
+        yield f"{name:<20} {value}"
+    yield f"{'attributes':<20} {', '.join(letter.attributes)}"
+    text = letter.payload.decode("utf-8", "backslashreplace") if unmasked else mask(letter.payload)
+    yield f"{'payload':<20} {text}"
+    for failure in letter.history:
+        failed = failure.letter
+        path = f" {failed.path}" if failed.path else ""
+        yield f"{'failed':<20} attempt {failed.attempt} {failed.error_code}{path} ({failed.dead_letter_id}, {failed.state})"
+        for redrive in failure.redrives:
+            code = f" as {redrive.error_code}" if redrive.error_code else ""
+            rule = f" by rule {redrive.rule!r}" if redrive.rule else ""
+            moment = to_rfc3339(from_datetime(redrive.redriven_time))
+            yield f"{'redrive':<20} {moment} {redrive.outcome}{code}{rule} (run {redrive.run_id})"

@@ -1,29 +1,28 @@
-"""The command `history`: the events of one entity in order, what caused what as a tree, and the state after each."""
+"""The command `history`: print the events of one entity in order, as a tree of causes, with the state after each."""
 
 import argparse
-import json
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 from google.api_core.exceptions import GoogleAPICallError
 
-from pipelines.cli.output_formats import plain
+from pipelines.cli.output_formats import json_line, plain
 from pipelines.errors import RunFailed, UserError
 from pipelines.stores.sql_text import string_literal
 from pipelines.stores.target import Target, add_target_arguments
+from pipelines.terminal_text import escape
 from schemas.event_lineage import as_tree
 from schemas.registry import REGISTRY
 from schemas.saga.entity_state import newest_states, order_states
 from schemas.tables.definitions import TABLES
 
-HELP = "The events of one order, customer, device or flow, in order, and what each changed."
+HELP = "Print the events of one order, customer, device or correlation id in order, and what each changed."
 TYPED = tuple(REGISTRY.by_table())
 SHOWN = (
     "order_id", "status", "payment_id", "reservation_id", "sku", "quantity", "amount", "currency", "country", "type",
     "metric", "value",
 )  # fmt: skip
-"""Columns of the typed tables that tell a story; analytics holds no names, addresses and numbers in clear."""
+"""Columns of the typed tables that are printed; none of them is personal data in clear."""
 STATE = {
     "customer": ("country", "type", "status"),
     "device": ("metric", "value"),
@@ -35,12 +34,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     add_target_arguments(parser)
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--order", metavar="ID", help="an order: its own events, its payments, its stock")
-    which.add_argument("--customer", metavar="ID", help="a customer")
-    which.add_argument("--device", metavar="ID", help="a device")
-    which.add_argument("--correlation", metavar="UUID", help="all events of one flow")
-    parser.add_argument("--limit", type=int, default=1000, metavar="N", help="at most the newest N events")
-    parser.add_argument("--format", choices=("tree", "json"), default="tree", help="a tree, or an object a line")
+    which.add_argument("--order", metavar="ID", help="id of an order: its own events, its payments and its stock")
+    which.add_argument("--customer", metavar="ID", help="id of a customer")
+    which.add_argument("--device", metavar="ID", help="id of a device")
+    which.add_argument("--correlation", metavar="UUID", help="all events of this correlation id")
+    parser.add_argument("--limit", type=int, default=1000, metavar="N", help="print at most the newest N events")
+    parser.add_argument(
+        "--format", choices=("tree", "json"), default="tree", help="tree: indented by cause; json: one object per line"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -58,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         except GoogleAPICallError as error:
             raise RunFailed(f"--{kind}: {error.message}") from None
     if not rows:
-        raise RunFailed(f"--{kind} {name}: the store holds no event of it")
+        raise RunFailed(escape(f"--{kind} {name}: the store holds no event of it"))
     states = list(
         order_states(name, rows)
         if kind == "order"
@@ -66,8 +67,8 @@ def run(args: argparse.Namespace) -> int:
     )
     if args.format == "json":
         for row, state in zip(rows, states, strict=True):
-            told = {key: plain(value) for key, value in row.items() if value is not None}
-            sys.stdout.write(json.dumps({**told, "state": state}, ensure_ascii=False) + "\n")
+            cells = {key: plain(value) for key, value in row.items() if value is not None}
+            print(json_line({**cells, "state": state}))
         return 0
     for line in tree_lines(rows, states):
         print(line)
@@ -107,20 +108,16 @@ def select(target: Target, kind: str, name: str, limit: int) -> str:
 
 
 def tree_lines(rows: list[dict[str, Any]], states: list[str]) -> Iterator[str]:
-    """Yield a line an event, indented under what caused it, with what it says and the state after it."""
-    told = {row["event_id"]: state for row, state in zip(rows, states, strict=True)}
+    """Yield one line per event, indented under its cause, with its cells and the state after it."""
+    state_of = {row["event_id"]: state for row, state in zip(rows, states, strict=True)}
     for depth, row in as_tree(rows, lambda row: row["event_id"], lambda row: row["causation_id"]):
-        says = " ".join(f"{name}={_short(row[name])}" for name in SHOWN if row[name] is not None)
+        cells = " ".join(f"{name}={_short(row[name])}" for name in SHOWN if row[name] is not None)
         time = row["event_time"].isoformat().replace("+00:00", "Z")
-        line = f"{'  ' * depth}{'└ ' if depth else ''}{time} {row['event_type']} {row['event_id']} {says}"
-        state = told[row["event_id"]]
-        yield _printable(f"{line}  → {state}" if state else line)
+        line = f"{'  ' * depth}{'└ ' if depth else ''}{time} {row['event_type']} {row['event_id']} {cells}"
+        state = state_of[row["event_id"]]
+        yield escape(f"{line}  → {state}" if state else line)
 
 
 def _short(value: Any) -> str:
     text = str(value)
     return text.rstrip("0").rstrip(".") if "." in text and text.replace(".", "", 1).isdigit() else text
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

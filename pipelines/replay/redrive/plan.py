@@ -157,11 +157,14 @@ def _deliver(plan: Plan, letter: Letter) -> None:
 def _send(plan: Plan, letter: Letter, rule: Rule | None, decoder: Decoder) -> None:
     try:
         payload = repair(rule, letter.payload) if rule else letter.payload
+        message = letter.message(payload, rule.topic if rule else None)
+        outcome = decoder.decode(message)
     except NotRepaired as error:
         plan.left.append((letter, f"{rule.name if rule else NO_RULE}: {error}"))
         return
-    message = letter.message(payload, rule.topic if rule else None)
-    outcome = decoder.decode(message)
+    except Exception as error:  # whatever one payload does to a rule or the decoder, the others are redriven
+        plan.left.append((letter, f"{rule.name if rule else NO_RULE}: cannot be repaired ({type(error).__name__})"))
+        return
     name = rule.name if rule else None
     if isinstance(outcome, Event):
         plan.sent.append(Redriven(letter, name, message, outcome.event_id, None, outcome.content))

@@ -204,9 +204,40 @@ def test_a_number_of_41_digits_is_in_reach():
     assert repair(rule({"cast": {"path": "a", "to": "number"}}), b'{"a":"1e40"}') == b'{"a":1E+40}'
 
 
+def test_a_lone_surrogate_is_not_repaired_and_says_why():
+    with pytest.raises(NotRepaired, match="the repaired value cannot be written as JSON"):
+        repair(rule({"drop": {"path": "b"}}), rb'{"a": "\ud800", "b": 1}')
+
+
+def test_every_item_of_a_list_is_dropped():
+    assert repair(rule({"drop": {"path": "a[*]"}}), b'{"a":[1,2,3],"b":1}') == b'{"a":[],"b":1}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("9: 8", id="keys that are numbers"),
+        pytest.param("[" * 5000, id="deep"),
+        pytest.param(
+            "rules: [{name: r, match: {}, repair: [{replace: {pattern: a, with: '\\9'}}], tests: [{given: b, expect: b}]}]",
+            id="a group that the pattern lacks",
+        ),
+        pytest.param(
+            "rules: [{name: r, match: {}, repair: [{replace: {pattern: '(', with: b}}], tests: [{given: b, expect: b}]}]",
+            id="a pattern that is none",
+        ),
+        pytest.param("rules: [{name: r, match: {}, tests: [{given: {1: {2: 3}}, expect: 2000-01-01}]}]", id="a test"),
+    ],
+)
+def test_a_rules_file_that_is_wrong_is_an_error_of_one_line(text):
+    with pytest.raises(RulesError) as refused:
+        load_rules(text)
+    assert len(str(refused.value).splitlines()) == 1
+
+
 def test_a_mask_keeps_shape_keys_and_punctuation():
     payload = b'{"name":"Ada 7, \xc3\x84.","n":[1.50,-12],"yes":true,"nothing":null}'
-    shown = '{"name": "xxx 0, x.", "n": ["0.00", "-00"], "yes": true, "nothing": null}'
+    shown = '{"name": "xxx 0, x.", "n": [0.00, -00], "yes": true, "nothing": null}'
     assert mask(payload, keep=len(shown)) == shown
     assert mask(payload, keep=len(shown) - 1) == shown[:-2] + "…"
 
