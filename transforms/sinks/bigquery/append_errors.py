@@ -88,7 +88,9 @@ _ADVICE = {
     "KMS_PERMISSION_DENIED": "permission cloudkms.cryptoKeyVersions.useToEncrypt is needed on the table's key",
 }
 
+OUTSIDE_STREAMING = "its partition is out of reach of streaming"
 _ROW_PHRASES = (
+    (re.compile(r"outside (of )?the allowed bounds|can only stream to", re.I), OUTSIDE_STREAMING),
     (re.compile(r"required|missing|\bnull\b|cannot be empty", re.I), "a required value is missing"),
     (
         re.compile(r"out of (the )?(allowed |valid )?(bounds|range)|overflow|out-of-range", re.I),

@@ -19,12 +19,13 @@ from apache_beam.typehints.decorators import no_annotations
 from apache_beam.utils.windowed_value import WindowedValue
 
 from transforms.sinks.bigquery.appender import TableAppender
-from transforms.sinks.bigquery.appends import AppendLimits
+from transforms.sinks.bigquery.appends import AppendLimits, Lost
 from transforms.sinks.bigquery.backoff import RetryBudget
 from transforms.sinks.bigquery.bigquery_tables import BigQueryTables, Connect, trace_id
 from transforms.sinks.bigquery.chunks import Buffer
 from transforms.sinks.bigquery.commit import BundleCounts, CommitFn, Publish, Sealed
 from transforms.sinks.bigquery.counters import RETRIES, count_made, count_rejected
+from transforms.sinks.bigquery.partition_fallback import append_pending, is_outside
 from transforms.sinks.bigquery.write_streams import DefaultStreams, GaveUp, PendingStreams, Streams
 from transforms.sinks.failed_rows_to_dead_letters import UndeliveredRows
 from transforms.sinks.results import AppendResult, FailedRows
@@ -139,6 +140,7 @@ class _AppendFn(beam.DoFn):
         self._marks: dict[str, Any] = {}
         self._made: dict[str, int] = {}
         self._rejected: dict[str, int] = {}
+        self._outside: dict[str, list[Lost]] = {}
         for appender in self._appenders.values():
             appender.reset()
 
@@ -161,6 +163,14 @@ class _AppendFn(beam.DoFn):
         for table, appender in self._appenders.items():  # after all were sent: the tables' replies overlap
             appender.drain()
             yield from self._lost(table)
+            written = appender.written
+            if self._outside.get(table):
+                more, appender.lost = append_pending(
+                    self._client, self._tables.path(table), self._trace_id, self._patience[table], self._limits,
+                    self._outside.pop(table), lambda gave_up, table=table: self._report(table, gave_up),  # type: ignore[misc]
+                )  # fmt: skip
+                written += more
+                yield from self._lost(table, final=True)
             RETRIES.inc(self._patience[table].take_waits())
             if self._pending:
                 for name, held in appender.sealed:
@@ -168,8 +178,8 @@ class _AppendFn(beam.DoFn):
                 if made := self._made.get(table, 0):
                     counts = BundleCounts(table, made, self._rejected.get(table, 0))
                     yield GlobalWindows.windowed_value(counts)
-            elif appender.written:
-                yield GlobalWindows.windowed_value((table, appender.written))
+            elif written:
+                yield GlobalWindows.windowed_value((table, written))
             appender.reset()
 
     def teardown(self) -> None:
@@ -189,11 +199,15 @@ class _AppendFn(beam.DoFn):
             )
         return self._appenders[table]
 
-    def _lost(self, table: str) -> Iterator[Any]:
-        """Hand out failed rows at the earliest time of their batch, so that no later step takes them for
-        late.
+    def _lost(self, table: str, *, final: bool = False) -> Iterator[Any]:
+        """Yield rejected rows at the earliest time of their batch, so that no later step takes them for late.
+
+        Rows that only the default stream does not take are kept for the end of the bundle, unless `final`.
         """
         lost, self._appenders[table].lost = self._appenders[table].lost, []
+        if not self._pending and not final and (outside := [one for one in lost if is_outside(one)]):
+            self._outside.setdefault(table, []).extend(outside)
+            lost = [one for one in lost if not is_outside(one)]
         for one in lost:
             count_rejected(table, one.code, one.rows.num_rows)
             self._rejected[table] = self._rejected.get(table, 0) + one.rows.num_rows

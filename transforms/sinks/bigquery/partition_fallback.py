@@ -1,0 +1,60 @@
+"""Rows whose partition is out of reach of streaming go through a PENDING stream of their own.
+
+Events from 2000-01-01 on are valid, but BigQuery takes rows of a partition more than 1,825 days back or 366 days ahead
+only from load jobs, DML and PENDING streams, not from the default stream
+(https://cloud.google.com/bigquery/docs/streaming-data-into-bigquery#time-unit_column_partitioning;
+https://github.com/mozilla/gcp-ingestion/pull/2721 quotes the error). The table itself says which rows these are, so
+nothing here depends on the numbers.
+"""
+
+from collections.abc import Callable, Sequence
+
+from google.cloud.bigquery_storage_v1 import BigQueryWriteClient
+
+from schemas.outcomes import Code
+from transforms.sinks.bigquery.append_errors import OUTSIDE_STREAMING
+from transforms.sinks.bigquery.appender import TableAppender
+from transforms.sinks.bigquery.appends import AppendLimits, Lost
+from transforms.sinks.bigquery.backoff import RetryBudget
+from transforms.sinks.bigquery.write_streams import GaveUp, PendingStreams, commit_streams
+
+
+def is_outside(lost: Lost) -> bool:
+    """Return whether a table rejected rows only because their partition cannot be streamed into."""
+    return lost.reason.endswith(OUTSIDE_STREAMING)
+
+
+def append_pending(
+    client: BigQueryWriteClient,
+    table: str,
+    trace_id: str,
+    budget: RetryBudget,
+    limits: AppendLimits,
+    rejected: Sequence[Lost],
+    report: Callable[[GaveUp], None],
+) -> tuple[int, list[Lost]]:
+    """Append rejected rows through PENDING streams and commit these; return the rows written and those lost for good.
+
+    Args:
+        client: the client of the worker.
+        table: resource name of the table.
+        trace_id: name of this project in BigQuery's logs.
+        budget: how long failed requests are retried.
+        limits: sizes of requests and streams.
+        rejected: the rows.
+        report: is called for every failure that rejects a whole request.
+    """
+    appender = TableAppender(PendingStreams(client, table, trace_id, budget), budget, limits, report)
+    for lost in rejected:
+        appender.append(lost.rows, lost.mark)
+    appender.drain()
+    if not appender.sealed:
+        return 0, appender.lost
+    try:
+        commit_streams(client, table, sorted(name for name, _ in appender.sealed), budget)
+    except GaveUp as gave_up:
+        report(gave_up)
+        code = Code.SINK_EXHAUSTED if gave_up.exhausted else Code.SINK_REJECTED
+        reason = gave_up.failure.reason
+        return 0, [Lost(lost.rows, code, reason, lost.column, lost.attempts + 1, lost.mark) for lost in rejected]
+    return appender.written, appender.lost
