@@ -21,6 +21,7 @@ from pipelines.errors import RunFailed
 from pipelines.lake.recovery import recover_folder
 from pipelines.stores.output_folder import WAREHOUSE
 from pipelines.stores.target import Endpoints, Target
+from pipelines.stores.undelivered_letters import add_undelivered_letters
 from schemas.timestamps import to_datetime
 from transforms.clock import wall_us
 
@@ -105,6 +106,7 @@ def forget(request: ForgetRequest, tell: Callable[[Findings], None]) -> list[Out
     finished: list[tuple[Deletion, Findings]] = []
     with target.open() as endpoints, _store_errors():
         settle_stagings(endpoints, target)
+        add_undelivered_letters(endpoints.bigquery, target)
         copies = find_copies(endpoints.bigquery, target)
         found = search(endpoints, target, request.customer, copies)
         tell(found)

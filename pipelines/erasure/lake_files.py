@@ -17,7 +17,7 @@ from transforms.sinks.files.files import LakeFile, names_in, reveal, stage_whole
 from transforms.sinks.files.manifests import is_manifest, newest, read_manifest
 from transforms.sinks.files.publish import Manifest, delete_files, publish
 
-FOLDERS = ("archive", "dead_letters", ".superseded", ".shadow", ".replay")
+FOLDERS = ("archive", "dead_letters", "undelivered", ".superseded", ".shadow", ".replay")
 """The folders of a lake that hold messages as they came; `ml/` holds measurements of devices only."""
 
 

@@ -11,7 +11,7 @@ from transforms.sinks.files.manifests import is_manifest
 
 _PATH = re.compile(
     r"(?P<within>(?:\.superseded/[^/]+/|\.shadow/[^/]+/|\.replay/[^/]+/)?)"
-    r"(?P<feed>archive/[^/]+|dead_letters|ml/[^/]+)/(?P<partition>(?:[^/]+/)*)(?P<name>[^/]+)"
+    r"(?P<feed>archive/[^/]+|(?:undelivered/)?dead_letters|ml/[^/]+)/(?P<partition>(?:[^/]+/)*)(?P<name>[^/]+)"
 )
 
 

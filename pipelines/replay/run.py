@@ -25,6 +25,7 @@ from pipelines.replay.undelivered import Undelivered, computed_rows
 from pipelines.stores.bigquery_errors import AWAY, away
 from pipelines.stores.provision.provision import provision
 from pipelines.stores.target import Endpoints, Target
+from pipelines.stores.undelivered_letters import add_undelivered_letters
 from transforms.sources.filter_messages import ChooseMessages
 from transforms.sources.read_event_store import ReadStore, Store
 from transforms.sources.read_files import ReadMessages
@@ -82,6 +83,7 @@ def claim_range(
         UserError: another run holds the range.
     """
     provision(endpoints, target, window_seconds=window_seconds)
+    add_undelivered_letters(endpoints.bigquery, target)
     ledger = RunLedger(endpoints.bigquery, target, lease_seconds)
     for dead in ledger.claim(claim):
         drop_staging(endpoints, target, dead)

@@ -28,6 +28,7 @@ from pipelines.sinks import tables_of
 from pipelines.stores.folder_lock import lock_folder
 from pipelines.stores.provision.provision import provision
 from pipelines.stores.target import Endpoints, Target
+from pipelines.stores.undelivered_letters import add_undelivered_letters
 from pipelines.stream.drain import drain_on_signals
 from pipelines.stream.monitor import (
     Check,
@@ -90,6 +91,8 @@ def run_stream(
         write_summary(target.directory, {**about, "state": "RUNNING"})
         try:
             provision(endpoints, target, window_seconds=request.options.window_seconds)
+            if done := add_undelivered_letters(endpoints.bigquery, target):
+                notify(done)
             job = make_job(
                 request.options,
                 target,

@@ -34,6 +34,7 @@ from pipelines.stores.output_folder import (
 )
 from pipelines.stores.provision.provision import provision
 from pipelines.stores.target import Endpoints, Target, check_not_served
+from pipelines.stores.undelivered_letters import add_undelivered_letters
 from pipelines.version import pipeline_version
 from schemas.timestamps import to_rfc3339
 from transforms.clock import wall_us
@@ -128,6 +129,7 @@ def _run_job(
         stack.callback(shutil.rmtree, folder / WORK, ignore_errors=True)
         endpoints = stack.enter_context(target.open(create=True, faults=faults))
         provision(endpoints, target, window_seconds=args.window_seconds)
+        notices.say(filter(None, [add_undelivered_letters(endpoints.bigquery, target)]))
         job = make_job(options, target, write_endpoint=endpoints.write_endpoint, run_id=run_id, started=started)
         if args.bigquery_method != "STORAGE_WRITE" and endpoints.rest_url:
             stack.enter_context(point_beam_at(endpoints.rest_url, target.project))

@@ -30,6 +30,7 @@ from pipelines.runners.direct import RUNNERS
 from pipelines.stores.provision.provision import provision
 from pipelines.stores.sql_text import string_literal
 from pipelines.stores.target import Endpoints, Target
+from pipelines.stores.undelivered_letters import add_undelivered_letters
 from pipelines.version import pipeline_version
 from schemas.repair.rules import Rules
 from schemas.tables.definitions import EVENTS, REDRIVES
@@ -111,6 +112,7 @@ def plan_letters(endpoints: Endpoints, request: RedriveRequest, *, writes: bool)
     RunLedger(client, target, request.lease_seconds).reach()
     if writes:
         provision(endpoints, target, window_seconds=request.job.window_seconds)
+        add_undelivered_letters(client, target)
     plan = plan_redrive(
         read_letters(client, target, request.selection),
         request.rules,

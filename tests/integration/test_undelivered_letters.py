@@ -1,0 +1,106 @@
+"""Dead letters that their table did not take are added to it by the next command, each once."""
+
+import base64
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from pipelines.stores.target import Target
+from pipelines.stores.undelivered_letters import add_undelivered_letters, undelivered_files
+from tests.support.command import run_command
+from tests.support.events import make_event, message_line
+from tests.support.runs import query, write_messages
+
+AT = "2026-06-15T12:00:00Z"
+
+
+@pytest.fixture(scope="module")
+def rejected(tmp_path_factory) -> Path:
+    """A store whose tables order_events and dead_letters rejected every row."""
+    folder = tmp_path_factory.mktemp("rejected")
+    data = json.dumps(make_event("order.created")).encode()
+    lines = [message_line("orders", 1, data, AT), *(message_line("orders", n, b"{}", AT) for n in (2, 3))]
+    write_messages(folder / "in" / "orders.jsonl", lines)
+    faults = [
+        {"on": "append", "table": table, "status": "PERMISSION_DENIED"} for table in ("dead_letters", "order_events")
+    ]
+    (folder / "faults.json").write_text(json.dumps({"faults": faults}))
+    words = ("--input", folder / "in", "--output", folder / "out", "--faults", folder / "faults.json")
+    code, _, err = run_command("local", *words)
+    assert code == 1, err
+    assert "undelivered rows: dead_letters 3, order_events 1" in err
+    assert query(folder / "out", "select count(*) from event_store.dead_letters") == [(0,)]
+    return folder
+
+
+@pytest.fixture
+def store(rejected, tmp_path) -> Path:
+    return Path(shutil.copytree(rejected / "out", tmp_path / "out"))
+
+
+def letters(store: Path) -> list[tuple]:
+    sql = "select stage, table_name, event_id is not null from event_store.dead_letters order by all"
+    return query(store, sql)
+
+
+ALL = [("envelope", None, False), ("envelope", None, False), ("sink", "order_events", True)]
+
+
+def test_the_next_command_adds_them_and_lists_them(store):
+    code, out, err = run_command("dead-letters", "--output", store, "--format", "json")
+    assert code == 0, err
+    assert "added 3 dead letters" in err
+    assert sorted(json.loads(line)["error_code"] for line in out.splitlines()) == [
+        "MISSING_FIELD", "MISSING_FIELD", "SINK_REJECTED",
+    ]  # fmt: skip
+    assert letters(store) == ALL
+    assert not list((store / "lake" / "undelivered").rglob("*.jsonl"))
+
+
+def test_a_run_that_appends_adds_them_too(rejected, store):
+    code, _, err = run_command("local", "--input", rejected / "in", "--output", store, "--append")
+    assert code == 0, err
+    assert len([one for one in letters(store) if one[0] == "sink"]) == 1
+    assert not undelivered_files(Target.local(store))
+
+
+def test_nothing_is_added_twice_after_a_kill_between_table_and_file(store):
+    target = Target.local(store)
+    kept = {path: Path(path).read_bytes() for path in undelivered_files(target)}
+    assert kept
+    for _ in range(2):
+        with target.open() as endpoints:
+            add_undelivered_letters(endpoints.bigquery, target)
+        for path, data in kept.items():  # the file is there again, as after a kill before it was deleted
+            Path(path).write_bytes(data)
+    assert letters(store) == ALL
+
+
+def test_redrive_delivers_the_row_that_they_name(store):
+    code, out, err = run_command("redrive", "--output", store, "--codes", "SINK_REJECTED")
+    assert code == 0, out + err
+    assert query(store, "select count(*) from analytics.order_events") == [(1,)]
+    states = query(store, "select count(*) from event_store.dead_letters where stage = 'sink'")
+    assert states == [(1,)]
+
+
+@pytest.mark.parametrize("faulty", [False, True], ids=["table takes them", "table rejects them still"])
+def test_forget_finds_a_customer_in_them(rejected, store, faulty):
+    customer = make_event("order.created")["data"]["customerId"]
+    kept = [Path(path) for path in undelivered_files(Target.local(store))]
+    assert customer in payloads(kept)
+    if faulty:
+        for path in kept:
+            path.write_text(path.read_text().replace('"stage":"sink"', '"stage":null'))
+    code, out, err = run_command("forget", "--output", store, "--customer", customer, "--yes")
+    assert code == 0, out + err
+    assert customer not in payloads((store / "lake").rglob("*.jsonl"))
+
+
+def payloads(paths: Iterable[Path]) -> str:
+    """Return the payloads of dead-letter files as one text."""
+    lines = [json.loads(line) for path in paths for line in path.read_text().splitlines()]
+    return "\n".join(base64.b64decode(line["payload"]).decode() for line in lines)
