@@ -1,53 +1,59 @@
-"""Repair dead letters by rules: the payload's JSON is changed, and nothing else is decided here. Pure.
+"""Repair dead letters by rules: change the JSON of a payload, and decide nothing else. Pure.
 
-The result goes through the same decoder as any message. Numbers keep their digits. What a rule cannot do to a payload
-(a cast of text that is no number) is a NotRepaired with a fixed text.
+The result goes through the same decoder as any message. Numbers keep their digits. Whatever a payload holds, a rule that
+cannot be applied to it gives NotRepaired with a fixed text.
 """
 
-import json
+import copy
 import re
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import jsonpatch
-import msgspec
-import yaml
 from pydantic import ValidationError
 
+from schemas.repair.errors import NotRepaired, RulesError
 from schemas.repair.json_path import holds, parse_path, places
+from schemas.repair.patterns import replace_all
+from schemas.repair.payload import encode_payload, mask, parse_payload
 from schemas.repair.rules import Example, Move, Rule, Rules, Step
+from schemas.repair.yaml_file import YamlFile
 
+__all__ = ["NotRepaired", "RulesError", "load_rules", "mask", "repair"]
 
-class NotRepaired(ValueError):
-    """A rule cannot be carried out on a payload; the text quotes no value."""
-
-
-class RulesError(ValueError):
-    """A file of rules does not parse, or a rule fails its own test."""
+MAX_PATCHED_VALUES = 1_000_000
+"""A JSON Patch that copies what it copied doubles a payload with every operation."""
+_NUMBER = re.compile(r"[-+]?\d{1,400}(?:\.\d{0,400})?(?:[eE][-+]?\d{1,6})?", re.ASCII)
+_PATCH_ERRORS = (
+    jsonpatch.JsonPatchException,
+    jsonpatch.JsonPointerException,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    RecursionError,
+)
+"""What jsonpatch raises for a document of another shape than the patch expects."""
 
 
 def load_rules(text: str) -> Rules:
-    """Return the rules of a YAML text whose own tests all pass; RulesError says what is wrong, and where."""
+    """Return the rules of a YAML text whose own tests all pass; RulesError says what is wrong, with line and column."""
+    file = YamlFile(text)
     try:
-        raw = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise RulesError(f"is not YAML{f' (line {mark.line + 1})' if mark else ''}") from None
-    except (RecursionError, ValueError) as error:
-        raise RulesError(f"is not YAML that can be read ({type(error).__name__})") from None
-    try:
-        rules = Rules.model_validate(raw)
+        rules = Rules.model_validate(file.value)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise RulesError(f"{where}: {first['msg']}") from None
-    names = [rule.name for rule in rules.rules]
-    if len(set(names)) != len(names):
-        raise RulesError("two rules have one name")
-    for rule in rules.rules:
-        for number, example in enumerate(rule.tests, 1):
+        raise RulesError(f"{file.place(first['loc'])}{where}: {first['msg'].removeprefix('Value error, ')}") from None
+    seen: set[str] = set()
+    for index, rule in enumerate(rules.rules):
+        if rule.name in seen:
+            raise RulesError(f"{file.place(('rules', index, 'name'))}two rules are named {rule.name!r}")
+        seen.add(rule.name)
+        for number, example in enumerate(rule.tests):
             if problem := failing(rule, example):
-                raise RulesError(f"rule {rule.name!r}, test {number}: {problem}")
+                place = file.place(("rules", index, "tests", number))
+                raise RulesError(f"{place}rule {rule.name!r}, test {number + 1}: {problem}")
     return rules
 
 
@@ -55,68 +61,67 @@ def failing(rule: Rule, example: Example) -> str | None:
     """Return what is wrong with a rule's test, or None."""
     try:
         made = repair(rule, _payload(example.given))
+        same = _same(made, example.expect)
     except NotRepaired as error:
         return str(error)
-    except Exception as error:  # a rule that fails on its own test must not reach a dead letter
-        return f"cannot be applied ({type(error).__name__})"
-    return None if _same(made, example.expect) else "the repaired payload is not the expected one"
+    return None if same else "the repaired payload is not the expected one"
 
 
 def _payload(value: Any) -> bytes:
-    return value.encode() if isinstance(value, str) else msgspec.json.encode(value)
+    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else encode_payload(value)
 
 
 def _same(made: bytes, expected: Any) -> bool:
     if isinstance(expected, str):
-        return made == expected.encode()
+        return made == _payload(expected)
     try:
-        return bool(_parse(made) == _parse(msgspec.json.encode(expected)))
+        return bool(_typed(parse_payload(made)) == _typed(parse_payload(encode_payload(expected))))
     except NotRepaired:
         return False
 
 
+def _typed(value: Any) -> Any:
+    """Return the value with true and false told apart from 1 and 0, which Python holds for equal."""
+    if isinstance(value, dict):
+        return {key: _typed(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_typed(item) for item in value]
+    return ("bool", value) if isinstance(value, bool) else value
+
+
 def repair(rule: Rule, payload: bytes) -> bytes:
-    """Return the payload as a rule makes it; raise NotRepaired where it cannot."""
-    whole = [step.replace for step in rule.repair if step.replace is not None and step.replace.path is None]
-    for one in whole:
-        try:
-            payload = re.sub(one.pattern, one.by, payload.decode()).encode()
-        except UnicodeDecodeError:
-            raise NotRepaired("the payload is not UTF-8") from None
+    """Return the payload as the rule changes it; NotRepaired if the rule cannot be applied."""
+    for step in rule.repair:
+        if step.replace is not None and step.replace.path is None:
+            try:
+                payload = replace_all(step.replace.pattern, step.replace.by, payload.decode()).encode()
+            except UnicodeDecodeError:
+                raise NotRepaired("the payload is not UTF-8") from None
     rest = [step for step in rule.repair if step.replace is None or step.replace.path is not None]
     if not rest:
         return payload
-    value = _parse(payload)
-    for step in rest:
-        value = _apply(step, value)
+    value = parse_payload(payload)
     try:
-        return msgspec.json.Encoder(decimal_format="number").encode(value)
-    except (UnicodeEncodeError, RecursionError, OverflowError):
-        raise NotRepaired("the repaired value cannot be written as JSON") from None
-
-
-def _parse(payload: bytes) -> Any:
-    try:
-        return json.loads(payload.decode("utf-8-sig"), parse_float=Decimal)
-    except (ValueError, RecursionError, InvalidOperation):
-        raise NotRepaired("the payload is not JSON") from None
+        for step in rest:
+            value = _apply(step, value)
+    except RecursionError:
+        raise NotRepaired("the payload nests too deep") from None
+    return encode_payload(value)
 
 
 def _apply(step: Step, value: Any) -> Any:
     if step.json_patch is not None:
-        try:
-            return jsonpatch.JsonPatch(step.json_patch).apply(value)
-        except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException):
-            raise NotRepaired("the JSON Patch does not apply") from None
+        return _patch(step.json_patch, value)
     if step.move is not None:
         return _move(step.move, value)
     what = step.put or step.default or step.drop or step.rename or step.cast or step.replace
     assert what is not None
     assert what.path is not None
-    for container, key in reversed(list(places(value, parse_path(what.path)))):  # a list shrinks from its end
+    found = list(places(value, parse_path(what.path)))
+    for container, key in reversed(found):  # from the end: a place that is dropped from a list moves those behind it
         there = holds(container, key)
         if step.put is not None or (step.default is not None and (not there or container[key] is None)):
-            container[key] = what.value  # type: ignore[union-attr]
+            container[key] = copy.deepcopy(what.value)  # type: ignore[union-attr]
         elif not there:
             continue
         elif step.drop is not None:
@@ -125,9 +130,30 @@ def _apply(step: Step, value: Any) -> Any:
             container[step.rename.to] = container.pop(key)
         elif step.cast is not None:
             container[key] = _cast(container[key], step.cast.to)
-        elif step.replace is not None and isinstance(container[key], str | int | Decimal):
-            container[key] = re.sub(step.replace.pattern, step.replace.by, str(container[key]))
+        elif step.replace is not None and _is_text_or_number(container[key]):
+            container[key] = replace_all(step.replace.pattern, step.replace.by, _spelled(container[key]))
     return value
+
+
+def _patch(operations: list[dict[str, Any]], value: Any) -> Any:
+    for operation in operations:
+        try:
+            value = jsonpatch.JsonPatch([copy.deepcopy(operation)]).apply(value)
+        except _PATCH_ERRORS:
+            raise NotRepaired("the JSON Patch does not apply") from None
+        if _count(value) > MAX_PATCHED_VALUES:
+            raise NotRepaired("the JSON Patch makes the payload too large")
+    return value
+
+
+def _count(value: Any) -> int:
+    """Return the number of values, counted until they are too many."""
+    waiting, count = [value], 0
+    while waiting and count <= MAX_PATCHED_VALUES:
+        item = waiting.pop()
+        count += 1
+        waiting += item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
+    return count
 
 
 def _move(move: Move, value: Any) -> Any:
@@ -135,63 +161,41 @@ def _move(move: Move, value: Any) -> Any:
     to = list(places(value, parse_path(move.to)))
     if len(found) == 1 and len(to) == 1:
         (of, key), (into, name) = found[0], to[0]
-        moved = of[key]
-        del of[key]
-        into[name] = moved
+        if of is not into or key != name:
+            into[name] = of[key]
+            del of[key]
     return value
 
 
+def _is_text_or_number(value: Any) -> bool:
+    return isinstance(value, str | int | Decimal) and not isinstance(value, bool)
+
+
+def _spelled(value: Any) -> str:
+    """Return a text, or a number without an exponent if it has few digits: money has none."""
+    return f"{value:f}" if isinstance(value, Decimal) and abs(value.adjusted()) <= 40 else str(value)
+
+
 def _cast(value: Any, to: str) -> Any:
-    text = str(value).strip() if not isinstance(value, bool) else str(value).lower()
-    if isinstance(value, dict | list) or value is None:
+    if not isinstance(value, bool) and not _is_text_or_number(value):
         raise NotRepaired(f"a cast to {to} of what is no single value")
+    text = str(value).lower() if isinstance(value, bool) else _spelled(value).strip()
     if to == "string":
         return text
     if to == "boolean":
         if text.lower() not in ("true", "false"):
             raise NotRepaired("a cast to boolean of what is neither true nor false")
         return text.lower() == "true"
+    if not _NUMBER.fullmatch(text):
+        raise NotRepaired(f"a cast to {to} of what is no number")
     try:
         number = Decimal(text)
     except InvalidOperation:
-        raise NotRepaired(f"a cast to {to} of what is no number") from None
-    if not number.is_finite() or number.adjusted() > 40:
+        raise NotRepaired(f"a cast to {to} of what is no number in reach") from None
+    if number.adjusted() > 40:
         raise NotRepaired(f"a cast to {to} of what is no number in reach")
     if to == "integer":
         if number != number.to_integral_value():
             raise NotRepaired("a cast to integer of what has a fraction")
         return int(number)
     return number
-
-
-def mask(payload: bytes, keep: int = 2_000) -> str:
-    """Return a payload with its structure, keys and JSON types, in which letters of values are x and digits are 0.
-
-    Args:
-        keep: longest text; what is over it is cut off.
-    """
-    try:
-        value = json.loads(payload.decode("utf-8-sig"), parse_float=_Number, parse_int=_Number)
-        text = _masked(value)
-    except (ValueError, RecursionError):
-        return f"({len(payload)} bytes that are not JSON)"
-    return text if len(text) <= keep else text[: keep - 1] + "…"
-
-
-class _Number(str):
-    """A number as it is spelled: it is shown without quotes."""
-
-    __slots__ = ()
-
-
-def _masked(value: Any) -> str:
-    if isinstance(value, dict):
-        items = (f"{json.dumps(key, ensure_ascii=False)}: {_masked(item)}" for key, item in value.items())
-        return f"{{{', '.join(items)}}}"
-    if isinstance(value, list):
-        return f"[{', '.join(map(_masked, value))}]"
-    if isinstance(value, _Number):
-        return "".join("0" if char.isdigit() else char for char in value)
-    if isinstance(value, str):
-        value = "".join("0" if char.isdigit() else "x" if char.isalpha() else char for char in value)
-    return json.dumps(value, ensure_ascii=False)

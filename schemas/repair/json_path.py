@@ -6,11 +6,12 @@ from typing import Any
 
 Step = str | int
 EVERY = -1
-_STEPS = re.compile(r"(?:^|\.)([^.\[\]]+)|\[(\d+|\*)\]")
+_STEPS = re.compile(r"(?:^|\.)([^.\[\]]+)|\[(\d{1,9}|\*)\]")
+_MAX_STEPS = 64
 
 
 def parse_path(text: str) -> tuple[Step, ...]:
-    """Return the steps of a path; ValueError where it is none."""
+    """Return the steps of a path; ValueError if it is none."""
     steps: list[Step] = []
     position = 0
     for match in _STEPS.finditer(text):
@@ -20,16 +21,18 @@ def parse_path(text: str) -> tuple[Step, ...]:
         steps.append(match[1] if match[1] is not None else EVERY if match[2] == "*" else int(match[2]))
     if not text or position != len(text) or not isinstance(steps[0], str):
         raise ValueError(f"{text!r} is no path like data.items[0].quantity")
+    if len(steps) > _MAX_STEPS:
+        raise ValueError(f"a path has at most {_MAX_STEPS} steps")
     return tuple(steps)
 
 
 def path_matches(pattern: str, path: str) -> bool:
-    """Tell whether a path is one that a pattern with `[*]` means."""
+    """Tell whether a path matches a pattern with `[*]`."""
     return pattern == path or re.sub(r"\[\d+\]", "[*]", path) == pattern
 
 
 def places(value: Any, steps: tuple[Step, ...]) -> Iterator[tuple[Any, Step]]:
-    """Yield (container, key) of every place that a path means, whether or not the last key is there."""
+    """Yield (container, key) of every place that a path matches, whether or not the last key exists."""
     head, rest = steps[0], steps[1:]
     if head == EVERY and isinstance(value, list):
         for index in range(len(value)):

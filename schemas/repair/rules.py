@@ -1,9 +1,9 @@
-"""Rules that repair dead letters, as a YAML file has them: which they match, what they do, the tests they carry. Pure.
+"""Rules that repair dead letters, as a YAML file has them: which they match, what they do, and their own tests. Pure.
 
-A file is taken whole or not at all: a rule that does not parse, or whose own test fails, refuses it.
+A file is accepted whole or not at all: one invalid rule, or one rule whose own test fails, rejects it. Paths, patterns and
+the groups of replacements are checked here, so that applying a rule finds no mistake of its author.
 """
 
-import re
 from typing import Annotated, Any, Literal
 
 import jsonpatch
@@ -13,6 +13,7 @@ from schemas.message import TOPICS
 from schemas.outcomes import Code
 from schemas.registry import REGISTRY
 from schemas.repair.json_path import parse_path, path_matches
+from schemas.repair.patterns import compile_pattern, compile_template
 
 
 def _path(text: str) -> str:
@@ -21,10 +22,7 @@ def _path(text: str) -> str:
 
 
 def _pattern(text: str) -> str:
-    try:
-        re.compile(text)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise ValueError(f"is no regular expression: {error}") from None
+    compile_pattern(text)
     return text
 
 
@@ -54,14 +52,14 @@ class _Strict(BaseModel):
 
 
 class Put(_Strict):
-    """A value for a place."""
+    """A path and its new value."""
 
     path: Path
     value: Any
 
 
 class At(_Strict):
-    """A place."""
+    """A path."""
 
     path: Path
 
@@ -74,32 +72,35 @@ class Rename(_Strict):
 
 
 class Move(_Strict):
-    """A place and the place it goes to."""
+    """A path and the path that its value moves to."""
 
     path: Path
     to: Path
 
+    @model_validator(mode="after")
+    def _not_into_itself(self) -> "Move":
+        if self.to.startswith((f"{self.path}.", f"{self.path}[")):
+            raise ValueError(f"{self.path} cannot move into itself")
+        return self
+
 
 class Cast(_Strict):
-    """A place and the type it gets."""
+    """A path and the type that its value becomes."""
 
     path: Path
     to: Literal["string", "integer", "number", "boolean"]
 
 
 class Replace(_Strict):
-    """A pattern and what stands for it, in a text (or number) at a place, or in the whole payload where none is named."""
+    """A pattern (RE2) and its replacement, in a text or number at a path, or in the whole payload without one."""
 
     path: Path | None = None
     pattern: Annotated[str, AfterValidator(_pattern)]
     by: str = Field(alias="with")
 
     @model_validator(mode="after")
-    def _replaces(self) -> "Replace":
-        try:
-            re.sub(self.pattern, self.by, "")
-        except (re.error, IndexError) as error:
-            raise ValueError(f"with does not fit the pattern: {error}") from None
+    def _groups_exist(self) -> "Replace":
+        compile_template(self.pattern, self.by)
         return self
 
 
@@ -113,7 +114,7 @@ class Step(_Strict):
     move: Move | None = None
     cast: Cast | None = None
     replace: Replace | None = None
-    json_patch: list[dict[str, Any]] | None = None
+    json_patch: Annotated[list[dict[str, Any]], Field(max_length=100)] | None = None
 
     @model_validator(mode="after")
     def _one(self) -> "Step":
@@ -122,13 +123,13 @@ class Step(_Strict):
         if self.json_patch is not None:
             try:
                 jsonpatch.JsonPatch(self.json_patch)
-            except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException) as error:
+            except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError, KeyError) as error:
                 raise ValueError(f"no JSON Patch: {error}") from None
         return self
 
 
 class Match(_Strict):
-    """Which dead letters: an absent list lets any pass, `[*]` in a path stands for any index."""
+    """Which dead letters a rule takes: an absent list takes any, `[*]` in a path stands for any index."""
 
     codes: list[Annotated[str, AfterValidator(_code)]] = []
     paths: list[Path] = []
@@ -136,7 +137,7 @@ class Match(_Strict):
     event_types: list[Annotated[str, AfterValidator(_event_type)]] = []
 
     def takes(self, code: str, path: str, topic: str, event_type: str | None) -> bool:
-        """Tell whether a dead letter is one of them."""
+        """Tell whether a dead letter matches."""
         return (
             (not self.codes or code in self.codes)
             and (not self.paths or any(path_matches(pattern, path) for pattern in self.paths))
@@ -146,14 +147,14 @@ class Match(_Strict):
 
 
 class Example(_Strict):
-    """A payload (JSON, or a text) and what the rule must make of it."""
+    """A payload (JSON, or a text) and the expected result of the rule."""
 
     given: Any
     expect: Any
 
 
 class Rule(_Strict):
-    """One rule. `topic` lets the message go to another topic (TOPIC_MISMATCH)."""
+    """One rule. `topic` sends the message to another topic (TOPIC_MISMATCH)."""
 
     name: str = Field(min_length=1)
     match: Match

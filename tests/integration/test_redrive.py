@@ -126,7 +126,7 @@ def test_a_dry_run_shows_counts_and_masks_values_and_writes_nothing(refused, sto
 @pytest.mark.parametrize(
     ("text", "part"),
     [
-        pytest.param("rules: [", "is not YAML (line 1)", id="no YAML"),
+        pytest.param("rules: [", "line 1, column 9: is not YAML", id="no YAML"),
         pytest.param("rules: []", "rules: List should have at least 1 item", id="no rule"),
         pytest.param(RULES.replace("FIELD_TYPE", "FIELD_TIPE"), "FIELD_TIPE is no code", id="code"),
         pytest.param(RULES.replace("cast:", "caste:"), "caste", id="step"),

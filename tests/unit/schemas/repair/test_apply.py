@@ -109,7 +109,7 @@ def test_a_step_does_exactly_one_known_thing(steps):
 def test_rules_of_one_name_are_refused():
     one = {"name": "r", "match": {}, "repair": [{"drop": {"path": "a"}}], "tests": [{"given": {"a": 1}, "expect": {}}]}
     assert load_rules(json.dumps({"rules": [one]})).rules[0].name == "r"
-    with pytest.raises(RulesError, match=r"^two rules have one name$"):
+    with pytest.raises(RulesError, match=r"^line 1, column \d+: two rules are named 'r'$"):
         load_rules(json.dumps({"rules": [one, one]}))
 
 
@@ -136,11 +136,11 @@ GOOD = {"name": "r", "match": {}, "repair": [{"drop": {"path": "a"}}], "tests": 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        pytest.param("rules: [", r"is not YAML \(line 1\)", id="no YAML"),
-        pytest.param("rules: \0", "is not YAML$", id="no text"),
+        pytest.param("rules: [", r"^line 1, column 9: is not YAML: ", id="no YAML"),
+        pytest.param("rules:\n\0", "^line 2: is not YAML: a character", id="no text"),
         pytest.param("rules: 3", "rules: Input should be a valid list", id="no list"),
         pytest.param("3", "the file: ", id="no object"),
-        pytest.param({"match": {"codes": ["NO_CODE"]}}, r"^rules\.0\.match\.codes\.0: .*NO_CODE is no code", id="an unknown code"),
+        pytest.param({"match": {"codes": ["NO_CODE"]}}, r"^line 1, column \d+: rules\.0\.match\.codes\.0: NO_CODE is no code$", id="an unknown code"),
         pytest.param({"match": {"topics": ["invoices"]}}, "invoices is no topic; there are orders, customers", id="an unknown topic"),
         pytest.param({"match": {"event_types": ["a.b"]}}, "a.b is no event type", id="an unknown event type"),
         pytest.param({"repair": []}, "repairs something or names a topic", id="nothing to do"),
@@ -204,8 +204,14 @@ def test_a_number_of_41_digits_is_in_reach():
     assert repair(rule({"cast": {"path": "a", "to": "number"}}), b'{"a":"1e40"}') == b'{"a":1E+40}'
 
 
+def test_a_rule_file_error_with_control_characters_is_one_line():
+    with pytest.raises(RulesError) as refused:
+        load_rules(json.dumps({"rules": [], "a\n\x1b[2J": 1}))
+    assert str(refused.value).isprintable()
+
+
 def test_a_lone_surrogate_is_not_repaired_and_says_why():
-    with pytest.raises(NotRepaired, match="the repaired value cannot be written as JSON"):
+    with pytest.raises(NotRepaired, match="a text holds half of a surrogate pair"):
         repair(rule({"drop": {"path": "b"}}), rb'{"a": "\ud800", "b": 1}')
 
 
@@ -250,3 +256,79 @@ def test_a_mask_shows_keys_of_any_script_and_ends_at_2_000_characters():
 def test_what_is_no_json_is_masked_whole():
     assert mask(b"secret") == "(6 bytes that are not JSON)"
     assert mask(json.dumps(["a" * 99]).encode(), keep=10) == '["xxxxxxx…'
+
+
+def test_norway_stays_a_text():
+    rules = load_rules(
+        """
+rules:
+  - name: country
+    match: {codes: [FIELD_TYPE], paths: [data.country]}
+    repair:
+      - set: {path: data.country, value: NO}
+    tests:
+      - given: {eventType: customer.registered, data: {country: 3}}
+        expect: {eventType: customer.registered, data: {country: NO}}
+"""
+    )
+    assert repair(rules.rules[0], b'{"data":{"country":3}}') == b'{"data":{"country":"NO"}}'
+
+
+def test_the_number_of_a_rule_keeps_its_digits():
+    text = (
+        "rules: [{name: r, match: {}, repair: [{set: {path: a, value: 1.10}}], tests: [{given: {}, expect: {a: 1.1}}]}]"
+    )
+    assert repair(load_rules(text).rules[0], b"{}") == b'{"a":1.10}'
+
+
+def test_true_is_not_the_expected_one():
+    text = (
+        "rules: [{name: r, match: {}, repair: [{set: {path: a, value: true}}], tests: [{given: {}, expect: {a: 1}}]}]"
+    )
+    with pytest.raises(RulesError, match="not the expected one"):
+        load_rules(text)
+
+
+@pytest.mark.parametrize(
+    ("step", "before", "after"),
+    [
+        pytest.param({"drop": {"path": "a[*]"}}, '{"a":[1,2,3]}', '{"a":[]}', id="every item is dropped"),
+        pytest.param({"drop": {"path": "a[*].b[*]"}}, '{"a":[{"b":[1,2]},{"b":[3]}]}', '{"a":[{"b":[]},{"b":[]}]}', id="nested"),
+        pytest.param({"drop": {"path": "a[1]"}}, '{"a":[1,2,3]}', '{"a":[1,3]}', id="one item"),
+        pytest.param({"move": {"path": "a[0]", "to": "a[1]"}}, '{"a":[1,2]}', '{"a":[1]}', id="within a list"),
+        pytest.param({"move": {"path": "a.b", "to": "a"}}, '{"a":{"b":1}}', '{"a":1}', id="up"),
+        pytest.param({"move": {"path": "a", "to": "a"}}, '{"a":1}', '{"a":1}', id="to itself"),
+        pytest.param({"cast": {"path": "a", "to": "string"}}, '{"a":0.0000001}', '{"a":"0.0000001"}', id="no exponent"),
+        pytest.param({"replace": {"path": "a", "pattern": "True", "with": "x"}}, '{"a":true}', '{"a":true}', id="true is no text"),
+        pytest.param({"drop": {"path": "debug"}}, '{"debug":"\\ud83c","a":1}', '{"a":1}', id="half of a pair is dropped"),
+        pytest.param({"drop": {"path": "debug"}}, '{"debug":NaN,"a":1}', '{"a":1}', id="NaN is dropped"),
+    ],
+)  # fmt: skip
+def test_a_step_reaches_every_place_and_loses_nothing(step, before, after):
+    assert repair(rule(step), before.encode()).decode() == after
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (b'{"a":"\\ud83c"}', "a text holds half of a surrogate pair"),
+        (b'{"\\ud83c":1}', "a text holds half of a surrogate pair"),
+        (b'{"a":NaN}', "a number is not finite"),
+        (b'{"a":-Infinity}', "a number is not finite"),
+        (b"\xff", "the payload is not JSON"),
+    ],
+)
+def test_what_stays_unwritable_is_a_result(payload, reason):
+    with pytest.raises(NotRepaired, match=f"^{reason}$"):
+        repair(rule({"drop": {"path": "debug"}}), payload)
+
+
+def test_a_value_cannot_move_into_itself():
+    with pytest.raises(ValueError, match="a cannot move into itself"):
+        rule({"move": {"path": "a", "to": "a.b"}})
+
+
+def test_one_payload_does_not_change_the_rule_for_the_next():
+    both = rule({"set": {"path": "a", "value": {}}}, {"move": {"path": "b", "to": "a.b"}})
+    assert repair(both, b'{"b":1}') == b'{"a":{"b":1}}'
+    assert repair(both, b"{}") == b'{"a":{}}'
