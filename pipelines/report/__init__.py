@@ -34,7 +34,7 @@ def write_report(
 
     The file appears whole or not at all. Raises what the client raises where a query fails.
     """
-    stores = Stores(client, target, summary.get("run_id"))
+    stores = Stores(client, target, summary.get("run_id"), int(options.get("window_seconds") or 60))
     stretch = stores.stretch("pipeline_metrics", "window_start", "SUM(received)", MAX_POINTS)
     sections = [
         topics_section(summary),

@@ -41,10 +41,15 @@ class Stretch(NamedTuple):
 
 
 class Stores:
-    """Asks the tables of a target about one run; `run_id` None: about all."""
+    """Asks the tables of a target about one run; `run_id` None: about all.
 
-    def __init__(self, client: bigquery.Client, where: Where, run_id: str | None = None) -> None:
-        self._client, self._run_id = client, run_id
+    `window_seconds`: the width of the run's windows. Charts of a run with windows under a minute are as fine as these.
+    """
+
+    def __init__(
+        self, client: bigquery.Client, where: Where, run_id: str | None = None, window_seconds: int = 60
+    ) -> None:
+        self._client, self._run_id, self._unit = client, run_id, min(60, window_seconds)
         self.event_store = f"`{where.project}`.`{where.event_store}`"
         self.analytics = f"`{where.project}`.`{where.analytics}`"
         self.of_run = "TRUE" if run_id is None else "run_id = @run_id"
@@ -65,15 +70,15 @@ class Stores:
         `column` holds the times, `amount` is the SQL of what is counted. A few messages that came days after all
         others, or before them, would make a sliver of these: then they stay outside.
         """
-        minutes = f"""SELECT DIV(UNIX_MICROS({column}), 60000000) AS minute, {amount} AS amount
-            FROM {self.analytics}.{table} WHERE {self.of_run} GROUP BY minute"""
+        slots = f"""SELECT DIV(UNIX_MICROS({column}), {self._unit * 1_000_000}) AS slot, {amount} AS amount
+            FROM {self.analytics}.{table} WHERE {self.of_run} GROUP BY slot"""
         (ends,) = self.rows(
-            f"""WITH minutes AS ({minutes}), counted AS (
-              SELECT minute, SUM(amount) OVER (ORDER BY minute) AS upto, SUM(amount) OVER () AS total FROM minutes
+            f"""WITH slots AS ({slots}), counted AS (
+              SELECT slot, SUM(amount) OVER (ORDER BY slot) AS upto, SUM(amount) OVER () AS total FROM slots
             )
-            SELECT MIN(minute) AS first, MAX(minute) AS last, MAX(total) AS total,
-              MIN(IF(upto * 100 >= total * {_TAIL_PERCENT}, minute, NULL)) AS low,
-              MIN(IF(upto * 100 >= total * {100 - _TAIL_PERCENT}, minute, NULL)) AS high
+            SELECT MIN(slot) AS first, MAX(slot) AS last, MAX(total) AS total,
+              MIN(IF(upto * 100 >= total * {_TAIL_PERCENT}, slot, NULL)) AS low,
+              MIN(IF(upto * 100 >= total * {100 - _TAIL_PERCENT}, slot, NULL)) AS high
             FROM counted"""
         )
         if ends.first is None:
@@ -82,14 +87,15 @@ class Stores:
         first = ends.low if ends.low - ends.first > longest else ends.first
         last = ends.high if ends.last - ends.high > longest else ends.last
         gaps = self.rows(
-            f"""WITH minutes AS ({minutes}), steps AS (
-              SELECT minute - LAG(minute) OVER (ORDER BY minute) AS gap FROM minutes WHERE minute BETWEEN @low AND @high
+            f"""WITH slots AS ({slots}), steps AS (
+              SELECT slot - LAG(slot) OVER (ORDER BY slot) AS gap FROM slots WHERE slot BETWEEN @low AND @high
             )
             SELECT gap FROM steps WHERE gap IS NOT NULL ORDER BY gap DESC LIMIT 10""",
             {"low": first, "high": last},
         )
-        width = choose_width(60 * (last - first), [60 * row.gap for row in gaps], most)
-        begin, end = 60 * first // width * width, (60 * last // width + 1) * width
+        unit = self._unit
+        width = choose_width(unit * (last - first), [unit * row.gap for row in gaps], most, unit)
+        begin, end = unit * first // width * width, (unit * last // width + 1) * width
         return Stretch(time_of(begin * 1_000_000), time_of(end * 1_000_000), width, int(ends.total))
 
 

@@ -19,6 +19,8 @@ WIDTHS = (
 
 _MONTH = 30 * _DAY
 _STEPS = (
+    *((n, "%H:%M:%S<br>%d %b") for n in (10, 20)),
+    *((_MINUTE * n, "%H:%M<br>%d %b") for n in (1, 2)),
     *((_MINUTE * n, "%H:%M<br>%d %b") for n in (5, 15, 30, 60, 180, 360, 720)),
     *((_DAY * n, "%d %b<br>%Y") for n in (1, 2, 7, 14)),
     *((_MONTH * n, "%b<br>%Y") for n in (1, 2, 3, 6)),
@@ -46,12 +48,26 @@ def silences(gaps: Iterable[float], span: float) -> list[float]:
     return left_out
 
 
-def choose_width(span: float, gaps: Iterable[float], most: int = MAX_POINTS) -> int:
-    """Return the narrowest width in seconds with which a span, its silences left out, has at most `most` buckets."""
+def choose_width(span: float, gaps: Iterable[float], most: int = MAX_POINTS, window: int = _MINUTE) -> int:
+    """Return the narrowest width in seconds with which a span, its silences left out, has at most `most` buckets.
+
+    Args:
+        span: the time that is drawn, seconds.
+        gaps: times without messages, seconds.
+        most: number of buckets.
+        window: the width of the run's own windows, seconds; no bucket is narrower.
+    """
     left_out = silences(gaps, span)
     drawn = span - sum(left_out)
     # Each stretch may begin and end inside a bucket.
-    return next((width for width in WIDTHS if drawn / width + len(left_out) + 1 <= most), WIDTHS[-1])
+    return next(
+        (
+            width
+            for width in (*((window,) if window < _MINUTE else ()), *WIDTHS)
+            if drawn / width + len(left_out) + 1 <= most
+        ),
+        WIDTHS[-1],
+    )
 
 
 def silent_spans(times: Sequence[datetime], width: int) -> list[Span]:

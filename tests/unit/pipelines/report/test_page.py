@@ -39,6 +39,19 @@ def test_a_bucket_is_as_wide_as_it_must_be(span, gaps, width):
     assert choose_width(span, gaps) == width
 
 
+def test_a_bucket_is_as_narrow_as_the_windows_of_the_run():
+    assert choose_width(120, [], window=10) == 10
+    assert choose_width(120, [], window=60) == 60
+    assert choose_width(86_400, [], most=500, window=10) == 300, "too many windows for one chart"
+
+
+def test_the_axis_of_a_minute_names_seconds():
+    begin = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
+    named = [name for _, name in ticks(begin, begin + timedelta(seconds=60), [])]
+    assert len(named) >= 3
+    assert named[0].startswith("12:00:")
+
+
 def test_a_long_silence_is_left_out_from_the_end_of_one_bucket_to_the_next():
     times = every_day((0, 30), (1000, 1030))
     assert silent_spans(times, DAY) == [(START + timedelta(days=30), START + timedelta(days=1000))]
