@@ -18,6 +18,8 @@ import gc
 import io
 import os
 import sys
+import threading
+import time
 from contextlib import suppress
 from functools import cache
 from typing import Any
@@ -26,6 +28,7 @@ _ARENA_MAX, _MMAP_THRESHOLD, _TRIM_THRESHOLD = -8, -3, -1  # malloc.h
 _KEEP = {_ARENA_MAX: 1, _MMAP_THRESHOLD: 128 << 20, _TRIM_THRESHOLD: 256 << 20}
 _HAND_BACK = {_MMAP_THRESHOLD: 128 << 10, _TRIM_THRESHOLD: 1 << 20}
 _ENVIRONMENT = {"ARROW_DEFAULT_MEMORY_POOL": "system", "OPENBLAS_NUM_THREADS": "1"}
+EXIT_SECONDS = 2.0
 SWITCH_SECONDS = 0.0005
 """How long a thread may keep the interpreter, seconds: a call of the runner passes through four threads of this process,
 and waits for each."""
@@ -62,6 +65,17 @@ def release_memory() -> None:
     """Return what is kept to the kernel, once: before another allocator needs much."""
     with suppress(OSError, AttributeError):  # not glibc
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def exit_despite_threads(code: int) -> None:
+    """Let this process end when its main thread ends, even if a worker thread is in the middle of a retry."""
+
+    def wait() -> None:
+        threading.main_thread().join()
+        time.sleep(EXIT_SECONDS)  # for what ends by itself
+        os._exit(code)
+
+    threading.Thread(target=wait, name="exit", daemon=True).start()
 
 
 @cache

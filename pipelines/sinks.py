@@ -37,7 +37,7 @@ def append_rows(job: JobConfig, gate: beam.PCollection[Any] | None) -> beam.PTra
     )
 
 
-def append_rows_live(job: JobConfig) -> beam.PTransform[Any, AppendResult]:
+def append_rows_streaming(job: JobConfig) -> beam.PTransform[Any, AppendResult]:
     """Return the sink of a streaming run: rows are visible at once, at least once."""
     if job.bigquery_method == "STREAMING_INSERTS":
         return InsertRows(tables=tables_of(job), retry_budget_seconds=job.sink_retry_budget_seconds, run=job.run)

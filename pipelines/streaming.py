@@ -1,11 +1,11 @@
-"""The main job over live messages: the steps of batch.py in their streaming forms. Logic is in the steps."""
+"""The main job over Pub/Sub messages: the steps of batch.py in their streaming forms. Logic is in the steps."""
 
 from typing import Any
 
 import apache_beam as beam
 
 from pipelines.config import JobConfig
-from pipelines.sinks import append_rows_live
+from pipelines.sinks import append_rows_streaming
 from pipelines.stream_config import StreamConfig
 from schemas.registry import REGISTRY, Registry
 from transforms.coders import use_sized_coders
@@ -28,10 +28,18 @@ def build(
     pipeline: beam.Pipeline,
     source: beam.PTransform[Any, Any],
     job: JobConfig,
-    live: StreamConfig,
+    config: StreamConfig,
     registry: Registry = REGISTRY,
 ) -> None:
-    """Wire the main job onto a source of live message batches, which keeps the archive itself."""
+    """Build the main job on a source of message batches that writes the archive itself.
+
+    Args:
+        pipeline: the pipeline to add the steps to.
+        source: yields message batches, without end.
+        job: options of the job.
+        config: options of the streaming steps.
+        registry: the event types.
+    """
     use_sized_coders()
     run, window, lateness = job.run, job.window_seconds, job.lateness_seconds
 
@@ -47,57 +55,61 @@ def build(
         run_id=run.run_id,
         window_seconds=window,
         lateness_seconds=lateness,
-        horizon_seconds=live.dedup_horizon_seconds,
-        shards=live.dedup_shards,
+        horizon_seconds=config.dedup_horizon_seconds,
+        shards=config.dedup_shards,
         registry=registry,
-        clock=live.clock,
+        clock=config.clock,
     )
     dead = (decoded.dead, events.dead) | "AllDeadLetters" >> beam.Flatten()
 
     for feed in FEEDS:
         _ = events.events | f"Write{feed.label}" >> WriteFeedStream(
-            feed=feed, root=job.lake, run_id=run.run_id, flush_seconds=live.flush_seconds, flush_bytes=live.flush_bytes
+            feed=feed,
+            root=job.lake,
+            run_id=run.run_id,
+            flush_seconds=config.flush_seconds,
+            flush_bytes=config.flush_bytes,
         )
     _ = events.events | "DeviceFeatures" >> DeviceFeaturesStream(
         root=job.lake,
         run_id=run.run_id,
         window_seconds=window,
         lateness_seconds=lateness,
-        disorder_seconds=live.disorder_seconds,
-        early_seconds=live.early_seconds,
+        disorder_seconds=config.disorder_seconds,
+        early_seconds=config.early_seconds,
     )
 
     sagas = events.events | "TrackSagas" >> TrackSagasStream(
         run_id=run.run_id,
         timeout_us=job.saga_timeout_us,
         retention_us=job.saga_retention_us,
-        history=live.saga_history,
-        interrupted=live.interrupted,
-        clock=live.clock,
+        history=config.saga_history,
+        interrupted=config.interrupted,
+        clock=config.clock,
     )
-    said = sagas.alerted
+    alerted = sagas.alerted
     if job.saga_alerts_topic:
-        said = said | "PublishSagaAlerts" >> PublishSagaAlerts(topic=job.saga_alerts_topic)
+        alerted = alerted | "PublishSagaAlerts" >> PublishSagaAlerts(topic=job.saga_alerts_topic)
 
     stored = events.stored | "ToRows" >> ToRows(run=run, registry=registry)
     counts = events.events | "CountEvents" >> CountEventsStream(
         run_id=run.run_id,
         window_seconds=window,
         lateness_seconds=lateness,
-        disorder_seconds=live.disorder_seconds,
-        early_seconds=live.early_seconds,
+        disorder_seconds=config.disorder_seconds,
+        early_seconds=config.early_seconds,
     )
     metrics = (decoded.measured, events.measured) | "MeasurePipeline" >> MeasureStream(
         run_id=run.run_id,
         window_seconds=window,
-        topics=live.topics,
+        topics=config.topics,
         started=run.started,
-        rules=live.alert_rules,
-        clock=live.clock,
+        rules=config.alert_rules,
+        clock=config.clock,
     )
-    alerts = said | "AlertedRows" >> AlertedRows(run_id=run.run_id)
+    alerts = alerted | "AlertedRows" >> AlertedRows(run_id=run.run_id)
     letters = dead | "DeadLetterRows" >> DeadLetterRows(run=run)
-    appended = (stored, sagas.rows, alerts, letters) | "AppendRows" >> append_rows_live(job)
+    appended = (stored, sagas.rows, alerts, letters) | "AppendRows" >> append_rows_streaming(job)
     appended | "SettleRows" >> SettleRows(run_id=run.run_id)
     undelivered = appended.failed | "FailedRows" >> FailedToDeadLetters(root=job.lake, run=run)
     (
@@ -105,16 +117,17 @@ def build(
         | "AllRefused" >> beam.Flatten()
         | "WriteDeadLetters"
         >> WriteDeadLettersStream(
-            root=job.lake, run=run, flush_seconds=live.flush_seconds, flush_bytes=live.flush_bytes
+            root=job.lake, run=run, flush_seconds=config.flush_seconds, flush_bytes=config.flush_bytes
         )
     )
-    # Apart: an accumulating window holds the watermark behind it until its lateness is over, and with it a file's time.
-    sums = (counts, metrics) | "AllSums" >> beam.Flatten() | "AppendSums" >> append_rows_live(job)
+    # A sink of their own: an accumulating window holds the watermark after it until its lateness is over, and with it
+    # the flush of files.
+    sums = (counts, metrics) | "AllSums" >> beam.Flatten() | "AppendSums" >> append_rows_streaming(job)
     (
         sums.failed
         | "FailedSums" >> FailedToDeadLetters(root=job.lake, run=run)
         | "WriteFailedSums"
         >> WriteDeadLettersStream(
-            root=job.lake, run=run, flush_seconds=live.flush_seconds, flush_bytes=live.flush_bytes
+            root=job.lake, run=run, flush_seconds=config.flush_seconds, flush_bytes=config.flush_bytes
         )
     )

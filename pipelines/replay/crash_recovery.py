@@ -1,9 +1,9 @@
-"""After a kill: what a live run had archived and not stored, before the next run over the same folder begins.
+"""After a kill: store what a streaming run had archived and not stored, before the next run on the same stores begins.
 
-A run that was killed leaves open segments in its archive; what it held in memory was published shortly before they
-were. A backfill of that stretch gives it to the stores (docs/decisions/0008). It stands in the ledger before the segments
-are finished, so that a recovery that is killed itself is done by the next start. Sagas are left to the stream, which
-knows what it has said of them.
+The range begins where the run records say (pipelines/stream/run_record.py), or with the first message of segments that
+were left open, minus a margin. A backfill of the range from the archive adds what is missing (docs/decisions/0008). Its
+claim is recorded before the segments are finished, so that a recovery that is killed itself is repeated by the next
+run. Sagas are left to the streaming run, which reads their history itself.
 """
 
 import glob

@@ -10,21 +10,27 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 from urllib.parse import urlsplit
 
 import grpc
 from apache_beam.runners.worker import sdk_worker
 
+from pipelines.errors import RunFailed
+
 CHECK_SECONDS = 1.0
+STOP_SECONDS = 3.0
+"""How long a run may take to end by itself after a reason was found."""
 MIN_FREE_BYTES = 1 << 20
 """Less free space than this is a full disk: the warehouse and the archive can no longer write a block."""
 ANSWER_SECONDS = 3.0
 SILENT_SECONDS = 60.0
 """How long the BigQuery emulator may accept connections without answering; it answers one statement after another."""
 
+T = TypeVar("T")
 Check = Callable[[], str | None]
 """Returns why the run cannot go on, one line, or None."""
 
@@ -49,6 +55,23 @@ class Monitor:
             self.reason = self.reason or check()
         return self.reason
 
+    def watch(self, run: Callable[[], T]) -> T:
+        """Return what a function returns or raise what it raises; raise RunFailed if it goes on after a reason.
+
+        Beam waits without end for a runner that dies while a job is submitted. The function then stays behind in a thread.
+        """
+        outcome: Future[T] = Future()
+        thread = threading.Thread(target=_fulfil, args=(outcome, run), name="run", daemon=True)
+        thread.start()
+        limit: float | None = None
+        while thread.is_alive():
+            thread.join(0.2)
+            if limit is None and self.reason is not None:
+                limit = time.monotonic() + STOP_SECONDS
+            if limit is not None and time.monotonic() > limit:
+                raise RunFailed(self.reason or "the run did not end")
+        return outcome.result()
+
     def _loop(self) -> None:
         while not self._ended.wait(CHECK_SECONDS):
             if self.check() is not None:
@@ -64,6 +87,13 @@ class Monitor:
     ) -> None:
         self._ended.set()
         self._thread.join(ANSWER_SECONDS + CHECK_SECONDS)
+
+
+def _fulfil(outcome: "Future[T]", run: Callable[[], T]) -> None:
+    try:
+        outcome.set_result(run())
+    except BaseException as error:  # raised again where the outcome is read
+        outcome.set_exception(error)
 
 
 class EmulatorCheck:

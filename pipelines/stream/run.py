@@ -20,7 +20,7 @@ from pipelines.config import JobConfig
 from pipelines.errors import RunFailed, UserError
 from pipelines.job import make_job, whoami
 from pipelines.lake.recovery import recover_folder
-from pipelines.process import hand_back_memory, share_interpreter
+from pipelines.process import exit_despite_threads, hand_back_memory, share_interpreter
 from pipelines.replay.crash_recovery import first_publish_since, recover
 from pipelines.runners.direct import counters, run_to_end
 from pipelines.runners.prism import Prism, prism_flags
@@ -166,8 +166,9 @@ def _run_job(
         notify(_started(request))
         with Monitor(checks, prism.stop) as monitor:
             try:
-                result = run_to_end(pipeline)
+                result = monitor.watch(lambda: run_to_end(pipeline))
             except RunFailed as error:
+                exit_despite_threads(1)
                 reason = monitor.check() or str(error)
                 advice = "" if source_failure(request.run_id) else CONTINUE
                 raise RunFailed(f"{reason}{advice}") from error

@@ -148,7 +148,7 @@ def interrupted_runs(client: bigquery.Client, target: Target) -> list[Interrupte
     """
     dead = "TRUE" if target.directory is not None else "lease_until < CURRENT_TIMESTAMP()"
     sql = f"""SELECT run_id, range_from, recorded_time FROM (
-  SELECT *, ROW_NUMBER() OVER (PARTITION BY run_id ORDER BY recorded_time DESC, ended_time DESC) AS newest
+  SELECT *, ROW_NUMBER() OVER (PARTITION BY run_id ORDER BY IF(state = 'RUNNING', 0, 1) DESC, recorded_time DESC) AS newest
   FROM `{target.table("event_store", RUNS.name)}` WHERE command = '{COMMAND}'
 ) WHERE newest = 1 AND state = 'RUNNING' AND {dead} ORDER BY recorded_time"""
     rows: list[Any] = list(client.query(sql).result())

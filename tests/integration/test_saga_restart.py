@@ -16,7 +16,7 @@ from apache_beam.utils.timestamp import Timestamp
 from pipelines.config import JobConfig
 from pipelines.runners.direct import run_to_end
 from pipelines.runners.prism import Prism, prism_flags
-from pipelines.sinks import append_rows_live, tables_of
+from pipelines.sinks import append_rows_streaming, tables_of
 from pipelines.stores.provision.provision import provision
 from pipelines.stores.target import Target
 from pipelines.stream_config import drained
@@ -64,7 +64,7 @@ def run(output: Path, run_id: str, messages: list[Message], stopped_at: int | No
             sagas.rows,
             sagas.alerted | AlertedRows(run_id=run_id),
         ) | beam.Flatten()
-        rows | append_rows_live(job)
+        rows | append_rows_streaming(job)
         run_to_end(pipeline)
 
 

@@ -52,6 +52,15 @@ def small_disk(folder: Path) -> Iterator[Path]:
             subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+@contextmanager
+def closing_emulator(bus: Bus) -> Iterator[None]:
+    """End the emulator that the bus has at the end: another one than at the start, if it was a victim."""
+    try:
+        yield
+    finally:
+        bus.emulator.stop()
+
+
 def child_of(pid: int, word: str) -> int:
     """Return the child process whose command line has a word in it."""
     children = Path(f"/proc/{pid}/task").glob("*/children")
@@ -119,7 +128,7 @@ def kill_all(folder: Path, events: int, victims: list[str]) -> None:
     messages = simulated(folder / "sim", events, "--dirty", "0")
     messages += random.Random(7).sample(messages, events // 10)
     step = -(-len(messages) // (len(victims) + 1))
-    with small_disk(folder / "disk") as disk, running_bus(folder) as bus:
+    with small_disk(folder / "disk") as disk, running_bus(folder) as bus, closing_emulator(bus):
         output = disk / "out"
         if not os.path.ismount(disk):
             victims = [victim for victim in victims if victim != "disk"]

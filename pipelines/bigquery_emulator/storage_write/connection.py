@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from typing import Any
 
 import duckdb
@@ -20,6 +21,8 @@ from pipelines.bigquery_emulator.values.partition_limits import StreamBounds, st
 from pipelines.bigquery_emulator.values.proto_rows import ProtoReader
 from pipelines.bigquery_emulator.values.row_checks import bad_rows, check_schema
 
+LARGE_BYTES = 1 << 20
+"""An append over this gets the memory of a query: DuckDB needs several times its size to write it."""
 _MAX_REQUEST = 10 * 1024 * 1024
 _STREAM = re.compile(r"projects/([^/]+)/datasets/([^/]+)/tables/([^/]+)/(?:streams/)?([^/]+)")
 _Response: Any = types.AppendRowsResponse.pb()
@@ -83,8 +86,10 @@ class AppendConnection:
         return {field["name"].lower(): field for field in resource["schema"]["fields"]}
 
     def _land(self, table: tuple[str, str], batch: pa.RecordBatch) -> None:
+        large = batch.nbytes > LARGE_BYTES
         try:
-            self._lander.land(*table, batch)
+            with self._warehouse.query_memory() if large else nullcontext():
+                self._lander.land(*table, batch)
         except duckdb.Error as error:
             raise WriteError(INTERNAL, f"{type(error).__name__} while writing to {table[0]}.{table[1]}") from error
 

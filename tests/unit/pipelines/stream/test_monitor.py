@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.errors import RunFailed
 from pipelines.stream import monitor
 from pipelines.stream.monitor import EmulatorCheck, Monitor, disk_check, process_check
 
@@ -64,6 +65,29 @@ def test_a_full_disk_is_named(tmp_path, monkeypatch):
 def test_a_child_process_that_ended_is_named_with_its_log():
     assert process_check(lambda: True, "the runner", Path("a.log"))() is None
     assert process_check(lambda: False, "the runner", Path("a.log"))() == "the runner ended unexpectedly; see a.log"
+
+
+def test_a_run_that_does_not_end_after_a_reason_is_left_behind(monkeypatch):
+    monkeypatch.setattr(monitor, "CHECK_SECONDS", 0.01)
+    monkeypatch.setattr(monitor, "STOP_SECONDS", 0.1)
+    never = threading.Event()
+    with (
+        Monitor([lambda: "the runner ended"], lambda: None) as watching,
+        pytest.raises(RunFailed, match="the runner ended"),
+    ):
+        watching.watch(lambda: never.wait(60))
+    never.set()
+
+
+def test_a_watched_run_returns_its_result_or_raises_its_error():
+    with Monitor([], lambda: None) as watching:
+        assert watching.watch(lambda: 7) == 7
+        with pytest.raises(RunFailed, match="its own"):
+            watching.watch(failing)
+
+
+def failing() -> None:
+    raise RunFailed("its own")
 
 
 def test_the_first_reason_stops_the_run_once(monkeypatch):
