@@ -1,1 +1,1 @@
-"""The endpoints a laptop needs: a BigQuery emulator (REST v2 and Storage Write gRPC) over one DuckDB file."""
+"""Emulate BigQuery (REST v2, Storage Read and Write APIs) over one DuckDB file."""

@@ -1,4 +1,4 @@
-"""The access token of a BigQuery emulator: a random secret that every request must carry.
+"""Make and check the access token of an emulator: a random secret that every request must carry.
 
 The emulator listens on the loopback interface, where every user of the machine and every page in a browser can connect.
 The token is what separates them from the owner of the data: it is in the address file, which only the owner reads, and

@@ -1,6 +1,6 @@
-"""The address file: where a running emulator tells other processes of its user that it holds a warehouse.
+"""Read and write the address file, in which a running emulator publishes its address and token.
 
-It holds the token, so only its owner may read it, and one that another user wrote is not believed.
+It holds the token, so only its owner may read it. A file of another user is ignored.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def read_address(folder: Path) -> Address | None:
     path = folder / FILE_NAME
     try:
         if path.stat().st_uid != os.getuid():
-            return None  # not ours: neither to be trusted with rows nor to be removed
+            return None  # another user's: do not send it rows, do not remove it
         known = {field.name for field in fields(Address)}
         content = json.loads(path.read_text(encoding="utf-8"))
         address = Address(**{key: value for key, value in content.items() if key in known})
@@ -84,6 +84,6 @@ def read_address(folder: Path) -> Address | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, AttributeError):
-        pass  # not an address file: as good as stale
+        pass  # not an address file
     path.unlink(missing_ok=True)
     return None

@@ -1,4 +1,4 @@
-"""Point Beam's own BigQuery clients at a BigQuery emulator: for comparing STREAMING_INSERTS and FILE_LOADS."""
+"""Point Beam's own BigQuery clients at an emulator, to compare STREAMING_INSERTS and FILE_LOADS."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SECONDS = 60.0
 
 @contextmanager
 def point_beam_at(rest_url: str, project: str = "local") -> Iterator[None]:
-    """Let every BigQuery client that Beam makes in this process talk to `rest_url`, without credentials.
+    """Send the requests of every BigQuery client that Beam makes in this process to `rest_url`, with its token.
 
     Beam has two: apitools' for tables and jobs, whose base URL is a class constant, and google-cloud-bigquery's for
     insertAll, which honours BIGQUERY_EMULATOR_HOST. Without the rest, Beam looks for credentials for half a minute.

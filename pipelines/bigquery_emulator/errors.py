@@ -1,6 +1,6 @@
-"""Errors of the BigQuery emulator, in the two forms Google's clients read: REST error JSON and google.rpc.Status.
+"""Define the emulator's errors in the two forms that Google's clients read: REST error JSON and google.rpc.Status.
 
-One exception class a protocol. Whatever else is raised inside the server is a bug and answers 500 or INTERNAL.
+One exception class per protocol. Any other exception in the server is a bug and is answered with 500 or INTERNAL.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ REASON_OF_STATUS = {
 
 
 class ApiError(Exception):
-    """A REST call refused: BigQuery's `reason`, its HTTP status, and a message."""
+    """A rejected REST call: BigQuery's `reason`, the HTTP status and a message."""
 
     def __init__(self, reason: str, message: str, status: int | None = None) -> None:
         super().__init__(message)
@@ -59,9 +59,9 @@ class ApiError(Exception):
 
 
 class WriteError(Exception):
-    """A Storage Write call refused: a gRPC code number, and the StorageError code where BigQuery gives one.
+    """A rejected Storage Write call: a gRPC code number, and the StorageError code if BigQuery gives one.
 
-    `closes` says whether BigQuery ends the append connection with it, or answers in the stream and reads on.
+    `closes` is True when BigQuery closes the append connection, False when it answers and reads the next request.
     """
 
     def __init__(
@@ -83,8 +83,8 @@ class WriteError(Exception):
         self.closes = closes
 
 
-def of_duckdb(error: duckdb.Error) -> ApiError:
-    """Return DuckDB's refusal of a statement as BigQuery's: an absent table is notFound, all else invalidQuery."""
+def from_duckdb(error: duckdb.Error) -> ApiError:
+    """Return BigQuery's error for an error of DuckDB: notFound for a missing table, else invalidQuery."""
     absent = isinstance(error, duckdb.CatalogException) and " does not exist" in str(error)
     kinds = ("Table with name", "Table Function with name", "Schema with name", "View with name")
     if absent and any(kind in str(error) for kind in kinds):

@@ -1,4 +1,4 @@
-"""Keep what an emulator writes from other users: files of mode 0600, folders of mode 0700.
+"""Keep files of an emulator private: mode 0600 for files, 0700 for folders.
 
 DuckDB makes its files by itself, the log anew after each checkpoint, so a mode cannot be set file by file. The process's
 umask is what they all follow. It is narrowed while an emulator of this process is open, and put back after the last one.
@@ -18,7 +18,7 @@ _before = 0
 
 
 def begin() -> None:
-    """Let this process make private files only, until `end` was called as often as this."""
+    """Set the umask to private files until `end` has been called as often as `begin`."""
     global _open, _before
     with _lock:
         found = os.umask(_PRIVATE)
@@ -28,7 +28,7 @@ def begin() -> None:
 
 
 def end() -> None:
-    """Put the umask back when nothing of this process needs private files any more."""
+    """Restore the umask after the last `end`."""
     global _open
     with _lock:
         _open -= 1
@@ -37,6 +37,6 @@ def end() -> None:
 
 
 def restrict(path: Path) -> None:
-    """Take a file that is there already from other users; one that is absent or another user's is left alone."""
+    """Set the mode of an existing file to 0600; ignore a missing file and one of another user."""
     with suppress(FileNotFoundError, PermissionError):
         path.chmod(0o600)

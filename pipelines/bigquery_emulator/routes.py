@@ -1,4 +1,4 @@
-"""Which REST path is answered by what: BigQuery v2, as far as Google's and Beam's clients call it here."""
+"""Map REST paths of BigQuery v2 to the functions that answer them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipelines.bigquery_emulator.store.warehouse import Warehouse
 
 
 def points_of(call: Call) -> tuple[tuple[str, ...], str | None]:
-    """Return the fault points of a call besides its endpoint's, and the table that it is about."""
+    """Return the call's fault points, except its endpoint's, and the name of its table."""
     if call.path[:1] == ["datasets"]:
         return (), call.path[3] if len(call.path) > 3 and call.path[2] == "tables" else None
     if call.method != "POST" or call.path not in (["jobs"], ["queries"]):

@@ -1,4 +1,4 @@
-"""The BigQuery emulator as one object: start it over a DuckDB file, talk to it with Google's clients, close it."""
+"""Run an emulator in this process: start it over a DuckDB file and close it."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from pipelines.bigquery_emulator.store.write_streams import Streams
 
 
 class BigQueryEmulator:
-    """BigQuery's REST API and Storage Write API over one DuckDB file, on free ports of loopback.
+    """Serve BigQuery's REST, Storage Read and Storage Write APIs over one DuckDB file, on the loopback interface.
 
     It runs in threads of this process from its construction to `close()`; `with` closes it. Meanwhile
-    `warehouse.address.json` stands beside the file (`address_file`: elsewhere too). `rest_url` and `grpc_target` carry the
+    `warehouse.address.json` is next to the file (and a copy at `address_file`). `rest_url` and `grpc_target` carry the
     token that every request must have. `port` and `grpc_port` are ports to listen on, 0 a free one. Load jobs read files
     below the warehouse's folder and `load_folders`, and no others.
     """
@@ -51,7 +51,7 @@ class BigQueryEmulator:
         self.path = path
         self.project = project
         private_files.begin()
-        with ExitStack() as started:  # what is open already is closed when the rest fails
+        with ExitStack() as started:  # closes what is already open when a later step fails
             started.callback(private_files.end)
             path.parent.mkdir(parents=True, exist_ok=True)
             for file in (path, path.with_name(f"{path.name}.wal")):
@@ -89,7 +89,7 @@ class BigQueryEmulator:
             self._started = started.pop_all()
 
     def close(self) -> None:
-        """Stop both servers, write the file whole and remove the address; a second call does nothing."""
+        """Stop the servers, checkpoint and close the file, remove the address files. A second call does nothing."""
         self._started.close()
 
     def _stop(self) -> None:

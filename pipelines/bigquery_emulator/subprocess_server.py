@@ -1,7 +1,7 @@
-"""The BigQuery emulator in a process of its own beside this one, for as long as this one lives.
+"""Run an emulator in a child process, as long as this process lives.
 
-A live run's steps and the warehouse would share one Python, which runs one thread at a time. The child's standard input
-is what ties it to us: it ends when that ends, also where we are killed.
+In one process a streaming run and the emulator would share one Python interpreter, which runs one thread at a time. The
+child ends when its standard input ends, so it also ends when the parent is killed.
 """
 
 import subprocess
@@ -16,21 +16,24 @@ from pipelines.bigquery_emulator.address_file import WarehouseLocked, read_addre
 
 END_SECONDS = 60.0
 MEMORY_MIB = 64
-"""What its DuckDB may hold beside a live run while no query runs: enough for appends, and soon full, so that it is flat."""
+"""Memory of DuckDB during a streaming run while no query runs, in MiB: enough for appends, and constant once it is full."""
 LOCKED_SECONDS = 10.0
-"""How long the emulator of a run that was killed may take to let go of the file."""
+"""Seconds to wait until the emulator of a killed run has closed the file."""
 
 
 class EmulatorProcess:
-    """A running BigQuery emulator over a DuckDB file; `with` ends it. WarehouseLocked says why there is none."""
+    """Run an emulator over a DuckDB file in a child process; `with` ends it.
+
+    WarehouseLocked gives the reason when it cannot start.
+    """
 
     def __init__(self, path: Path, project: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         limit = time.monotonic() + LOCKED_SECONDS
-        while (said := self._start(path, project))[:1] != ["REST"]:
+        while (output := self._start(path, project))[:1] != ["REST"]:
             self.close()
             if read_address(path.parent) is not None or time.monotonic() > limit:
-                raise WarehouseLocked(" ".join(said) or "its BigQuery emulator did not start")
+                raise WarehouseLocked(" ".join(output) or "its BigQuery emulator did not start")
             time.sleep(0.2)
         address = read_address(path.parent)
         if address is None:
@@ -38,10 +41,10 @@ class EmulatorProcess:
             raise WarehouseLocked("its BigQuery emulator ended at once")
         self.rest_url, self.grpc_target = address.rest_url, address.grpc_target
         assert self._process.stdout is not None
-        threading.Thread(target=self._process.stdout.read, name="loopback-output", daemon=True).start()
+        threading.Thread(target=self._process.stdout.read, name="emulator-output", daemon=True).start()
 
     def _start(self, path: Path, project: str) -> list[str]:
-        """Start the process; return the words that it says first: its addresses, or what is wrong."""
+        """Start the process; return the words of its first output line: its addresses or its error."""
         words = ["--database", str(path), "--project", project, "--memory_mib", str(MEMORY_MIB), "--until_eof"]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "pipelines.bigquery_emulator", *words],
@@ -49,13 +52,13 @@ class EmulatorProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            start_new_session=True,  # Ctrl-C is ours: it drains, and rows come until the end
+            start_new_session=True,  # Ctrl-C goes to the parent, which drains and appends rows until its end
         )
         assert self._process.stdout is not None
         return self._process.stdout.readline().split()
 
     def close(self) -> None:
-        """Let it write the file whole and end."""
+        """End the process after it has closed the file."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         try:

@@ -12,7 +12,7 @@ from google.cloud import bigquery
 
 from pipelines.bigquery_emulator.client import bigquery_client
 from pipelines.bigquery_emulator.faults.script import FaultScript
-from pipelines.bigquery_emulator.server import LoopbackBigQuery
+from pipelines.bigquery_emulator.server import BigQueryEmulator
 from tests.support.append_harness import collect, results
 from transforms.sinks.bigquery.bigquery import AppendRows
 from transforms.sinks.bigquery.bigquery_tables import BigQueryTables
@@ -33,7 +33,7 @@ TIMES = {
 def append(folder: Path, mode: str, *faults: dict[str, Any]) -> tuple[list[FailedRows], list[str], dict[str, int]]:
     """Append one row per time; return what failed, the ids in the table, and the rows reported as appended."""
     script = FaultScript.parse({"faults": list(faults)})
-    with LoopbackBigQuery(folder / "w.duckdb", faults=script) as server:
+    with BigQueryEmulator(folder / "w.duckdb", faults=script) as server:
         client = bigquery_client(server.rest_url)
         client.create_dataset("analytics")
         fields = [bigquery.SchemaField("event_id", "STRING"), bigquery.SchemaField("event_time", "TIMESTAMP")]

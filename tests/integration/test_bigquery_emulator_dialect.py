@@ -1,4 +1,4 @@
-"""GoogleSQL on DuckDB gives what BigQuery gives, whatever zone the session is in: a stored view is read in any."""
+"""GoogleSQL on DuckDB returns what BigQuery returns, in every time zone of the session: a stored view is read in any."""
 
 import datetime
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ def session(request: pytest.FixtureRequest) -> Iterator[duckdb.DuckDBPyConnectio
 
 
 def plain(value: Any) -> Any:
-    """Return a value as it reads in the table below: instants in UTC."""
+    """Return a value as it is written in the table below: times in UTC."""
     if isinstance(value, datetime.datetime) and value.tzinfo:
         return value.astimezone(datetime.UTC).replace(tzinfo=None).isoformat() + "Z"
     return value.isoformat() if isinstance(value, datetime.date) else value
@@ -114,7 +114,7 @@ EXPRESSIONS: list[tuple[str, str, Any]] = [
 
 
 @pytest.mark.parametrize(("row", "expression", "expected"), EXPRESSIONS, ids=[text for _, text, _ in EXPRESSIONS])
-def test_an_expression_means_what_it_means_in_bigquery(
+def test_an_expression_has_the_value_of_bigquery(
     session: duckdb.DuckDBPyConnection, row: str, expression: str, expected: Any
 ) -> None:
     sql = Dialect("local").query(f"SELECT {expression} AS v FROM `local.d.t` AS t WHERE id = '{row}'")
@@ -150,14 +150,14 @@ QUERIES: list[tuple[str, list[tuple[Any, ...]]]] = [
 
 
 @pytest.mark.parametrize(("sql", "expected"), QUERIES, ids=[sql for sql, _ in QUERIES])
-def test_a_query_gives_what_it_gives_in_bigquery(
+def test_a_query_returns_the_rows_of_bigquery(
     session: duckdb.DuckDBPyConnection, sql: str, expected: list[tuple[Any, ...]]
 ) -> None:
     assert session.execute(Dialect("local", "d").query(sql)).fetchall() == expected
 
 
 @pytest.mark.parametrize("sql", ["", "SELECT 'x", "SELECT * FROM (SELECT 1", "SELECT 1; SELECT 2", "DELETE FROM d.t"])
-def test_what_is_no_single_query_is_refused(sql: str) -> None:
+def test_text_that_is_not_one_query_is_rejected(sql: str) -> None:
     with pytest.raises(ApiError) as raised:
         Dialect("local").query(sql)
     assert raised.value.reason == "invalidQuery"

@@ -1,4 +1,4 @@
-"""Every kind of fault, as Google's clients meet it, and what stands in the table afterwards."""
+"""Every kind of fault as Google's clients see it, and the rows in the table afterwards."""
 
 import time
 from collections.abc import Callable
@@ -22,8 +22,8 @@ TABLE = "projects/local/datasets/d/tables/t"
 DEFAULT = f"{TABLE}/streams/_default"
 
 
-class Sick:
-    """An emulator with faults, its clients, and a table of two columns."""
+class FaultyTable:
+    """An emulator with faults, its clients and a table of two columns."""
 
     def __init__(self, server: BigQueryEmulator) -> None:
         self.rest = bigquery_client(server.rest_url)
@@ -38,19 +38,19 @@ class Sick:
 
 
 @pytest.fixture
-def sick(tmp_path: Path) -> Any:
+def faulty(tmp_path: Path) -> Any:
     servers: list[BigQueryEmulator] = []
 
-    def start(*faults: dict[str, Any]) -> Sick:
+    def start(*faults: dict[str, Any]) -> FaultyTable:
         servers.append(BigQueryEmulator(tmp_path / "w.duckdb", faults=FaultScript.parse({"faults": list(faults)})))
-        return Sick(servers[0])
+        return FaultyTable(servers[0])
 
     yield start
     for server in servers:
         server.close()
 
 
-Start = Callable[..., Sick]
+Start = Callable[..., FaultyTable]
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ Start = Callable[..., Sick]
         (503, exceptions.ServiceUnavailable),
     ],
 )
-def test_an_append_is_refused_with_a_status(sick: Start, status: Any, error: type[Exception]) -> None:
-    client = sick({"on": "append", "call": 2, "status": status})
+def test_an_append_fails_with_the_status(faulty: Start, status: Any, error: type[Exception]) -> None:
+    client = faulty({"on": "append", "call": 2, "status": status})
     append(client.write, DEFAULT, [{"id": 1}], SCHEMA)
     with pytest.raises(error):
         append(client.write, DEFAULT, [{"id": 2}], SCHEMA)
@@ -72,8 +72,8 @@ def test_an_append_is_refused_with_a_status(sick: Start, status: Any, error: typ
     assert client.ids() == [1, 3]
 
 
-def test_a_lost_reply_of_an_append_leaves_its_rows(sick: Start) -> None:
-    client = sick({"on": "append", "call": 1, "reply_lost": True})
+def test_a_lost_reply_of_an_append_leaves_its_rows(faulty: Start) -> None:
+    client = faulty({"on": "append", "call": 1, "reply_lost": True})
     name = pending(client.write, TABLE)
     with pytest.raises(exceptions.ServiceUnavailable):
         append(client.write, name, [{"id": 1}], SCHEMA, 0)
@@ -84,8 +84,8 @@ def test_a_lost_reply_of_an_append_leaves_its_rows(sick: Start) -> None:
     assert client.ids() == [1, 2]
 
 
-def test_rows_are_refused_by_a_condition(sick: Start) -> None:
-    client = sick({"on": "append", "row_errors": {"column": "name", "matches": "^bad", "reason": "no such name"}})
+def test_rows_are_rejected_by_a_condition(faulty: Start) -> None:
+    client = faulty({"on": "append", "row_errors": {"column": "name", "matches": "^bad", "reason": "no such name"}})
     rows = [{"id": 1, "name": "good"}, {"id": 2, "name": "bad one"}, {"id": 3}]
     answer = append(client.write, DEFAULT, rows, SCHEMA)
     assert answer.error.code == 3
@@ -95,30 +95,30 @@ def test_rows_are_refused_by_a_condition(sick: Start) -> None:
     assert client.ids() == [1, 3]
 
 
-def test_the_server_ends_an_append_connection(sick: Start) -> None:
-    client = sick({"on": "append", "call": 2, "close_stream": True})
+def test_the_server_ends_an_append_connection(faulty: Start) -> None:
+    client = faulty({"on": "append", "call": 2, "close_stream": True})
     sent = [request(DEFAULT, [{"id": number}], SCHEMA) for number in (1, 2, 3)]
     assert len(answers(client.write, sent)) == 2
     assert client.ids() == [1, 2]
 
 
-def test_an_answer_comes_late(sick: Start) -> None:
-    client = sick({"on": "append", "call": 1, "delay_seconds": 0.3})
+def test_an_answer_is_delayed(faulty: Start) -> None:
+    client = faulty({"on": "append", "call": 1, "delay_seconds": 0.3})
     started = time.monotonic()
     append(client.write, DEFAULT, [{"id": 1}], SCHEMA)
     assert time.monotonic() - started >= 0.3
 
 
-def test_a_fault_of_one_table_spares_the_others(sick: Start) -> None:
-    client = sick({"on": "append", "table": "other", "status": "INTERNAL"})
+def test_a_fault_of_one_table_does_not_apply_to_others(faulty: Start) -> None:
+    client = faulty({"on": "append", "table": "other", "status": "INTERNAL"})
     append(client.write, DEFAULT, [{"id": 1}], SCHEMA)
     with pytest.raises(exceptions.InternalServerError):
         append(client.write, DEFAULT.replace("/t/", "/other/"), [{"id": 1}], SCHEMA)
     assert client.ids() == [1]
 
 
-def test_stream_calls_fail_and_succeed_again(sick: Start) -> None:
-    client = sick(
+def test_stream_calls_fail_and_succeed_again(faulty: Start) -> None:
+    client = faulty(
         {"on": "create_stream", "call": 1, "status": "PERMISSION_DENIED"},
         {"on": "get_stream", "call": 1, "status": "INTERNAL"},
         {"on": "finalize", "call": 1, "status": "INTERNAL"},
@@ -146,8 +146,8 @@ def test_stream_calls_fail_and_succeed_again(sick: Start) -> None:
     assert client.ids() == [1]
 
 
-def test_insert_all_fails_refuses_rows_and_loses_replies(sick: Start) -> None:
-    client = sick(
+def test_insert_all_fails_rejects_rows_and_loses_replies(faulty: Start) -> None:
+    client = faulty(
         {"on": "rest:insertAll", "call": 1, "status": 503},
         {"on": "rest:insertAll", "call": 2, "row_errors": {"column": "id", "equals": 2}},
         {"on": "rest:insertAll", "call": 3, "reply_lost": True},
@@ -166,15 +166,15 @@ def test_insert_all_fails_refuses_rows_and_loses_replies(sick: Start) -> None:
     assert client.ids() == [1, 2]
 
 
-def test_a_statement_whose_reply_is_lost_runs_once(sick: Start) -> None:
-    client = sick({"on": "query", "call": [1, 3], "reply_lost": True})
+def test_a_statement_whose_reply_is_lost_runs_once(faulty: Start) -> None:
+    client = faulty({"on": "query", "call": [1, 3], "reply_lost": True})
     assert client.rest.query_and_wait("INSERT INTO d.t (id) VALUES (1)").num_dml_affected_rows == 1
     client.rest.query("INSERT INTO d.t (id) VALUES (2)").result()
     assert client.ids() == [1, 2]
 
 
-def test_googles_client_gets_over_a_passing_fault(sick: Start) -> None:
-    client = sick({"on": "query", "call": 1, "status": 503}, {"on": "rest:tables", "call": 3, "status": 429})
+def test_googles_client_retries_a_transient_fault(faulty: Start) -> None:
+    client = faulty({"on": "query", "call": 1, "status": 503}, {"on": "rest:tables", "call": 3, "status": 429})
     assert [row.n for row in client.rest.query_and_wait("SELECT 1 AS n")] == [1]
     assert client.rest.get_table("d.t").table_id == "t"
 
@@ -182,25 +182,25 @@ def test_googles_client_gets_over_a_passing_fault(sick: Start) -> None:
 REJECT = {"on": "append", "table": "t", "reject_request": {"column": "id", "equals": 3, "reason": "bad value"}}
 
 
-def test_a_request_is_rejected_whole_without_row_errors_while_a_bad_row_is_in_it(sick: Start) -> None:
-    there = sick(REJECT)
+def test_a_request_with_a_bad_row_is_rejected_without_row_errors(faulty: Start) -> None:
+    table = faulty(REJECT)
     for ids in ([1, 2, 3, 4], [3], [3, 4]):
-        answer = append(there.write, DEFAULT, [{"id": number} for number in ids], SCHEMA)
+        answer = append(table.write, DEFAULT, [{"id": number} for number in ids], SCHEMA)
         assert answer.error.code == 3
         assert "bad value" in answer.error.message
         assert not answer.row_errors
     for ids in ([1, 2], [4], []):
-        assert not append(there.write, DEFAULT, [{"id": number} for number in ids], SCHEMA).error.code
-    assert there.ids() == [1, 2, 4]
-    name = pending(there.write, TABLE)
-    assert append(there.write, name, [{"id": 3}], SCHEMA).error.code == 3
-    assert append(there.write, name, [{"id": 5}], SCHEMA, offset=0).append_result.offset == 0
+        assert not append(table.write, DEFAULT, [{"id": number} for number in ids], SCHEMA).error.code
+    assert table.ids() == [1, 2, 4]
+    name = pending(table.write, TABLE)
+    assert append(table.write, name, [{"id": 3}], SCHEMA).error.code == 3
+    assert append(table.write, name, [{"id": 5}], SCHEMA, offset=0).append_result.offset == 0
     other = "projects/local/datasets/d/tables/other/streams/_default"
-    assert not append(there.write, other, [{"id": 3}], SCHEMA).error.code
+    assert not append(table.write, other, [{"id": 3}], SCHEMA).error.code
 
 
-def test_a_connection_goes_on_after_a_request_that_was_rejected_whole(sick: Start) -> None:
-    there = sick(REJECT)
+def test_a_connection_stays_open_after_a_rejected_request(faulty: Start) -> None:
+    table = faulty(REJECT)
     requests = [request(DEFAULT, [{"id": number}], SCHEMA) for number in (1, 3, 2)]
-    assert [answer.error.code for answer in answers(there.write, requests)] == [0, 3, 0]
-    assert there.ids() == [1, 2]
+    assert [answer.error.code for answer in answers(table.write, requests)] == [0, 3, 0]
+    assert table.ids() == [1, 2]

@@ -69,7 +69,7 @@ BAD_ROWS: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("row", "location"), BAD_ROWS.values(), ids=BAD_ROWS)
-def test_insert_all_stops_every_row_at_an_invalid_one(
+def test_insert_all_writes_no_row_when_one_is_invalid(
     client: bigquery.Client, table: bigquery.Table, row: dict[str, Any], location: str
 ) -> None:
     errors = client.insert_rows_json(table, [{"id": 1}, row, {"id": 3}])
@@ -85,7 +85,7 @@ def test_insert_all_stops_every_row_at_an_invalid_one(
     assert ids(client) == [1, 3]
 
 
-def test_insert_all_takes_what_bigquery_takes(client: bigquery.Client, table: bigquery.Table) -> None:
+def test_insert_all_accepts_the_formats_of_bigquery(client: bigquery.Client, table: bigquery.Table) -> None:
     given = {"ID": "7", "amount": 1.5, "at": 1781524800, "data": {"a": 1}, "raw": "AP8=", "notes": None, "other": 1}
     assert client.insert_rows_json(table, [given], ignore_unknown_values=True) == []
     [row] = client.list_rows(table)
@@ -93,7 +93,7 @@ def test_insert_all_takes_what_bigquery_takes(client: bigquery.Client, table: bi
     assert (row.data, row.raw, row.notes, row["items"]) == ({"a": 1}, b"\x00\xff", [], [])
 
 
-def test_insert_all_into_an_absent_table_is_not_found(client: bigquery.Client) -> None:
+def test_insert_all_into_a_missing_table_is_not_found(client: bigquery.Client) -> None:
     with pytest.raises(exceptions.NotFound):
         client.insert_rows_json("local.d.absent", [{"id": 1}], retry=None)
 
@@ -153,7 +153,7 @@ def test_a_file_is_loaded(
     assert ids(client) == [1, 2]
 
 
-def test_typed_avro_comes_through(client: bigquery.Client, table: bigquery.Table) -> None:
+def test_typed_avro_is_loaded(client: bigquery.Client, table: bigquery.Table) -> None:
     client.load_table_from_file(
         io.BytesIO(avro()), table, job_config=bigquery.LoadJobConfig(source_format="AVRO")
     ).result()
@@ -161,7 +161,7 @@ def test_typed_avro_comes_through(client: bigquery.Client, table: bigquery.Table
     assert (row.at.isoformat(), row.raw, row.amount) == ("2026-06-15T12:00:00+00:00", b"\x00\r\n--\n", Decimal("1.5"))
 
 
-def test_write_and_create_dispositions_are_kept(client: bigquery.Client, table: bigquery.Table) -> None:
+def test_write_and_create_dispositions_are_applied(client: bigquery.Client, table: bigquery.Table) -> None:
     def load(name: str, **options: Any) -> None:
         config = bigquery.LoadJobConfig(source_format="NEWLINE_DELIMITED_JSON", **options)
         client.load_table_from_file(io.BytesIO(ndjson()), f"local.d.{name}", job_config=config).result()
@@ -189,7 +189,7 @@ def test_a_load_with_a_bad_row_writes_nothing(client: bigquery.Client, table: bi
     assert ids(client) == []
 
 
-def test_a_file_that_knows_its_schema_makes_the_table(client: bigquery.Client) -> None:
+def test_a_table_is_created_from_the_schema_of_a_file(client: bigquery.Client) -> None:
     config = bigquery.LoadJobConfig(source_format="PARQUET")
     client.load_table_from_file(io.BytesIO(parquet()), "local.d.inferred", job_config=config).result()
     assert [(f.name, f.field_type, f.mode) for f in client.get_table("d.inferred").schema] == [

@@ -1,4 +1,4 @@
-"""The emulator as a process and as a file: addresses, locks, signals, what plain DuckDB reads, memory."""
+"""The emulator as a process and as a file: addresses, locks, signals, plain DuckDB, memory."""
 
 import json
 import os
@@ -36,7 +36,7 @@ TABLE = "projects/local/datasets/event_store/tables/events"
 
 @contextmanager
 def process(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """Run the emulator as a process of its own, ready to be talked to."""
+    """Run the emulator as a process; it is ready to answer."""
     command = [
         sys.executable,
         "-m",
@@ -89,7 +89,7 @@ def test_the_file_is_plain_duckdb_with_its_views(tmp_path: Path) -> None:
         assert other.execute(query.format("any_name.")).fetchall() == expected
 
 
-def test_the_address_file_and_the_warehouse_are_for_their_owner_only(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_the_address_file_and_the_warehouse(tmp_path: Path) -> None:
     folder = tmp_path / "fresh"
     before = os.umask(0o022)
     try:
@@ -113,7 +113,7 @@ def test_the_address_file_and_the_warehouse_are_for_their_owner_only(tmp_path: P
         os.umask(before)
 
 
-def test_a_process_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
+def test_a_process_serves_until_sigterm(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere.json"
     with process(tmp_path, "--address_file", str(elsewhere)) as running:
         address = connect(tmp_path)
@@ -135,7 +135,7 @@ def test_a_process_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
         assert plain.execute("select id from event_store.events").fetchall() == [(1,)]
 
 
-def test_a_loopback_apart_ends_with_its_parent_also_where_that_is_killed(tmp_path: Path) -> None:
+def test_the_child_process_ends_with_its_parent_even_when_that_is_killed(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; from pipelines.bigquery_emulator.subprocess_server import EmulatorProcess\n"
         "apart = EmulatorProcess(Path(sys.argv[1]), 'local'); print('up', flush=True); time.sleep(60)"
@@ -155,7 +155,7 @@ def test_a_loopback_apart_ends_with_its_parent_also_where_that_is_killed(tmp_pat
         assert not address.alive()
 
 
-def test_a_client_that_stays_connected_does_not_hold_the_file(tmp_path: Path) -> None:
+def test_closing_does_not_wait_for_connected_clients(tmp_path: Path) -> None:
     asked: queue.Queue[types.AppendRowsRequest | None] = queue.Queue()
     with BigQueryEmulator(tmp_path / "w.duckdb", faults=SLOW) as server:
         client = bigquery_client(server.rest_url)
@@ -173,7 +173,7 @@ def test_a_client_that_stays_connected_does_not_hold_the_file(tmp_path: Path) ->
     client.close()
 
 
-def test_what_was_answered_outlives_a_kill(tmp_path: Path) -> None:
+def test_acknowledged_rows_survive_a_kill(tmp_path: Path) -> None:
     with process(tmp_path) as running:
         address = connect(tmp_path)
         assert address is not None
@@ -262,7 +262,7 @@ def test_pending_rows_do_not_fill_the_memory(tmp_path: Path) -> None:
         assert [row.n for row in client.query_and_wait("SELECT COUNT(*) AS n FROM event_store.events")] == [400_000]
 
 
-def test_what_duckdb_may_hold_is_told_and_beside_a_live_run_it_is_less(tmp_path: Path) -> None:
+def test_the_memory_limit_is_set_and_smaller_during_a_streaming_run(tmp_path: Path) -> None:
     with BigQueryEmulator(tmp_path / "a.duckdb", memory_mib=64) as server, server._warehouse.cursor() as cursor:
         assert cursor.execute("select current_setting('memory_limit')").fetchall() == [("64.0 MiB",)]
     with EmulatorProcess(tmp_path / "b.duckdb", "local") as apart:
@@ -270,7 +270,7 @@ def test_what_duckdb_may_hold_is_told_and_beside_a_live_run_it_is_less(tmp_path:
     assert words[words.index("--memory_mib") + 1] == "64"
 
 
-def test_a_query_may_hold_more_than_appends_and_only_while_it_runs(tmp_path: Path) -> None:
+def test_the_memory_limit_is_raised_while_a_query_runs(tmp_path: Path) -> None:
     with BigQueryEmulator(tmp_path / "a.duckdb", memory_mib=24) as server, bigquery_client(server.rest_url) as client:
         client.create_dataset("d")
         client.query("CREATE TABLE d.numbers AS SELECT n FROM UNNEST(GENERATE_ARRAY(1, 1000000)) AS n").result()

@@ -30,7 +30,7 @@ def test_results_come_in_pages(client: bigquery.Client) -> None:
     assert row.keys() == {"even": 0}.keys()
 
 
-def test_a_dry_run_costs_and_checks_but_does_not_run(client: bigquery.Client) -> None:
+def test_a_dry_run_estimates_and_checks_but_does_not_run(client: bigquery.Client) -> None:
     config = bigquery.QueryJobConfig(dry_run=True)
     all_columns = client.query("SELECT * FROM d.numbers", job_config=config)
     one_column = client.query("SELECT n FROM d.numbers", job_config=config)
@@ -43,7 +43,7 @@ def test_a_dry_run_costs_and_checks_but_does_not_run(client: bigquery.Client) ->
         client.query("SELECT absent FROM d.numbers", job_config=config).result()
 
 
-def test_a_default_dataset_completes_names(client: bigquery.Client) -> None:
+def test_a_default_dataset_qualifies_names(client: bigquery.Client) -> None:
     options = {"default_dataset": bigquery.DatasetReference("local", "d")}
     assert rows(client, "WITH few AS (SELECT n FROM numbers WHERE n < 3) SELECT SUM(n) FROM few", **options) == [(3,)]
 
@@ -53,7 +53,7 @@ def test_columns_without_a_name_are_named(client: bigquery.Client) -> None:
     assert [field.name for field in result.schema] == ["f0_", "n", "f1_"]
 
 
-def test_what_exists_can_be_queried(client: bigquery.Client) -> None:
+def test_information_schema_lists_columns(client: bigquery.Client) -> None:
     sql = "SELECT column_name FROM d.INFORMATION_SCHEMA.COLUMNS WHERE table_name = 'numbers' ORDER BY ordinal_position"
     assert rows(client, sql) == [("n",), ("even",)]
 
@@ -71,7 +71,7 @@ def test_what_exists_can_be_queried(client: bigquery.Client) -> None:
     ],
     ids=["syntax", "column", "value", "required", "table", "unsupported", "python variable"],
 )
-def test_an_error_of_the_query_says_what_is_wrong(
+def test_a_query_error_has_bigquerys_reason(
     client: bigquery.Client, sql: str, reason: str, error: type[exceptions.GoogleAPICallError]
 ) -> None:
     with pytest.raises(error) as waited:

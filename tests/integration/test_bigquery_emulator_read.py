@@ -143,14 +143,14 @@ def test_an_empty_table_has_no_stream_and_a_view_is_read_too(read: BigQueryReadC
         (TABLE, {"row_restriction": "current_setting('memory_limit') = s"}, exceptions.InvalidArgument),
     ],
 )
-def test_a_session_that_cannot_be_read_is_refused(
+def test_an_invalid_session_is_rejected(
     read: BigQueryReadClient, table: str, options: dict[str, object], error: type[Exception]
 ) -> None:
     with pytest.raises(error):
         session(read, table, **options)
 
 
-def test_avro_and_unknown_streams_are_refused(server: BigQueryEmulator, read: BigQueryReadClient) -> None:
+def test_avro_and_unknown_streams_are_rejected(server: BigQueryEmulator, read: BigQueryReadClient) -> None:
     with pytest.raises(exceptions.MethodNotImplemented):
         read.create_read_session(
             parent="projects/local", read_session=types.ReadSession(table=TABLE, data_format=types.DataFormat.AVRO)

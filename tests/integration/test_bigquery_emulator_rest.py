@@ -26,7 +26,7 @@ def make(client: bigquery.Client, name: str, *fields: bigquery.SchemaField) -> b
     return client.create_table(bigquery.Table(f"local.d.{name}", fields or [FIELD("a", "INT64")]))
 
 
-def test_datasets_live_and_die(client: bigquery.Client) -> None:
+def test_datasets_are_created_and_deleted(client: bigquery.Client) -> None:
     made = bigquery.Dataset("local.other")
     made.description, made.labels = "what it is", {"team": "x"}
     client.create_dataset(made)
@@ -42,7 +42,7 @@ def test_datasets_live_and_die(client: bigquery.Client) -> None:
     assert [item.dataset_id for item in client.list_datasets()] == ["d"]
 
 
-def test_a_table_keeps_all_that_it_was_given(client: bigquery.Client) -> None:
+def test_a_table_keeps_its_resource(client: bigquery.Client) -> None:
     tags = bigquery.PolicyTagList(["projects/p/locations/eu/taxonomies/1/policyTags/2"])
     table = bigquery.Table(
         "local.d.whole",
@@ -83,7 +83,7 @@ def test_tables_are_listed_in_pages(client: bigquery.Client) -> None:
     assert [table.table_id for table in client.list_tables("pages")] == [f"t{number}" for number in range(5)]
 
 
-def test_absent_and_present_names_answer_as_bigquery_does(client: bigquery.Client) -> None:
+def test_missing_and_existing_names_are_errors_as_in_bigquery(client: bigquery.Client) -> None:
     make(client, "here")
     with pytest.raises(exceptions.Conflict) as conflict:
         make(client, "here")
@@ -102,7 +102,7 @@ def test_absent_and_present_names_answer_as_bigquery_does(client: bigquery.Clien
         client.get_table("d.here")
 
 
-def test_nullable_columns_may_be_added(client: bigquery.Client) -> None:
+def test_nullable_columns_can_be_added(client: bigquery.Client) -> None:
     table = make(client, "grows", FIELD("a", "INT64", "REQUIRED"))
     client.query_and_wait("INSERT INTO d.grows (a) VALUES (1)")
     table.schema = [FIELD("a", "INT64", description="relaxed"), FIELD("b", "NUMERIC"), FIELD("c", "STRING", "REPEATED")]
@@ -124,7 +124,7 @@ def test_nullable_columns_may_be_added(client: bigquery.Client) -> None:
     ],
     ids=["dropped", "other type", "required", "repeated", "required added"],
 )
-def test_other_schema_changes_are_refused(client: bigquery.Client, fields: list[bigquery.SchemaField]) -> None:
+def test_other_schema_changes_are_rejected(client: bigquery.Client, fields: list[bigquery.SchemaField]) -> None:
     client.delete_table("d.fixed", not_found_ok=True)
     table = make(client, "fixed", FIELD("a", "INT64"), FIELD("b", "STRING"))
     table.schema = fields
@@ -142,7 +142,7 @@ def test_a_table_without_a_schema_gets_one_later(client: bigquery.Client) -> Non
     assert [tuple(row) for row in client.list_rows("d.bare")] == [(1,)]
 
 
-def test_an_update_of_what_has_changed_since_is_refused(client: bigquery.Client) -> None:
+def test_an_update_with_a_stale_etag_is_rejected(client: bigquery.Client) -> None:
     table = make(client, "raced")
     other = client.get_table("d.raced")
     other.description = "first"
@@ -192,7 +192,7 @@ def test_a_view_keeps_its_googlesql_and_follows_its_table(client: bigquery.Clien
     ],
     ids=["absent table", "absent column", "syntax", "two statements"],
 )
-def test_a_view_that_cannot_be_is_refused(client: bigquery.Client, query: str, error: type[Exception]) -> None:
+def test_an_invalid_view_is_rejected(client: bigquery.Client, query: str, error: type[Exception]) -> None:
     client.create_table(bigquery.Table("local.d.base_of_bad", [FIELD("a", "INT64")]), exists_ok=True)
     view = bigquery.Table("local.d.bad")
     view.view_query = query
@@ -202,7 +202,7 @@ def test_a_view_that_cannot_be_is_refused(client: bigquery.Client, query: str, e
         client.get_table("d.bad")
 
 
-def test_a_table_function_takes_arguments(client: bigquery.Client) -> None:
+def test_a_table_function_has_arguments(client: bigquery.Client) -> None:
     make(client, "numbers")
     client.query_and_wait("INSERT INTO d.numbers VALUES (1), (2), (3)")
     routine = bigquery.Routine(
@@ -235,7 +235,7 @@ def test_a_table_function_takes_arguments(client: bigquery.Client) -> None:
         client.get_routine("d.above")
 
 
-def test_the_catalog_outlives_the_server(tmp_path: Path) -> None:
+def test_the_catalog_survives_a_restart(tmp_path: Path) -> None:
     with BigQueryEmulator(tmp_path / "w.duckdb") as server:
         first = bigquery_client(server.rest_url)
         first.create_dataset("d")

@@ -114,7 +114,7 @@ WITHOUT_TOKEN: list[tuple[str, str, str, str | None, dict[str, str]]] = [
 @pytest.mark.parametrize(
     ("method", "path", "body", "headers"), [case[1:] for case in WITHOUT_TOKEN], ids=[case[0] for case in WITHOUT_TOKEN]
 )
-def test_a_request_without_the_token_is_refused(
+def test_a_request_without_the_token_is_rejected(
     server: BigQueryEmulator, method: str, path: str, body: str | None, headers: dict[str, str]
 ) -> None:
     status, answer = call(server, method, path, body, headers)
@@ -144,7 +144,7 @@ FORGED: list[tuple[str, dict[str, str], int]] = [
 
 
 @pytest.mark.parametrize(("headers", "status"), [case[1:] for case in FORGED], ids=[case[0] for case in FORGED])
-def test_a_request_with_the_token_must_still_be_one_of_a_client(
+def test_forged_and_unbounded_requests_are_rejected_even_with_the_token(
     server: BigQueryEmulator, headers: dict[str, str], status: int
 ) -> None:
     port = host_of(server).rpartition(":")[2]
@@ -171,13 +171,13 @@ def test_every_loopback_name_with_the_right_port_is_answered(server: BigQueryEmu
     ],
     ids=["absolute target", "no host", "two hosts", "two lengths"],
 )
-def test_an_ambiguous_request_is_refused_and_the_connection_closed(server: BigQueryEmulator, data: bytes) -> None:
+def test_an_ambiguous_request_is_rejected_and_the_connection_closed(server: BigQueryEmulator, data: bytes) -> None:
     data = data.replace(b"{host}", host_of(server).encode())
     data = data.replace(b"{token}", f"Authorization: Bearer {token_of(server)}\r\n".encode())
     assert raw(server, data).split(b" ", 2)[1] in (b"400", b"403")
 
 
-def test_the_body_of_a_refused_request_is_not_taken_for_the_next_request(server: BigQueryEmulator) -> None:
+def test_the_body_of_a_rejected_request_is_not_read_as_a_request(server: BigQueryEmulator) -> None:
     inner = f"DELETE {TABLE} HTTP/1.1\r\nHost: {host_of(server)}\r\nAuthorization: Bearer {token_of(server)}\r\n\r\n"
     outer = f"POST /x HTTP/1.1\r\nHost: {host_of(server)}\r\nContent-Length: {len(inner)}\r\n\r\n"
     answer = raw(server, (outer + inner).encode())
@@ -190,7 +190,7 @@ def test_the_body_of_a_refused_request_is_not_taken_for_the_next_request(server:
     [b"GET /" + b"a" * 100_000, b"GET / HTTP/1.1\r\nX: " + b"a" * 100_000, b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 500],
     ids=["target", "one header", "many headers"],
 )
-def test_a_huge_head_is_refused(server: BigQueryEmulator, head: bytes) -> None:
+def test_a_huge_head_is_rejected(server: BigQueryEmulator, head: bytes) -> None:
     try:
         answer = raw(server, head + b"\r\n\r\n")
     except ConnectionResetError:  # the server hung up on what it did not read
@@ -211,7 +211,7 @@ def test_a_small_gzip_body_does_not_inflate_without_a_limit(server: BigQueryEmul
 @pytest.mark.parametrize(
     "sent", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\n"], ids=["silent", "line", "headers"]
 )
-def test_a_slow_client_is_hung_up_on(server: BigQueryEmulator, monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
+def test_a_slow_client_is_disconnected(server: BigQueryEmulator, monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
     monkeypatch.setattr(timed_reader.TimedReader.__init__, "__defaults__", None)
     monkeypatch.setattr("pipelines.bigquery_emulator.http.timed_reader.HEAD_SECONDS", 0.5)
     monkeypatch.setattr("pipelines.bigquery_emulator.http.handler.HEAD_SECONDS", 0.5)
@@ -232,7 +232,7 @@ def test_a_slow_client_is_hung_up_on(server: BigQueryEmulator, monkeypatch: pyte
         assert time.monotonic() - started < 5
 
 
-def test_grpc_calls_without_the_token_are_refused(server: BigQueryEmulator) -> None:
+def test_grpc_calls_without_the_token_are_rejected(server: BigQueryEmulator) -> None:
     target, token = split_token(server.grpc_target)
     name = "projects/local/datasets/analytics/tables/secrets/streams/_default"
     for address in (target, f"emulator:wrong@{target}", f"emulator:@{target}"):
@@ -241,9 +241,9 @@ def test_grpc_calls_without_the_token_are_refused(server: BigQueryEmulator) -> N
         with pytest.raises(exceptions.Unauthenticated):
             list(write_client(address).append_rows(requests=iter([{"write_stream": name}]), retry=None))
     assert write_client(server.grpc_target).get_write_stream(name=name).name == name
-    with grpc_channel(target) as channel, pytest.raises(grpc.RpcError) as refused:
+    with grpc_channel(target) as channel, pytest.raises(grpc.RpcError) as rejected:
         channel.unary_unary("/no.such/Call")(b"", metadata=[("authorization", f"Bearer {token}x")])
-    assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    assert rejected.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
 def test_the_token_is_accepted_as_bearer_and_as_the_password_of_the_url(server: BigQueryEmulator) -> None:
@@ -270,7 +270,7 @@ def test_tokens_differ_from_start_to_start(tmp_path: Path) -> None:
     assert all(len(token) >= 40 for token in tokens)
 
 
-def test_an_address_that_another_user_wrote_is_not_believed(
+def test_an_address_file_of_another_user_is_ignored(
     server: BigQueryEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rest, token = split_token(server.rest_url)
@@ -390,7 +390,7 @@ def test_sql_reaches_neither_files_nor_settings_nor_the_catalog(
         assert {table.table_id for table in client.list_tables("analytics")} == {"secrets"}
 
 
-def test_even_sql_that_got_past_the_checks_has_no_access_to_files(server: BigQueryEmulator, tmp_path: Path) -> None:
+def test_duckdb_itself_has_no_access_to_files(server: BigQueryEmulator, tmp_path: Path) -> None:
     (tmp_path / "file.csv").write_text("a\n1\n")
     for sql in (
         f"from read_csv('{tmp_path}/file.csv')",
@@ -408,7 +408,7 @@ def test_even_sql_that_got_past_the_checks_has_no_access_to_files(server: BigQue
     assert [path.name for path in tmp_path.iterdir()] == ["file.csv"]
 
 
-def test_functions_and_information_schema_of_the_client_itself_still_work(client: bigquery.Client) -> None:
+def test_functions_of_the_client_and_information_schema_work(client: bigquery.Client) -> None:
     assert [row.x for row in client.query_and_wait("SELECT analytics.twice(4) AS x")] == [8]
     assert [row.x for row in client.query_and_wait("SELECT `local.analytics.twice`(4) AS x")] == [8]
     assert [row.n for row in client.query_and_wait("SELECT n FROM analytics.few(3)")] == [3]
@@ -439,7 +439,7 @@ def load(server: BigQueryEmulator, uri: str) -> tuple[int, str | None]:
     return status, answer["status"].get("errorResult", {}).get("reason")
 
 
-def test_load_jobs_read_the_run_s_own_folder_and_no_other(tmp_path: Path) -> None:
+def test_load_jobs_read_allowed_folders_only(tmp_path: Path) -> None:
     outside, run = tmp_path / "outside", tmp_path / "run"
     outside.mkdir()
     (outside / "secret.json").write_text('{"secret": "TOPSECRET"}\n')

@@ -1,4 +1,4 @@
-"""What changes tables on the emulator: DML, DDL, scripts, results into tables."""
+"""Statements that change tables: DML, DDL, scripts, destination tables."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[bigquery.Client
         yield client
 
 
-def test_dml_says_how_many_rows_it_changed(client: bigquery.Client) -> None:
+def test_dml_returns_the_number_of_changed_rows(client: bigquery.Client) -> None:
     client.query_and_wait("CREATE OR REPLACE TABLE d.dml AS SELECT n, 'x' AS s FROM d.numbers WHERE n <= 10")
 
     def changed(sql: str) -> int | None:
@@ -35,7 +35,7 @@ def test_dml_says_how_many_rows_it_changed(client: bigquery.Client) -> None:
     assert rows(client, "SELECT COUNT(*) FROM d.dml") == [(0,)]
 
 
-def test_ddl_keeps_the_catalog_in_step(client: bigquery.Client) -> None:
+def test_ddl_updates_the_catalog(client: bigquery.Client) -> None:
     client.query_and_wait(
         """CREATE TABLE d.made (id STRING NOT NULL OPTIONS(description='the id'), n NUMERIC, at TIMESTAMP,
            items ARRAY<STRUCT<sku STRING, q INT64>>, j JSON)
@@ -71,7 +71,7 @@ def test_ddl_keeps_the_catalog_in_step(client: bigquery.Client) -> None:
         client.get_dataset("fresh")
 
 
-def test_a_script_commits_whole_or_not_at_all(client: bigquery.Client) -> None:
+def test_a_script_commits_completely_or_not_at_all(client: bigquery.Client) -> None:
     client.query_and_wait("CREATE OR REPLACE TABLE d.ledger AS SELECT 1 AS a")
     script = """
         BEGIN TRANSACTION;
@@ -88,7 +88,7 @@ def test_a_script_commits_whole_or_not_at_all(client: bigquery.Client) -> None:
     assert rows(client, "SELECT a FROM d.ledger") == [(2,)]
 
 
-def test_a_result_can_go_into_a_table(client: bigquery.Client) -> None:
+def test_a_result_is_written_to_a_destination_table(client: bigquery.Client) -> None:
     target = bigquery.TableReference.from_string("local.d.target")
     sql = "SELECT n, JSON '{\"a\": 1}' AS j FROM d.numbers WHERE n <= 3"
     client.query(sql, job_config=bigquery.QueryJobConfig(destination=target)).result()

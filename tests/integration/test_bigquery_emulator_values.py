@@ -1,4 +1,4 @@
-"""Values and parameters on the emulator: each type comes back as it went in."""
+"""Values and parameters of every type, written and read."""
 
 import datetime
 import decimal
@@ -54,7 +54,7 @@ VALUES: dict[str, tuple[bigquery.SchemaField, Any]] = {
 
 
 @pytest.mark.parametrize(("field", "value"), VALUES.values(), ids=VALUES)
-def test_a_value_comes_back_as_it_went_in(client: bigquery.Client, field: bigquery.SchemaField, value: Any) -> None:
+def test_a_value_is_read_as_it_was_written(client: bigquery.Client, field: bigquery.SchemaField, value: Any) -> None:
     client.delete_table("d.one", not_found_ok=True)
     table = client.create_table(bigquery.Table("local.d.one", [field]))
     assert client.insert_rows(table, [{"v": value}]) == []
@@ -92,7 +92,7 @@ def test_a_parameter_is_bound(client: bigquery.Client, parameter: Any) -> None:
     assert value == expected
 
 
-def test_parameters_choose_rows(client: bigquery.Client) -> None:
+def test_parameters_filter_rows(client: bigquery.Client) -> None:
     chosen = [
         bigquery.ScalarQueryParameter("Least", "INT64", 990),
         bigquery.ArrayQueryParameter("these", "INT64", [3, 995]),

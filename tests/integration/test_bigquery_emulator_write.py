@@ -80,7 +80,7 @@ def test_pending_rows_are_invisible_until_the_commit(table: Table) -> None:
     assert not list(table.server.path.with_name("warehouse.duckdb.pending").iterdir())
 
 
-def test_a_commit_lands_all_streams_or_none(table: Table) -> None:
+def test_a_commit_writes_all_streams_or_none(table: Table) -> None:
     ended, open_ = pending(table.write, table.path), pending(table.write, table.path)
     for name in (ended, open_):
         append(table.write, name, rows(1), SCHEMA)
@@ -101,7 +101,7 @@ def test_a_commit_lands_all_streams_or_none(table: Table) -> None:
 
 
 @pytest.mark.parametrize("kind", ["PENDING", "COMMITTED"])
-def test_offsets_are_kept(table: Table, kind: str) -> None:
+def test_offsets_are_checked(table: Table, kind: str) -> None:
     made = types.WriteStream(type_=types.WriteStream.Type[kind])
     name = table.write.create_write_stream(parent=table.path, write_stream=made).name
     sent = [request(name, rows(offset), SCHEMA, offset) for offset in (0, 1, 0, 7, 2)]
@@ -122,14 +122,14 @@ def test_a_committed_stream_is_visible_at_once_and_described(table: Table) -> No
     assert table.write.get_write_stream(name=table.default).name == table.default
 
 
-def test_a_finalized_stream_takes_no_more(table: Table) -> None:
+def test_a_finalized_stream_rejects_appends(table: Table) -> None:
     name = pending(table.write, table.path)
     table.write.finalize_write_stream(name=name)
     with pytest.raises(exceptions.InvalidArgument, match="finalized"):
         append(table.write, name, rows(1), SCHEMA)
 
 
-def test_proto_rows_are_taken(table: Table) -> None:
+def test_protocol_buffer_rows_are_appended(table: Table) -> None:
     descriptor = descriptor_pb2.DescriptorProto(name="Row")
     descriptor.field.add(name="id", number=1, type=3, label=1)
     descriptor.field.add(name="notes", number=2, type=9, label=3)
@@ -141,7 +141,7 @@ def test_proto_rows_are_taken(table: Table) -> None:
     assert table.ids() == [5, 6]
 
 
-def test_small_appends_at_once_all_land(table: Table) -> None:
+def test_concurrent_small_appends_are_all_written(table: Table) -> None:
     def send(first: int) -> None:
         sent = [request(table.default, rows(*range(n, n + 5)), SCHEMA) for n in range(first, first + 100, 5)]
         assert not any(answer.error.code for answer in answers(table.write, sent))
@@ -154,7 +154,7 @@ def test_small_appends_at_once_all_land(table: Table) -> None:
     assert table.ids() == list(range(800))
 
 
-def test_a_column_added_meanwhile_can_be_written(table: Table) -> None:
+def test_a_column_added_during_a_connection_can_be_written(table: Table) -> None:
     known = table.rest.get_table(f"event_store.{table.id}")
     known.schema = [*known.schema, bigquery.SchemaField("extra", "STRING")]
     table.rest.update_table(known, ["schema"])
@@ -165,7 +165,7 @@ def test_a_column_added_meanwhile_can_be_written(table: Table) -> None:
     assert row.extra == "x"
 
 
-def test_pending_streams_of_a_client_that_died_do_not_hold_the_next_one(clients: Any, tmp_path: Path) -> None:
+def test_pending_streams_of_a_dead_client_do_not_block_the_next_one(clients: Any, tmp_path: Path) -> None:
     with BigQueryEmulator(tmp_path / "w.duckdb") as server:
         rest = bigquery_client(server.rest_url)
         rest.create_dataset("event_store")

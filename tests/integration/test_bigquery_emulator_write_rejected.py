@@ -1,4 +1,4 @@
-"""What the emulator's Storage Write API refuses: rows by number, schemas, requests, views."""
+"""What the emulator's Storage Write API rejects: rows by number, schemas, requests, views."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -31,7 +31,7 @@ def table(clients: Clients) -> Table:
     ],
     ids=["table", "stream"],
 )
-def test_what_does_not_exist_is_not_found(table: Table, name: str, code: str) -> None:
+def test_a_missing_table_or_stream_is_not_found(table: Table, name: str, code: str) -> None:
     with pytest.raises(exceptions.NotFound) as raised:
         append(table.write, name.format(table=table.path), rows(1), SCHEMA)
     [detail] = raised.value.details
@@ -39,7 +39,7 @@ def test_what_does_not_exist_is_not_found(table: Table, name: str, code: str) ->
     assert storage.code.name == code
 
 
-REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+REJECTED: dict[str, tuple[dict[str, Any], str]] = {
     "null in a required column": ({"id": None}, "Field id: Field is required but has NULL value"),
     "not a number": ({"id": 2, "data": '{"a": NaN}'}, "Field data: Invalid JSON"),
     "trailing comma": ({"id": 2, "data": "[1, ]"}, "Field data: Invalid JSON"),
@@ -54,7 +54,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("bad", "message"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize(("bad", "message"), REJECTED.values(), ids=REJECTED)
 @pytest.mark.parametrize("many", [3, 1000])
 def test_a_row_error_names_the_row_and_nothing_is_written(
     table: Table, bad: dict[str, Any], message: str, many: int
@@ -94,7 +94,7 @@ MISFITS = {
 
 
 @pytest.mark.parametrize(("schema", "code"), MISFITS.values(), ids=MISFITS)
-def test_a_schema_that_does_not_fit_is_refused(table: Table, schema: pa.Schema, code: str | None) -> None:
+def test_a_schema_that_does_not_match_is_rejected(table: Table, schema: pa.Schema, code: str | None) -> None:
     answer = append(table.write, table.default, [{}], schema)
     assert answer.error.code == 3
     details = [types.StorageError.deserialize(detail.value).code.name for detail in answer.error.details]
@@ -102,20 +102,20 @@ def test_a_schema_that_does_not_fit_is_refused(table: Table, schema: pa.Schema, 
     assert table.ids() == []
 
 
-def test_a_request_over_ten_megabytes_is_refused(table: Table) -> None:
+def test_a_request_over_ten_megabytes_is_rejected(table: Table) -> None:
     answer = append(table.write, table.default, [{"id": 1, "data": '"' + "x" * 10_500_000 + '"'}], SCHEMA)
     assert answer.error.code == 3
     assert table.ids() == []
 
 
-def test_what_is_no_arrow_is_refused(table: Table) -> None:
+def test_invalid_arrow_data_is_rejected(table: Table) -> None:
     broken = request(table.default, rows(1), SCHEMA)
     broken.arrow_rows.rows.serialized_record_batch = b"not arrow"
     [answer] = answers(table.write, [broken])
     assert answer.error.code == 3
 
 
-def test_a_view_takes_no_rows(table: Table) -> None:
+def test_appending_to_a_view_is_rejected(table: Table) -> None:
     table.rest.query_and_wait(f"CREATE VIEW event_store.v{table.id} AS SELECT id FROM event_store.{table.id}")
     with pytest.raises(exceptions.InvalidArgument, match="is a view"):
         append(table.write, table.default.replace(f"/{table.id}/", f"/v{table.id}/"), rows(1), SCHEMA)

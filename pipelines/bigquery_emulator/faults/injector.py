@@ -1,7 +1,6 @@
-"""A fault script at work: it counts the calls, and says what befalls each; the same on every run.
+"""Apply a fault script: count the calls and decide which faults apply to each, the same on every run.
 
-Each fault counts the calls it watches by itself, and draws from its own seeded generator, so one fault more in a script
-does not move the others.
+Each fault has its own counter and its own seeded generator, so adding a fault does not change when the others apply.
 """
 
 from __future__ import annotations
@@ -45,8 +44,8 @@ _GRPC_OF_HTTP = {
 
 
 @dataclass
-class Strike:
-    """What happens at one call: the sum of the faults that strike."""
+class Effect:
+    """The combined effect of the faults that apply to one call."""
 
     status: str | int | None = None
     delay_seconds: float = 0.0
@@ -69,50 +68,50 @@ class Strike:
 
 
 @dataclass
-class _Watched:
+class _CountedFault:
     fault: Fault
     generator: random.Random
     calls: int = 0
 
 
 class Faults:
-    """The faults of a script, with their counters and generators; no script, no faults."""
+    """Hold the faults of a script with their counters and generators; without a script there are none."""
 
     def __init__(self, script: FaultScript | None) -> None:
         self._lock = threading.Lock()
         self._ended = threading.Event()
-        self._watched = [_Watched(fault, random.Random(fault.seed)) for fault in script.faults] if script else []
+        self._counted = [_CountedFault(fault, random.Random(fault.seed)) for fault in script.faults] if script else []
 
-    def wait(self, strike: Strike) -> None:
-        """Wait as long as the strike says, or until the server closes."""
-        if strike.delay_seconds:
-            self._ended.wait(strike.delay_seconds)
+    def wait(self, effect: Effect) -> None:
+        """Wait for the delay of an effect, or until the server closes."""
+        if effect.delay_seconds:
+            self._ended.wait(effect.delay_seconds)
 
     def end(self) -> None:
-        """Let nobody wait any longer."""
+        """End all waits."""
         self._ended.set()
 
-    def strike(self, points: tuple[str, ...], table: str | None = None) -> Strike | None:
-        """Count a call at any of these points, and return what befalls it (None: nothing)."""
-        if not self._watched:
+    def effect_at(self, points: tuple[str, ...], table: str | None = None) -> Effect | None:
+        """Count a call at these points; return the effect on it, or None."""
+        if not self._counted:
             return None
-        struck = []
+        applying = []
         with self._lock:
-            for watched in self._watched:
-                fault = watched.fault
+            for counted in self._counted:
+                fault = counted.fault
                 at_point = fault.on == "any" or fault.on in points
                 if not at_point or fault.table not in (None, table):
                     continue
-                watched.calls += 1
-                if fault.at(watched.calls, watched.generator.random()):
-                    struck.append(fault)
-        if not struck:
+                counted.calls += 1
+                if fault.at(counted.calls, counted.generator.random()):
+                    applying.append(fault)
+        if not applying:
             return None
-        return Strike(
-            status=next((fault.status for fault in struck if fault.status is not None), None),
-            delay_seconds=sum(fault.delay_seconds for fault in struck),
-            reply_lost=any(fault.reply_lost for fault in struck),
-            close_stream=any(fault.close_stream for fault in struck),
-            row_errors=[fault.row_errors for fault in struck if fault.row_errors],
-            reject_requests=[fault.reject_request for fault in struck if fault.reject_request],
+        return Effect(
+            status=next((fault.status for fault in applying if fault.status is not None), None),
+            delay_seconds=sum(fault.delay_seconds for fault in applying),
+            reply_lost=any(fault.reply_lost for fault in applying),
+            close_stream=any(fault.close_stream for fault in applying),
+            row_errors=[fault.row_errors for fault in applying if fault.row_errors],
+            reject_requests=[fault.reject_request for fault in applying if fault.reject_request],
         )

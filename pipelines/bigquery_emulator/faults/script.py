@@ -1,6 +1,6 @@
-"""A fault script: a YAML or JSON file that says what goes wrong at which call (docs/faults.md).
+"""Read fault scripts: YAML or JSON files that name the call and the error to inject (docs/faults.md).
 
-The models are strict: an unknown key, a call without effect or a condition that cannot hold is an error of one line.
+The models are strict: an unknown key, a fault without effect and an impossible condition are one-line errors.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ POINTS = {"any", *GRPC_POINTS, *JOB_POINTS, *(f"rest:{name}" for name in REST_PO
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML in which `on` is a word: only true and false are booleans, as YAML 1.2 has it."""
+    """Load YAML with `on` as a string: only true and false are booleans, as in YAML 1.2."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -56,7 +56,7 @@ class _Strict(BaseModel):
 
 
 class RowErrors(_Strict):
-    """The rows to refuse: one condition on one column."""
+    """The rows to reject: one condition on one column."""
 
     column: str
     equals: str | int | float | bool | None = None
@@ -93,7 +93,7 @@ class RowErrors(_Strict):
         return [row for row, value in enumerate(column.to_pylist()) if self.holds(value)]
 
     def holds(self, value: Any) -> bool:
-        """Say whether the condition holds for one value."""
+        """Report whether the condition holds for one value."""
         if self.is_null is not None:
             return (value is None) == self.is_null
         if value is None:
@@ -104,7 +104,7 @@ class RowErrors(_Strict):
 
 
 class Fault(_Strict):
-    """One fault: where, when, and what."""
+    """One fault: the call, when it applies, and the effect."""
 
     on: str
     table: str | None = None
@@ -167,7 +167,7 @@ class Fault(_Strict):
         return self
 
     def at(self, number: int, draw: float) -> bool:
-        """Say whether the fault strikes at the n-th call it watches."""
+        """Report whether the fault applies to the n-th call that it counts."""
         match self.call:
             case int():
                 return number == self.call
@@ -180,7 +180,7 @@ class Fault(_Strict):
 
 
 class FaultScript(_Strict):
-    """The faults of a run."""
+    """The faults of a script."""
 
     faults: list[Fault] = []
 
@@ -196,7 +196,7 @@ class FaultScript(_Strict):
 
     @classmethod
     def parse(cls, value: Any, where: str = "faults") -> FaultScript:
-        """Check a script that is already Python; ValueError with one line."""
+        """Validate a parsed script; ValueError with one line."""
         try:
             return cls.model_validate({} if value is None else value)
         except ValidationError as error:

@@ -1,4 +1,4 @@
-"""The HTTP side of the BigQuery emulator: one keep-alive handler, a table of routes, BigQuery's error JSON."""
+"""Serve HTTP: a keep-alive handler, a table of endpoints, BigQuery's error JSON."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import duckdb
 
-from pipelines.bigquery_emulator.errors import REASON_OF_STATUS, ApiError, of_duckdb
-from pipelines.bigquery_emulator.faults.injector import Faults, Strike
+from pipelines.bigquery_emulator.errors import REASON_OF_STATUS, ApiError, from_duckdb
+from pipelines.bigquery_emulator.faults.injector import Effect, Faults
 from pipelines.bigquery_emulator.faults.script import RowErrors
 from pipelines.bigquery_emulator.http.request_guard import MAX_BODY_BYTES, RequestGuard
 from pipelines.bigquery_emulator.http.timed_reader import HEAD_SECONDS, IDLE_SECONDS, TimedReader
@@ -32,7 +32,7 @@ _PREFIX = re.compile(r"^(?:/resumable)?(/upload)?/bigquery/v2/projects/([^/]+)/"
 
 @dataclass
 class Call:
-    """One REST request, taken apart. `reply_headers` go out with the answer."""
+    """One parsed REST request. `reply_headers` are sent with the answer."""
 
     method: str
     url: str
@@ -47,7 +47,7 @@ class Call:
     reply_status: int | None = None
 
     def json(self) -> dict[str, Any]:
-        """Return the body as JSON; ApiError invalid when it is none."""
+        """Return the body as a JSON object; ApiError invalid for anything else."""
         try:
             value = json.loads(self.raw or b"{}")
         except ValueError as error:
@@ -65,7 +65,7 @@ Points = Callable[[Call], tuple[tuple[str, ...], str | None]]
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A method and a path pattern ({} takes one segment), the fault points of its calls, and what answers."""
+    """A method and path pattern ({} matches one segment), the fault point of its calls, and the function that answers."""
 
     method: str
     pattern: str
@@ -73,7 +73,7 @@ class Endpoint:
     answer: Route
 
     def takes(self, call: Call) -> bool:
-        """Say whether the endpoint answers this call."""
+        """Report whether the endpoint answers this call."""
         parts = self.pattern.split("/")
         return (
             self.method == call.method
@@ -84,9 +84,9 @@ class Endpoint:
 
 
 class RestServer(ThreadingHTTPServer):
-    """A threading HTTP server on a free port of loopback."""
+    """A threading HTTP server on the loopback interface; port 0 is a free one."""
 
-    daemon_threads = False  # server_close waits for them: none is to hold the warehouse when it closes
+    daemon_threads = False  # server_close waits for them, so that none uses the warehouse after it is closed
     request_queue_size = 128
 
     def __init__(self, endpoints: list[Endpoint], faults: Faults, points: Points, token: str, port: int = 0) -> None:
@@ -98,7 +98,7 @@ class RestServer(ThreadingHTTPServer):
         self.points = points
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Remember the connection, for a client may keep it open without end; close it when there are too many."""
+        """Register the connection, so that server_close can end it; close it at once when there are too many."""
         if len(self._connections) >= _MAX_CONNECTIONS:
             self.shutdown_request(request)
             return
@@ -106,19 +106,19 @@ class RestServer(ThreadingHTTPServer):
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        """Forget the connection."""
+        """Unregister the connection."""
         self._connections.discard(request)
         super().shutdown_request(request)
 
     def server_close(self) -> None:
-        """Hang up on every client and wait for the threads."""
+        """End all connections and wait for their threads."""
         for connection in list(self._connections):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RD)
         super().server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Stay silent about clients that hang up."""
+        """Ignore clients that disconnect."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -167,8 +167,8 @@ class _Handler(BaseHTTPRequestHandler):
         except ApiError as error:
             status, body = error.status, error.body()
         except duckdb.Error as error:
-            refused = of_duckdb(error)
-            status, body = refused.status, refused.body()
+            rejected = from_duckdb(error)
+            status, body = rejected.status, rejected.body()
         except Exception as error:
             _log.exception("%s %s", self.command, urlsplit(self.path).path)
             failed = ApiError("internalError", f"{type(error).__name__} in the BigQuery emulator")
@@ -205,21 +205,23 @@ class _Handler(BaseHTTPRequestHandler):
             if endpoint.takes(call):
                 break
         else:
-            raise ApiError("notImplemented", f"The BigQuery emulator has no {call.method} {'/'.join(call.path)}")
+            raise ApiError(
+                "notImplemented", f"The BigQuery emulator does not support {call.method} {'/'.join(call.path)}"
+            )
         points, table = self.server.points(call)
-        strike = self.server.faults.strike((f"rest:{endpoint.point}", *points), table)
-        if strike is not None:
-            self._suffer(strike)
-            call.row_errors = strike.row_errors
+        effect = self.server.faults.effect_at((f"rest:{endpoint.point}", *points), table)
+        if effect is not None:
+            self._apply(effect)
+            call.row_errors = effect.row_errors
         body = endpoint.answer(call)
         status = call.reply_status or (204 if body is None else 200)
-        return status, body, bool(strike and strike.reply_lost)
+        return status, body, bool(effect and effect.reply_lost)
 
-    def _suffer(self, strike: Strike) -> None:
-        self.server.faults.wait(strike)
-        if strike.status is not None and not strike.reply_lost:
-            status = strike.http_status()
-            raise ApiError(REASON_OF_STATUS.get(status, "backendError"), "Refused by the fault script", status)
+    def _apply(self, effect: Effect) -> None:
+        self.server.faults.wait(effect)
+        if effect.status is not None and not effect.reply_lost:
+            status = effect.http_status()
+            raise ApiError(REASON_OF_STATUS.get(status, "backendError"), "Rejected by the fault script", status)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer
 

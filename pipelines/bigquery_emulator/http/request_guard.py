@@ -30,13 +30,13 @@ class RequestGuard:
         self._hosts = {f"{host}:{port}" for host in _HOSTS}
 
     def check(self, target: str, headers: Message) -> int:
-        """Return the length of the body in bytes; ApiError when the request is refused."""
+        """Return the length of the body in bytes; ApiError when the request is rejected."""
         if headers.get_all("Host", []) == [] or not all(
             host.strip().lower() in self._hosts for host in headers.get_all("Host", [])
         ):
             raise ApiError("accessDenied", "Host is not a loopback name with the port of this server")
         if headers.get("Origin") is not None:
-            raise ApiError("accessDenied", "Requests of web pages are refused")
+            raise ApiError("accessDenied", "Requests of web pages are rejected")
         if not authorized(headers.get("Authorization"), self._token):
             raise ApiError(
                 "authError", "The request does not carry the token of this server (see its address file)", 401

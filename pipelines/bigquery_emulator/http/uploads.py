@@ -1,4 +1,4 @@
-"""Media uploads of load jobs: multipart in one request, or resumable in several."""
+"""Receive media uploads of load jobs: multipart in one request, or resumable in several."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
 
 
 class Uploads:
-    """Resumable uploads under way, by upload id."""
+    """The resumable uploads in progress, by upload id."""
 
     def __init__(self) -> None:
         self._open: dict[str, tuple[dict[str, Any], bytearray]] = {}
         self._lock = threading.Lock()
 
     def receive(self, call: Call) -> Upload | None:
-        """Return the job and its data once they are complete; None while more is to come."""
+        """Return the job and its data when they are complete, None before."""
         if call.params.get("uploadType") == "multipart":
             return _multipart(call)
         if call.method == "POST":
@@ -50,14 +50,14 @@ class Uploads:
 def _multipart(call: Call) -> Upload:
     match = re.search(r'boundary="?([^";]+)', call.headers.get("Content-Type", ""))
     parts = call.raw.split(b"--" + match[1].encode()) if match else []
-    if len(parts) != 4:  # what is before the first boundary, the job, the data, the closing dashes
-        raise ApiError("invalid", "A multipart upload has two parts: the job and its data")
+    if len(parts) != 4:  # before the first boundary, the job, the data, after the last boundary
+        raise ApiError("invalid", "A multipart upload must have two parts: the job and its data")
     metadata, data = (_payload(part) for part in parts[1:3])
     return json.loads(metadata), data
 
 
 def _payload(part: bytes) -> bytes:
-    """Return what stands behind the headers of a part, without the line end that belongs to the next boundary."""
+    """Return the content of a part, without its headers and the line end that belongs to the next boundary."""
     end = re.search(rb"\r?\n\r?\n", part)
     body = part[end.end() :] if end else b""
     return body.removesuffix(b"\n").removesuffix(b"\r")

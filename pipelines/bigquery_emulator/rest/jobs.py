@@ -1,4 +1,4 @@
-"""Jobs: queries, loads and copies. Each runs at once inside the call that inserts it, and stands there as DONE."""
+"""Run jobs: queries, loads and copies. Each runs inside the call that inserts it and is DONE when the call returns."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from pipelines.bigquery_emulator.errors import ApiError, already_exists, not_found, of_duckdb
+from pipelines.bigquery_emulator.errors import ApiError, already_exists, from_duckdb, not_found
 from pipelines.bigquery_emulator.http.handler import Call
 from pipelines.bigquery_emulator.http.uploads import Uploads
 from pipelines.bigquery_emulator.rest.file_access import FileAccess
@@ -57,7 +57,7 @@ class Jobs:
         return self._job(call.path[1]).resource
 
     def cancel(self, call: Call) -> dict[str, Any]:
-        """jobs.cancel: too late for any job."""
+        """jobs.cancel: has no effect, since every job is DONE."""
         return {"kind": "bigquery#jobCancelResponse", "job": self._job(call.path[1]).resource}
 
     def list(self, call: Call) -> dict[str, Any]:
@@ -72,21 +72,21 @@ class Jobs:
         request = body.get("requestId", "")
         with self._lock:
             job = self._by_request.get(request)
-        if job is None:  # else the client asks again because the reply was lost: DML must not run twice
+        if job is None:  # else the client retries after a lost reply: DML must not run twice
             job = self._run({"configuration": {"query": body, "dryRun": body.get("dryRun", False)}})
             with self._lock:
                 if request:
                     self._by_request[request] = job
         options = {f"formatOptions.{key}": str(value) for key, value in body.get("formatOptions", {}).items()}
-        asked = {"maxResults": str(body["maxResults"])} if body.get("maxResults") is not None else {}
-        return self._results(job, {**options, **asked})
+        requested = {"maxResults": str(body["maxResults"])} if body.get("maxResults") is not None else {}
+        return self._results(job, {**options, **requested})
 
     def results(self, call: Call) -> dict[str, Any]:
         """jobs.getQueryResults."""
         return self._results(self._job(call.path[1]), call.params)
 
     def find_result(self, name: str) -> Result | None:
-        """Return the result of a query job that is still kept."""
+        """Return the result of a query job, None when it is no longer kept."""
         with self._lock:
             job = self._jobs.get(name)
             return job.result if job is not None else None
@@ -117,13 +117,13 @@ class Jobs:
         return answer
 
     def _run(self, body: dict[str, Any], data: bytes | None = None) -> _Job:
-        """Run a job to its end and keep it; its failure is part of the job."""
+        """Run a job and keep it; an error becomes part of the job."""
         reference = body.get("jobReference", {})
         name = reference.get("jobId") or f"job_{uuid.uuid4().hex}"
         configuration = body.get("configuration", {})
         kind = next((kind for kind in JOB_KINDS if kind in configuration), None)
         if kind is None:
-            raise ApiError("notImplemented", f"The BigQuery emulator runs {', '.join(JOB_KINDS)} jobs")
+            raise ApiError("notImplemented", f"The BigQuery emulator supports {', '.join(JOB_KINDS)} jobs only")
         resource: dict[str, Any] = {
             "kind": "bigquery#job",
             "id": f"{self._warehouse.project}:US.{name}",
@@ -150,7 +150,7 @@ class Jobs:
             else:
                 statistics["copy"] = copy_tables(self._warehouse, configuration["copy"])
         except (ApiError, duckdb.Error) as error:
-            job.error = error if isinstance(error, ApiError) else of_duckdb(error)
+            job.error = error if isinstance(error, ApiError) else from_duckdb(error)
             if configuration.get("dryRun"):
                 with self._lock:
                     del self._jobs[name]
@@ -170,7 +170,7 @@ class Jobs:
         return job
 
     def _name_result(self, job: _Job, name: str) -> None:
-        """Give the result of a query the anonymous table that the Storage Read API reads it from."""
+        """Name the anonymous table from which the Storage Read API reads the result of a query."""
         if job.result is not None and job.result.fields and not job.resource["configuration"].get("dryRun"):
             table = {"projectId": self._warehouse.project, "datasetId": RESULTS_DATASET, "tableId": name}
             query = job.resource["configuration"]["query"]

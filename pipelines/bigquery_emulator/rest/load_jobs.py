@@ -1,4 +1,4 @@
-"""Load and copy jobs: NDJSON, Avro and Parquet from an upload or from gs://, and tables from tables."""
+"""Run load jobs (NDJSON, Avro and Parquet, uploaded or from files) and copy jobs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def load_rows(warehouse: Warehouse, files: FileAccess, job: dict[str, Any], data
         by_name = {field["name"].lower(): field for field in fields}
         count = 0
         with warehouse.transaction() as connection:
-            dispose(connection, table, job.get("writeDisposition", "WRITE_APPEND"))
+            apply_disposition(connection, table, job.get("writeDisposition", "WRITE_APPEND"))
             for batch in itertools.chain.from_iterable(_batches(job, blob, fields) for blob in blobs):
                 insert_arrow(connection, table, by_name, batch.schema, [batch])
                 count += batch.num_rows
@@ -72,15 +72,15 @@ def copy_tables(warehouse: Warehouse, job: dict[str, Any]) -> dict[str, Any]:
             warehouse.create_table(*table, {"tableReference": _reference(table), **kept})
         count = 0
         with warehouse.transaction() as connection:
-            dispose(connection, table, job.get("writeDisposition", "WRITE_EMPTY"))
+            apply_disposition(connection, table, job.get("writeDisposition", "WRITE_EMPTY"))
             for source in sources:
                 inserted = connection.execute(f"insert into {quoted(*table)} by name from {quoted(*source)}").fetchall()
                 count += inserted[0][0]
     return {"copiedRows": str(count)}
 
 
-def dispose(connection: duckdb.DuckDBPyConnection, table: tuple[str, str], disposition: str) -> None:
-    """Make a table ready for rows: WRITE_TRUNCATE empties it, WRITE_EMPTY refuses one with rows."""
+def apply_disposition(connection: duckdb.DuckDBPyConnection, table: tuple[str, str], disposition: str) -> None:
+    """Apply a write disposition: WRITE_TRUNCATE empties the table, WRITE_EMPTY rejects one with rows."""
     if disposition == "WRITE_TRUNCATE":
         connection.execute(f"delete from {quoted(*table)}").fetchall()
     elif disposition == "WRITE_EMPTY" and connection.execute(f"from {quoted(*table)} limit 1").fetchall():
@@ -102,7 +102,7 @@ def _may_create(warehouse: Warehouse, job: dict[str, Any], table: tuple[str, str
 
 
 def _batches(job: dict[str, Any], blob: bytes, fields: list[Field]) -> Iterator[pa.RecordBatch]:
-    """Read one file as batches of the table's Arrow types; ApiError invalid at the first row that does not fit."""
+    """Read one file as record batches of the table's Arrow types; ApiError invalid at the first invalid row."""
     source = job.get("sourceFormat", "CSV")
     try:
         if source == "PARQUET":
@@ -116,7 +116,7 @@ def _batches(job: dict[str, Any], blob: bytes, fields: list[Field]) -> Iterator[
         elif source == "NEWLINE_DELIMITED_JSON":
             records = (json.loads(line) for line in blob.splitlines() if line.strip())
         else:
-            raise ApiError("invalid", f"The BigQuery emulator does not load {source}")
+            raise ApiError("invalid", f"The BigQuery emulator does not support loading {source}")
         ignore = bool(job.get("ignoreUnknownValues"))
         for part in _batched(records):
             yield to_batch([convert_row(fields, record, ignore_unknown=ignore) for record in part], fields)
@@ -131,7 +131,7 @@ def _batched(records: Iterable[Any]) -> Iterator[list[Any]]:
 
 
 def _inferred(warehouse: Warehouse, job: dict[str, Any], blobs: list[bytes]) -> list[Field]:
-    """Return the fields that Parquet or Avro files bring with them."""
+    """Return the fields of a Parquet or Avro file."""
     if not blobs or job.get("sourceFormat") not in ("PARQUET", "AVRO"):
         raise ApiError("invalid", "Schema has no fields")
     if job["sourceFormat"] == "PARQUET":

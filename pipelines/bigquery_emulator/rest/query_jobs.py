@@ -1,4 +1,4 @@
-"""Query jobs: one query on a snapshot of its own, or a script of statements on the writing connection."""
+"""Run query jobs: one query on its own snapshot, or a script on the writing connection."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import duckdb
 from sqlglot import exp
 
 from pipelines.bigquery_emulator.errors import ApiError
-from pipelines.bigquery_emulator.rest.load_jobs import dispose
+from pipelines.bigquery_emulator.rest.load_jobs import apply_disposition
 from pipelines.bigquery_emulator.sql.permissions import check_names
 from pipelines.bigquery_emulator.sql.scripts import Script, check_supported, statement_type
 from pipelines.bigquery_emulator.sql.translate import Dialect, duck_sql
@@ -54,7 +54,7 @@ def run_query(warehouse: Warehouse, job: dict[str, Any], *, dry_run: bool) -> tu
 
 
 def _explained(cursor: duckdb.DuckDBPyConnection, statement: exp.Expression, values: dict[str, Any]) -> list[Field]:
-    """Let DuckDB bind a statement without running it; return the fields that a query would give."""
+    """Bind a statement without running it; return the fields of a query's result."""
     if isinstance(statement, exp.Query):
         return Result.of(cursor, f"select * from ({duck_sql(statement)}) limit 0", bound(statement, values)).fields
     if isinstance(statement, exp.DML):
@@ -63,7 +63,7 @@ def _explained(cursor: duckdb.DuckDBPyConnection, statement: exp.Expression, val
 
 
 def _bytes_read(warehouse: Warehouse, statement: exp.Expression) -> int:
-    """Estimate the bytes that BigQuery would bill: rows times the widths of the columns that the statement names."""
+    """Estimate the bytes that BigQuery would bill: rows times the widths of the columns in the statement."""
     named = {column.name.lower() for column in statement.find_all(exp.Column)}
     everything = statement.find(exp.Star) is not None and statement.find(exp.Count) is None
     total = 0
@@ -85,7 +85,7 @@ def _bytes_read(warehouse: Warehouse, statement: exp.Expression) -> int:
 
 
 def _store(warehouse: Warehouse, job: dict[str, Any], result: Result) -> None:
-    """Write a query's result into the table that the job names."""
+    """Write a query's result into the job's destination table."""
     reference = job["destinationTable"]
     table = (reference["datasetId"], reference["tableId"])
     with warehouse.lock:
@@ -100,5 +100,5 @@ def _store(warehouse: Warehouse, job: dict[str, Any], result: Result) -> None:
         fields_by_name = {field["name"].lower(): field for field in warehouse.fields(*table)}
         rows = result.table.rename_columns([field["name"] for field in result.fields])
         with warehouse.transaction() as connection:
-            dispose(connection, table, job.get("writeDisposition", "WRITE_EMPTY"))
+            apply_disposition(connection, table, job.get("writeDisposition", "WRITE_EMPTY"))
             insert_arrow(connection, table, fields_by_name, rows.schema, rows.to_batches())

@@ -1,4 +1,4 @@
-"""Datasets, tables, views, routines and their rows over REST: insert, get, list, patch, update, delete."""
+"""Answer REST calls on datasets, tables, views, routines and rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 from pipelines.bigquery_emulator.errors import ApiError
 from pipelines.bigquery_emulator.http.handler import Call
 from pipelines.bigquery_emulator.sql.schema_changes import change_schema, create_routine, create_view, drop_routine
-from pipelines.bigquery_emulator.store.arrow_insert import Lander
+from pipelines.bigquery_emulator.store.arrow_insert import BatchInserter
 from pipelines.bigquery_emulator.store.catalog import Resource
 from pipelines.bigquery_emulator.store.types import quoted
 from pipelines.bigquery_emulator.store.warehouse import EMPTY_COLUMN, Warehouse
@@ -26,13 +26,13 @@ class Resources:
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
         self._catalog = warehouse.catalog
-        self._lander = Lander(warehouse)
+        self._inserter = BatchInserter(warehouse)
 
-    def _shown(self, kind: str, resource: Resource) -> Resource:
-        """Return a resource as BigQuery gives it out."""
+    def _representation(self, kind: str, resource: Resource) -> Resource:
+        """Return the representation of a resource in answers."""
         reference = {**resource[f"{kind}Reference"], "projectId": self._warehouse.project}
         name = ".".join(str(reference[key]) for key in ("datasetId", "tableId", "routineId") if key in reference)
-        shown = {
+        representation = {
             **resource,
             f"{kind}Reference": reference,
             "kind": f"bigquery#{kind}",
@@ -43,8 +43,8 @@ class Resources:
             table = quoted(reference["datasetId"], reference["tableId"])
             rows = cursor.execute(f"select count(*) from {table}").fetchall()[0][0]
             cursor.close()
-            shown |= {"numRows": str(rows), "location": "US"}
-        return shown
+            representation |= {"numRows": str(rows), "location": "US"}
+        return representation
 
     def _listed(self, kind: str, call: Call, resources: list[Resource]) -> dict[str, Any]:
         """Return one page of a listing."""
@@ -53,7 +53,7 @@ class Resources:
             {**r, f"{kind}Reference": {**r[f"{kind}Reference"], "projectId": self._warehouse.project}}
             for r in resources
         ]
-        keep = (
+        shown_keys = (
             "type",
             "labels",
             "friendlyName",
@@ -65,7 +65,7 @@ class Resources:
             "location",
         )
         for item in page:
-            for key in set(item) - {f"{kind}Reference", *keep, "routineType", "language"}:
+            for key in set(item) - {f"{kind}Reference", *shown_keys, "routineType", "language"}:
                 item.pop(key)
             item["kind"] = f"bigquery#{kind}"
         answer: dict[str, Any] = {
@@ -83,18 +83,18 @@ class Resources:
 
     def insert_dataset(self, call: Call) -> dict[str, Any]:
         """datasets.insert."""
-        return self._shown("dataset", self._warehouse.create_dataset(call.json()))
+        return self._representation("dataset", self._warehouse.create_dataset(call.json()))
 
     def get_dataset(self, call: Call) -> dict[str, Any]:
         """datasets.get."""
-        return self._shown("dataset", self._catalog.dataset(call.path[1]))
+        return self._representation("dataset", self._catalog.dataset(call.path[1]))
 
     def patch_dataset(self, call: Call) -> dict[str, Any]:
         """datasets.patch and datasets.update."""
         name = call.path[1]
         with self._warehouse.transaction():
             merged = _merged(call, self._catalog.dataset(name), "datasetReference")
-            return self._shown("dataset", self._catalog.save("dataset", name, "", merged))
+            return self._representation("dataset", self._catalog.save("dataset", name, "", merged))
 
     def delete_dataset(self, call: Call) -> None:
         """datasets.delete."""
@@ -111,22 +111,22 @@ class Resources:
         name = body["tableReference"]["tableId"]
         body["tableReference"] = {"datasetId": call.path[1], "tableId": name}
         if "view" in body:
-            return self._shown("table", create_view(self._warehouse, call.path[1], name, body))
-        return self._shown("table", self._warehouse.create_table(call.path[1], name, body))
+            return self._representation("table", create_view(self._warehouse, call.path[1], name, body))
+        return self._representation("table", self._warehouse.create_table(call.path[1], name, body))
 
     def get_table(self, call: Call) -> dict[str, Any]:
         """tables.get."""
-        return self._shown("table", self._catalog.table(call.path[1], call.path[3]))
+        return self._representation("table", self._catalog.table(call.path[1], call.path[3]))
 
     def patch_table(self, call: Call) -> dict[str, Any]:
-        """tables.patch and tables.update: columns may be added, a view's query replaced, all else is metadata."""
+        """tables.patch and tables.update: add columns, replace a view's query, change metadata."""
         dataset, name = call.path[1], call.path[3]
         with self._warehouse.lock:
             known = self._catalog.table(dataset, name)
             merged = _merged(call, known, "tableReference")
             if "view" in merged and merged["view"] != known.get("view"):
-                return self._shown("table", create_view(self._warehouse, dataset, name, merged, replace=True))
-            return self._shown("table", change_schema(self._warehouse, dataset, name, merged))
+                return self._representation("table", create_view(self._warehouse, dataset, name, merged, replace=True))
+            return self._representation("table", change_schema(self._warehouse, dataset, name, merged))
 
     def delete_table(self, call: Call) -> None:
         """tables.delete."""
@@ -160,7 +160,7 @@ class Resources:
         return page
 
     def insert_all(self, call: Call) -> dict[str, Any]:
-        """tabledata.insertAll: with an invalid row none is written, unless skipInvalidRows."""
+        """tabledata.insertAll: an invalid row rejects the whole request, unless skipInvalidRows."""
         body = call.json()
         dataset, name = call.path[1], call.path[3]
         fields = self._warehouse.fields(dataset, name)
@@ -177,13 +177,13 @@ class Resources:
                     raise RowError(bounds.column, bounds.message(converted[bounds.column]))
                 good.append(converted)
             except RowError as error:
-                refusal = {
+                rejection = {
                     "reason": "invalid",
                     "location": error.location,
                     "debugInfo": "",
                     "message": str(error),
                 }
-                errors.append({"index": index, "errors": [refusal]})
+                errors.append({"index": index, "errors": [rejection]})
         if errors and not body.get("skipInvalidRows"):
             bad = {error["index"] for error in errors}
             stopped = {"reason": "stopped", "location": "", "debugInfo": "", "message": ""}
@@ -191,7 +191,7 @@ class Resources:
             good = []
         if good:
             try:
-                self._lander.land(dataset, name, to_batch(good, fields))
+                self._inserter.insert(dataset, name, to_batch(good, fields))
             except (pa.ArrowException, OverflowError) as error:
                 raise ApiError("invalid", str(error)) from None
         answer: dict[str, Any] = {"kind": "bigquery#tableDataInsertAllResponse"}
@@ -206,17 +206,17 @@ class Resources:
         """routines.insert."""
         body = call.json()
         name = body["routineReference"]["routineId"]
-        return self._shown("routine", create_routine(self._warehouse, call.path[1], name, body))
+        return self._representation("routine", create_routine(self._warehouse, call.path[1], name, body))
 
     def get_routine(self, call: Call) -> dict[str, Any]:
         """routines.get."""
-        return self._shown("routine", self._catalog.routine(call.path[1], call.path[3]))
+        return self._representation("routine", self._catalog.routine(call.path[1], call.path[3]))
 
     def update_routine(self, call: Call) -> dict[str, Any]:
         """routines.update."""
         dataset, name = call.path[1], call.path[3]
         body = {**self._catalog.routine(dataset, name), **call.json()}
-        return self._shown("routine", create_routine(self._warehouse, dataset, name, body, replace=True))
+        return self._representation("routine", create_routine(self._warehouse, dataset, name, body, replace=True))
 
     def delete_routine(self, call: Call) -> None:
         """routines.delete."""

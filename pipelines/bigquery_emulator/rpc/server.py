@@ -13,7 +13,7 @@ from google.cloud.bigquery_storage_v1 import types
 from pipelines.bigquery_emulator.rpc.token_check import TokenCheck
 
 TABLE_NAME = re.compile(r"projects/([^/]+)/datasets/([^/]+)/tables/([^/]+)")
-_MAX_MESSAGE_BYTES = 64 * 1024 * 1024  # what gRPC lets through, so that the service itself can refuse what is too large
+_MAX_MESSAGE_BYTES = 64 * 1024 * 1024  # what gRPC lets through, so that the service itself can reject what is too large
 _GRACE_SECONDS = 0.5  # an open append connection has no end of its own
 _THREADS = 256  # an open append connection holds one; they are started as they are needed
 

@@ -1,4 +1,4 @@
-"""Refuse gRPC calls that do not carry the emulator's token in their metadata."""
+"""Reject gRPC calls that do not carry the emulator's token in their metadata."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class TokenCheck(grpc.ServerInterceptor):
     def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Any], handler_call_details: grpc.HandlerCallDetails
     ) -> Any:
-        """Return the call's handler, or one that refuses it."""
+        """Return the call's handler, or one that rejects it."""
         for key, value in handler_call_details.invocation_metadata or ():
             if key == "authorization" and isinstance(value, str) and authorized(value, self._token):
                 return continuation(handler_call_details)
-        return grpc.stream_stream_rpc_method_handler(_refuse)
+        return grpc.stream_stream_rpc_method_handler(_reject)
 
 
-def _refuse(_: Any, context: grpc.ServicerContext) -> Any:
+def _reject(_: Any, context: grpc.ServicerContext) -> Any:
     context.abort(grpc.StatusCode.UNAUTHENTICATED, _MESSAGE)

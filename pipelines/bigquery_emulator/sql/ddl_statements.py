@@ -1,4 +1,4 @@
-"""DDL statements of GoogleSQL: what DuckDB is to do, and what the REST resource then says.
+"""Run DDL statements of GoogleSQL: change the tables of DuckDB and the REST resources.
 
 PARTITION BY, CLUSTER BY and OPTIONS mean nothing to DuckDB; they are kept in the resource, as tables.insert keeps them.
 """
@@ -65,7 +65,7 @@ def create(
             }
             create_routine(warehouse, dataset, name, routine, replace=known is not None)
         case _:
-            raise ApiError("invalidQuery", f"The BigQuery emulator has no CREATE {kind}")
+            raise ApiError("invalidQuery", f"CREATE {kind} is not supported by the BigQuery emulator")
 
 
 def drop(warehouse: Warehouse, statement: exp.Drop) -> None:
@@ -84,7 +84,7 @@ def drop(warehouse: Warehouse, statement: exp.Drop) -> None:
 
 
 def synchronize(warehouse: Warehouse, connection: duckdb.DuckDBPyConnection, dataset: str, name: str) -> None:
-    """Bring a table's resource in step with the columns that DuckDB has; descriptions and the like stay."""
+    """Update a table's resource to the columns that DuckDB has; keep descriptions and policy tags."""
     resource = warehouse.catalog.table(dataset, name)
     known = {field["name"].lower(): field for field in resource.get("schema", {}).get("fields", [])}
     required = connection.execute(
@@ -111,7 +111,7 @@ def _reference(dataset: str, name: str) -> dict[str, str]:
 
 
 def _options(properties: exp.Properties | None) -> dict[str, Any]:
-    """Return the OPTIONS that a REST resource has keys for."""
+    """Return the OPTIONS that have keys in a REST resource."""
     options: dict[str, Any] = {}
     for item in properties.expressions if properties else []:
         if type(item) is not exp.Property:
@@ -131,7 +131,7 @@ def _options(properties: exp.Properties | None) -> dict[str, Any]:
 
 
 def _layout(statement: exp.Create) -> dict[str, Any]:
-    """Return timePartitioning and clustering out of PARTITION BY and CLUSTER BY."""
+    """Return timePartitioning and clustering from PARTITION BY and CLUSTER BY."""
     layout: dict[str, Any] = {}
     properties = statement.args.get("properties")
     partition = properties.find(exp.PartitionedByProperty) if properties else None
@@ -159,7 +159,7 @@ def _create_table(
     dataset, name = reference["datasetId"], reference["tableId"]
     query, source = statement.args.get("expression"), _source(statement)
     if source is not None:
-        # LIKE takes over all metadata; COPY and CLONE the rows too
+        # LIKE copies all metadata; COPY and CLONE also copy the rows
         original = warehouse.catalog.table(source.db, source.name)
         kept = {key: value for key, value in original.items() if key not in _OWN_KEYS}
         warehouse.create_table(dataset, name, {**kept, **body})
@@ -174,7 +174,7 @@ def _create_table(
         warehouse.save_table(dataset, name, body)
         synchronize(warehouse, connection, dataset, name)
         if statement.args.get("expression") is not None:
-            query = None  # its rows are there
+            query = None  # CREATE TABLE AS has inserted its rows
         for field in warehouse.fields(dataset, name):
             if field.get("mode") == "REPEATED":
                 table, column = quoted(dataset, name), quoted(field["name"])
@@ -197,7 +197,7 @@ def _source(statement: exp.Create) -> exp.Table | None:
 
 
 def _described(statement: exp.Create) -> list[dict[str, Any]]:
-    """Return the columns that a statement lists, as far as they carry a description; their types come from DuckDB."""
+    """Return the column names of a statement with their descriptions; the types are read from DuckDB."""
     described = []
     for column in statement.this.expressions if isinstance(statement.this, exp.Schema) else []:
         options = next(column.find_all(exp.Properties), None)

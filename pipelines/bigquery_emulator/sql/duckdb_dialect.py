@@ -1,4 +1,4 @@
-"""sqlglot's DuckDB dialect, made to mean what GoogleSQL means.
+"""Generate DuckDB SQL with the meaning of GoogleSQL, from sqlglot's DuckDB dialect.
 
 Mostly time zones: BigQuery's functions work in UTC, DuckDB's in the session's zone, and a stored view is read in any
 session. `_utc` is the naive UTC time of a TIMESTAMP, DATETIME or DATE alike. What stays as DuckDB has it: CAST between
@@ -35,14 +35,14 @@ def _is_literal(node: Any) -> bool:
 
 
 def _utc(self: Generator, node: exp.Expression) -> str:
-    """Return the naive UTC time of a TIMESTAMP, DATETIME or DATE; text is left to a cast."""
+    """Return the naive UTC time of a TIMESTAMP, DATETIME or DATE; cast text."""
     if isinstance(node, _TEXT) or _is_literal(node):
         return f"CAST({self.sql(node)} AS TIMESTAMP)"
     return f"make_timestamp(epoch_us({self.sql(node)}))"
 
 
 def _instant(self: Generator, node: exp.Expression) -> str:
-    """Return a TIMESTAMP out of text, DATETIME or DATE; without a zone they are in UTC."""
+    """Return a TIMESTAMP from text, DATETIME or DATE; without a zone they are in UTC."""
     if _is_literal(node):
         day, rest = node.name[:10], node.name[10:]
         zoned = any(mark in rest for mark in ("Z", "z", "+", "-", "UTC", "/"))
@@ -71,7 +71,7 @@ def _cast(self: Generator, node: exp.Cast) -> str:
 
 
 def _literal(self: Generator, node: exp.Literal) -> str:
-    """Write 1.5 as a float, and the integers of a product as 64 bits: DuckDB takes DECIMAL and 32 bits."""
+    """Write 1.5 as a float and the integers of a product with 64 bits; DuckDB uses DECIMAL and 32 bits."""
     if node.is_string:
         return str(self.literal_sql(node))
     if "." in node.name and "e" not in node.name.lower():
@@ -118,7 +118,7 @@ def _timestamp_trunc(self: Generator, node: exp.TimestampTrunc) -> str:
 
 
 def _as_date(self: Generator, node: exp.Expression) -> str:
-    """Keep date arithmetic a DATE: DuckDB makes a TIMESTAMP of it."""
+    """Cast the result of date arithmetic to DATE: DuckDB returns a TIMESTAMP."""
     default = DuckDB.Generator.TRANSFORMS.get(type(node))
     sql = default(self, node) if default else getattr(self, f"{node.key}_sql")(node)
     return f"CAST({sql} AS DATE)"

@@ -1,4 +1,4 @@
-"""Which names a client's SQL may use: its own tables, views and functions, and BigQuery's built-in functions.
+"""Look up the names in a client's SQL: it may use its own tables and functions, and BigQuery's built-in functions.
 
 DuckDB offers more than BigQuery to a statement: functions that read files and settings, views of its own catalog, tables
 by the path of a file. The connection has no access to files at all (store/warehouse.py); here every name is looked up,
@@ -29,14 +29,14 @@ _FUNCTIONS = frozenset(
         "TIMESTAMP_BUCKET",
     }
 )
-"""Functions that sqlglot hands on by name and that DuckDB, or duckdb_dialect.py, has under that name. All others that
-BigQuery knows are nodes of their own."""
+"""BigQuery functions that sqlglot does not know and that DuckDB or duckdb_dialect.py has under the same name. sqlglot has a
+class for every other function of BigQuery."""
 _OF_DUCKDB = (exp.ReadCSV, exp.ReadParquet)
 _OWN_VIEWS = ("duckdb_", "pragma_", "sqlite_", "pg_", "__")
 
 
 def check_names(tree: exp.Expression, catalog: Catalog, project: str) -> None:
-    """Raise notFound or invalidQuery for the first table or function of a statement that BigQuery would not know."""
+    """Raise notFound or invalidQuery for the first table or function of a statement that does not exist in BigQuery."""
     local = {cte.alias_or_name.lower() for cte in tree.find_all(exp.CTE)}
     new = _created(tree)
     for table in tree.find_all(exp.Table):
@@ -51,7 +51,7 @@ def check_names(tree: exp.Expression, catalog: Catalog, project: str) -> None:
 
 
 def _created(tree: exp.Expression) -> exp.Expression | None:
-    """Return the name that a CREATE or DROP is about: it is looked up where it is created or dropped."""
+    """Return the target of a CREATE or DROP: the code that creates or drops it looks it up."""
     return tree.find(exp.Table) if isinstance(tree, exp.Create | exp.Drop) else None
 
 

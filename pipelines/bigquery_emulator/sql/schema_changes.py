@@ -1,4 +1,4 @@
-"""Changes of what exists: a table's columns, views and table functions, from their GoogleSQL text."""
+"""Change table columns, views and functions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipelines.bigquery_emulator.store.warehouse import EMPTY_COLUMN, Warehouse
 
 
 def change_schema(warehouse: Warehouse, dataset: str, name: str, body: Resource) -> Resource:
-    """Save a table's new resource; columns may be added and REQUIRED relaxed, all else is refused as BigQuery does."""
+    """Save a table's new resource: add columns and relax REQUIRED; reject other changes, as BigQuery does."""
     known = warehouse.fields(dataset, name)
     wanted = [normal(field) for field in body.get("schema", {}).get("fields", known)]
     table = quoted(dataset, name)
@@ -22,11 +22,11 @@ def change_schema(warehouse: Warehouse, dataset: str, name: str, body: Resource)
         for field in known:
             new = by_name.pop(field["name"].lower(), None)
             if new is None:
-                raise _refused(warehouse, dataset, name, f"Field {field['name']} is missing in new schema")
+                raise _schema_mismatch(warehouse, dataset, name, f"Field {field['name']} is missing in new schema")
             statements += _changes(warehouse, dataset, name, field, new)
         for field in by_name.values():
             if field["mode"] == "REQUIRED" and known:
-                raise _refused(
+                raise _schema_mismatch(
                     warehouse,
                     dataset,
                     name,
@@ -43,15 +43,17 @@ def change_schema(warehouse: Warehouse, dataset: str, name: str, body: Resource)
 
 
 def _changes(warehouse: Warehouse, dataset: str, name: str, old: Field, new: Field) -> list[str]:
-    """Return the statements for one column that is kept."""
+    """Return the statements that change one existing column."""
     if kind(old) != kind(new) or ("REPEATED" in (old["mode"], new["mode"]) and old["mode"] != new["mode"]):
-        raise _refused(warehouse, dataset, name, f"Field {old['name']} has changed type or mode")
+        raise _schema_mismatch(warehouse, dataset, name, f"Field {old['name']} has changed type or mode")
     if new["mode"] == "REQUIRED" and old["mode"] == "NULLABLE":
-        raise _refused(warehouse, dataset, name, f"Field {old['name']} has changed mode from NULLABLE to REQUIRED")
+        raise _schema_mismatch(
+            warehouse, dataset, name, f"Field {old['name']} has changed mode from NULLABLE to REQUIRED"
+        )
     column = f"alter table {quoted(dataset, name)} alter column {quoted(old['name'])}"
     out = [f"{column} drop not null"] if old["mode"] == "REQUIRED" and new["mode"] == "NULLABLE" else []
     if kind(old) == "RECORD" and _shape(old) != _shape(new):
-        raise _refused(
+        raise _schema_mismatch(
             warehouse,
             dataset,
             name,
@@ -64,7 +66,7 @@ def _shape(field: Field) -> Any:
     return [(child["name"].lower(), kind(child), child["mode"], _shape(child)) for child in field.get("fields", [])]
 
 
-def _refused(warehouse: Warehouse, dataset: str, name: str, why: str) -> ApiError:
+def _schema_mismatch(warehouse: Warehouse, dataset: str, name: str, why: str) -> ApiError:
     return ApiError("invalid", f"Provided Schema does not match Table {warehouse.project}:{dataset}.{name}. {why}")
 
 

@@ -1,6 +1,6 @@
-"""Scripts: statements that change something, run one by one on the writing connection.
+"""Run scripts: statements one after the other on the writing connection.
 
-Outside BEGIN TRANSACTION each statement is a transaction of its own; an error undoes the open one and ends the script.
+Outside BEGIN TRANSACTION each statement is its own transaction; an error rolls back the open one and ends the script.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _SUPPORTED = (
 
 
 def statement_type(statement: exp.Expression) -> str:
-    """Return BigQuery's name for what a statement is."""
+    """Return BigQuery's statement type."""
     if isinstance(statement, exp.Query):
         return "SELECT"
     if isinstance(statement, exp.Create | exp.Drop | exp.Alter):
@@ -52,7 +52,7 @@ def check_supported(statement: exp.Expression) -> None:
     """Raise invalidQuery for a statement that the emulator does not run: SET, EXPORT DATA, CALL and the like."""
     if not isinstance(statement, _SUPPORTED):
         name = statement.name if isinstance(statement, exp.Command) else statement_type(statement)
-        raise ApiError("invalidQuery", f"The BigQuery emulator has no {name} statement")
+        raise ApiError("invalidQuery", f"{name} statements are not supported by the BigQuery emulator")
 
 
 class Script:

@@ -1,7 +1,7 @@
-"""GoogleSQL into DuckDB's SQL, through sqlglot.
+"""Translate GoogleSQL to DuckDB's SQL through sqlglot.
 
-The output must also stand in a stored view that plain DuckDB reads later, with the file attached under any name: so no
-project or catalog is written. What sqlglot's own DuckDB dialect leaves open is closed in duck_generator.py.
+The output is also stored in views that plain DuckDB reads later, with the file attached under any name: so it contains
+no project or catalog. duckdb_dialect.py corrects sqlglot's own DuckDB dialect.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from pipelines.bigquery_emulator.store.catalog import Catalog
 
 
 class Dialect:
-    """Translates for one project; `dataset` is what a table name without a dataset belongs to.
+    """Translate for one project; `dataset` is the default dataset of table names.
 
-    With a `catalog`, the names that a query or expression uses are looked up in it. The statements of `parse` are looked
-    up by whoever runs them: each may need what the one before it creates.
+    With a `catalog`, the names in a query or expression are looked up in it. Callers look up the names in statements of
+    `parse` before they run each: it may need what the statement before creates.
     """
 
     def __init__(self, project: str, dataset: str | None = None, catalog: Catalog | None = None) -> None:
@@ -32,7 +32,7 @@ class Dialect:
         self._catalog = catalog
 
     def parse(self, sql: str) -> list[exp.Expression]:
-        """Return the statements of a script, their names resolved; ApiError invalidQuery for bad syntax."""
+        """Return the statements of a script with resolved names; ApiError invalidQuery for a syntax error."""
         try:
             statements = [tree for tree in sqlglot.parse(sql, read="bigquery") if tree is not None]
         except SqlglotError as error:
@@ -45,7 +45,7 @@ class Dialect:
         """Return one query as DuckDB's SQL; `arguments` are names of a table function's parameters."""
         statements = self.parse(sql)
         if len(statements) != 1 or not isinstance(statements[0], exp.Query):
-            raise ApiError("invalidQuery", "A view or table function is exactly one query")
+            raise ApiError("invalidQuery", "A view or table function must be exactly one query")
         self._check(statements[0])
         return duck_sql(statements[0])
 
@@ -120,14 +120,14 @@ def _first_line(error: Exception) -> str:
 
 
 def _name_columns(query: exp.Query) -> None:
-    """Name the columns that have no name as BigQuery does: f0_, f1_."""
+    """Name unnamed columns as BigQuery does: f0_, f1_."""
     nameless = [item for item in query.selects if not isinstance(item, exp.Alias | exp.Column | exp.Dot | exp.Star)]
     for number, item in enumerate(nameless):
         item.replace(exp.alias_(item.copy(), f"f{number}_"))
 
 
 def _count_from_zero(unnest: exp.Unnest) -> None:
-    """Let WITH OFFSET count from 0: DuckDB's WITH ORDINALITY counts from 1."""
+    """Make WITH OFFSET count from 0: DuckDB's WITH ORDINALITY counts from 1."""
     offset = unnest.args.get("offset")
     select = unnest.find_ancestor(exp.Select)
     if not isinstance(offset, exp.Identifier) or select is None:

@@ -1,7 +1,7 @@
 """google.cloud.bigquery.storage.v1.BigQueryRead over the warehouse, with Arrow rows: what to_dataframe and to_arrow use.
 
 A session has one stream, none when there are no rows. A table is read when its stream is, in the order of its rows; the
-result of a query is read from memory, as long as its job is kept. Avro, sampling and snapshots of the past are refused or
+result of a query is read from memory, as long as its job is kept. Avro, sampling and snapshots of the past are rejected or
 ignored as docs/bigquery-emulator.md lists.
 """
 
@@ -18,7 +18,7 @@ import duckdb
 import grpc
 import pyarrow as pa
 
-from pipelines.bigquery_emulator.errors import ApiError, of_duckdb
+from pipelines.bigquery_emulator.errors import ApiError, from_duckdb
 from pipelines.bigquery_emulator.rpc.server import TABLE_NAME, message_class, server_stream, unary
 from pipelines.bigquery_emulator.sql.translate import Dialect
 from pipelines.bigquery_emulator.store.types import Field, quoted, read_type
@@ -58,7 +58,7 @@ class ReadService:
         except ApiError as error:
             context.abort(_CODES.get(error.reason, grpc.StatusCode.INVALID_ARGUMENT), error.message)
         except duckdb.Error as error:
-            context.abort(grpc.StatusCode.INVALID_ARGUMENT, of_duckdb(error).message)
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, from_duckdb(error).message)
         name = f"{request.parent}/locations/us/sessions/{uuid.uuid4().hex}"
         with self._lock:
             self._sessions[name] = session

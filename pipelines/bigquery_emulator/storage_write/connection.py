@@ -1,4 +1,4 @@
-"""One append connection: what it remembers from request to request, and one request's way to the table."""
+"""Process the requests of one append connection."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pyarrow as pa
 from google.cloud.bigquery_storage_v1 import types
 
 from pipelines.bigquery_emulator.errors import ApiError, WriteError
-from pipelines.bigquery_emulator.faults.injector import Strike
+from pipelines.bigquery_emulator.faults.injector import Effect
 from pipelines.bigquery_emulator.status_codes import INTERNAL, INVALID_ARGUMENT, NOT_FOUND, PENDING, TABLE_NOT_FOUND
-from pipelines.bigquery_emulator.store.arrow_insert import Lander
+from pipelines.bigquery_emulator.store.arrow_insert import BatchInserter
 from pipelines.bigquery_emulator.store.types import Field
 from pipelines.bigquery_emulator.store.warehouse import Warehouse
 from pipelines.bigquery_emulator.store.write_streams import Stream, Streams
@@ -29,13 +29,13 @@ _Response: Any = types.AppendRowsResponse.pb()
 
 
 class AppendConnection:
-    """The state of one AppendRows call: only its first request need name the stream and the writer's schema."""
+    """The state of one AppendRows call: later requests may leave out the stream's name and the writer's schema."""
 
-    def __init__(self, warehouse: Warehouse, streams: Streams, lander: Lander) -> None:
+    def __init__(self, warehouse: Warehouse, streams: Streams, inserter: BatchInserter) -> None:
         self.stream_name = ""
         self._warehouse = warehouse
         self._streams = streams
-        self._lander = lander
+        self._inserter = inserter
         self._arrow_schema: pa.Schema | None = None
         self._proto: ProtoReader | None = None
         self._checked: tuple[pa.Schema, dict[str, Field]] | None = None
@@ -45,8 +45,8 @@ class AppendConnection:
         match = _STREAM.fullmatch(request.write_stream or self.stream_name)
         return match[3] if match else None
 
-    def append(self, request: Any, strike: Strike) -> Any:
-        """Check a request whole, then write it whole; WriteError when any of it is refused."""
+    def append(self, request: Any, effect: Effect) -> Any:
+        """Check a whole request, then write it; WriteError when any of it is rejected."""
         self.stream_name = request.write_stream or self.stream_name
         match = _STREAM.fullmatch(self.stream_name)
         if match is None:
@@ -63,10 +63,10 @@ class AppendConnection:
         bounds = None
         if stream is None or stream.type != PENDING:
             bounds = stream_bounds(self._warehouse.catalog.table(*table), self._warehouse.today())
-        self._check(batch, fields, bounds, strike)
+        self._check(batch, fields, bounds, effect)
         response = _Response(write_stream=self.stream_name)
         if stream is None:
-            self._land(table, batch)
+            self._insert(table, batch)
             response.append_result.SetInParent()
             return response
         with stream.lock:
@@ -85,11 +85,11 @@ class AppendConnection:
             raise WriteError(INVALID_ARGUMENT, f"{table[0]}.{table[1]} is a view: it takes no rows", closes=True)
         return {field["name"].lower(): field for field in resource["schema"]["fields"]}
 
-    def _land(self, table: tuple[str, str], batch: pa.RecordBatch) -> None:
+    def _insert(self, table: tuple[str, str], batch: pa.RecordBatch) -> None:
         large = batch.nbytes > LARGE_BYTES
         try:
             with self._warehouse.query_memory() if large else nullcontext():
-                self._lander.land(*table, batch)
+                self._inserter.insert(*table, batch)
         except duckdb.Error as error:
             raise WriteError(INTERNAL, f"{type(error).__name__} while writing to {table[0]}.{table[1]}") from error
 
@@ -97,7 +97,7 @@ class AppendConnection:
         if stream.type == PENDING:
             stream.spill(self._streams.folder, batch.schema, message)
         else:
-            self._land(table, batch)
+            self._insert(table, batch)
 
     def _batch(self, request: Any, fields: dict[str, Field]) -> tuple[pa.RecordBatch, bytes]:
         """Return the rows as a batch, and as the IPC message that a spill file takes."""
@@ -123,24 +123,24 @@ class AppendConnection:
         raise WriteError(INVALID_ARGUMENT, "The request carries no rows")
 
     def _check(
-        self, batch: pa.RecordBatch, fields: dict[str, Field], bounds: StreamBounds | None, strike: Strike
+        self, batch: pa.RecordBatch, fields: dict[str, Field], bounds: StreamBounds | None, effect: Effect
     ) -> None:
         if self._checked is None or self._checked[0] is not batch.schema or self._checked[1] != fields:
             check_schema(batch.schema, fields)
             self._checked = (batch.schema, fields)
-        for rule in strike.reject_requests:
+        for rule in effect.reject_requests:
             if rule.rows(batch):
                 raise WriteError(INVALID_ARGUMENT, f"The request is rejected: {rule.reason} (fault script)")
-        refused = dict(bad_rows(batch, fields))
+        rejected = dict(bad_rows(batch, fields))
         for row, message in bounds.outside(batch) if bounds else ():
-            refused.setdefault(row, message)
-        for rule in strike.row_errors:
+            rejected.setdefault(row, message)
+        for rule in effect.row_errors:
             for row in rule.rows(batch):
-                refused.setdefault(row, f"Field {rule.column}: {rule.reason}")
-        if refused:
+                rejected.setdefault(row, f"Field {rule.column}: {rule.reason}")
+        if rejected:
             raise WriteError(
                 INVALID_ARGUMENT,
                 "Errors found while processing rows. Please refer to the row_errors field for details. "
                 "The list may not be complete because of the size limitations.",
-                row_errors=sorted(refused.items()),
+                row_errors=sorted(rejected.items()),
             )

@@ -1,7 +1,7 @@
-"""google.cloud.bigquery.storage.v1.BigQueryWrite over the warehouse: the gRPC service that Google's client talks to.
+"""Serve google.cloud.bigquery.storage.v1.BigQueryWrite over the warehouse.
 
-Handlers are the thin side: offsets and states are in streams.py, row checks in checks.py, the rows' way into DuckDB in
-landing.py. Everything is checked before anything is written: a request with a row error writes no row.
+Offsets and states are in store/write_streams.py, row checks in values/row_checks.py, inserts in store/arrow_insert.py.
+A request is checked completely before it is written: one row error rejects all rows.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from google.protobuf import any_pb2
 from google.rpc import status_pb2
 
 from pipelines.bigquery_emulator.errors import ApiError, WriteError
-from pipelines.bigquery_emulator.faults.injector import Faults, Strike
+from pipelines.bigquery_emulator.faults.injector import Effect, Faults
 from pipelines.bigquery_emulator.memory import release_memory
 from pipelines.bigquery_emulator.rpc.server import TABLE_NAME, both_streams, message_class, unary
 from pipelines.bigquery_emulator.status_codes import INTERNAL, INVALID_ARGUMENT, NOT_FOUND, TABLE_NOT_FOUND, UNAVAILABLE
 from pipelines.bigquery_emulator.storage_write.connection import AppendConnection
-from pipelines.bigquery_emulator.store.arrow_insert import Lander, insert_arrow
+from pipelines.bigquery_emulator.store.arrow_insert import BatchInserter, insert_arrow
 from pipelines.bigquery_emulator.store.warehouse import Warehouse
 from pipelines.bigquery_emulator.store.write_streams import Stream, Streams
 
@@ -40,13 +40,13 @@ _StorageError, _FinalizeResponse, _RowError = (
 
 
 class WriteService:
-    """The five calls of BigQueryWrite that clients use here."""
+    """The calls of BigQueryWrite except FlushRows."""
 
     def __init__(self, warehouse: Warehouse, streams: Streams, faults: Faults) -> None:
         self._warehouse = warehouse
         self._streams = streams
         self._faults = faults
-        self._lander = Lander(warehouse)
+        self._inserter = BatchInserter(warehouse)
 
     def create_write_stream(self, request: Any, context: grpc.ServicerContext) -> Any:
         """Create a COMMITTED or PENDING stream on a table."""
@@ -64,7 +64,7 @@ class WriteService:
             return self._described(self._streams.get(request.name))
 
     def finalize_write_stream(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """End a stream: no more appends."""
+        """Finalize a stream: it accepts no more appends."""
         with self._answering("finalize", request.name, context):
             stream = self._streams.get(request.name)
             with stream.lock:
@@ -72,16 +72,16 @@ class WriteService:
             return _FinalizeResponse(row_count=stream.rows)
 
     def batch_commit_write_streams(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """Land all streams of one table in one transaction, or none of them."""
+        """Commit all streams of one table in one transaction, or none."""
         with self._answering("commit", request.parent, context) as table:
             fields = self._fields(table)
             names = list(dict.fromkeys(request.write_streams))
             release_memory()
             response = _CommitResponse()
             with self._warehouse.lock:
-                refused = self._streams.uncommittable(table, names)
-                if refused:
-                    response.stream_errors.extend(_storage_error(error) for error in refused)
+                rejected = self._streams.uncommittable(table, names)
+                if rejected:
+                    response.stream_errors.extend(_storage_error(error) for error in rejected)
                     return response
                 with self._warehouse.transaction() as connection:
                     for schema, batches in self._streams.batches(names):
@@ -92,19 +92,19 @@ class WriteService:
 
     def append_rows(self, requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
         """Answer each request of an append connection, in order."""
-        connection = AppendConnection(self._warehouse, self._streams, self._lander)
+        connection = AppendConnection(self._warehouse, self._streams, self._inserter)
         for request in requests:
-            strike = self._before("append", connection.target(request), context)
+            effect = self._before("append", connection.target(request), context)
             try:
-                response = connection.append(request, strike or Strike())
+                response = connection.append(request, effect or Effect())
             except WriteError as error:
                 if error.closes:
                     _abort(context, error)
-                response = _refusal(error, connection.stream_name)
-            if strike and strike.reply_lost:
+                response = _rejection(error, connection.stream_name)
+            if effect and effect.reply_lost:
                 context.abort(_CODES[UNAVAILABLE], "Connection reset (fault script)")
             yield response
-            if strike and strike.close_stream:
+            if effect and effect.close_stream:
                 return
 
     def _fields(self, table: tuple[str, str]) -> dict[str, Any]:
@@ -115,26 +115,26 @@ class WriteService:
         described.create_time.FromSeconds(stream.created)
         return described
 
-    def _before(self, point: str, table: str | None, context: grpc.ServicerContext) -> Strike | None:
-        strike = self._faults.strike((point,), table)
-        if strike is not None:
-            self._faults.wait(strike)
-            if strike.status is not None and not strike.reply_lost:
-                context.abort(_CODES[strike.grpc_code()], "Refused by the fault script")
-        return strike
+    def _before(self, point: str, table: str | None, context: grpc.ServicerContext) -> Effect | None:
+        effect = self._faults.effect_at((point,), table)
+        if effect is not None:
+            self._faults.wait(effect)
+            if effect.status is not None and not effect.reply_lost:
+                context.abort(_CODES[effect.grpc_code()], "Rejected by the fault script")
+        return effect
 
     def _answering(self, point: str, name: str, context: grpc.ServicerContext) -> _Answering:
         match = TABLE_NAME.match(name)
         table = (match[2], match[3]) if match else ("", "")
-        strike = self._before(point, table[1] or None, context)
-        return _Answering(table, strike, context)
+        effect = self._before(point, table[1] or None, context)
+        return _Answering(table, effect, context)
 
 
 class _Answering:
-    """Turns what goes wrong inside a unary call into its gRPC status, and plays the fault of a lost reply."""
+    """Translate exceptions of a unary call to its gRPC status, and drop the reply when a fault says so."""
 
-    def __init__(self, table: tuple[str, str], strike: Strike | None, context: grpc.ServicerContext) -> None:
-        self._table, self._strike, self._context = table, strike, context
+    def __init__(self, table: tuple[str, str], effect: Effect | None, context: grpc.ServicerContext) -> None:
+        self._table, self._strike, self._context = table, effect, context
 
     def __enter__(self) -> tuple[str, str]:
         if not all(self._table):
@@ -172,8 +172,8 @@ def _abort(context: grpc.ServicerContext, error: WriteError) -> NoReturn:
     raise AssertionError("abort raises")
 
 
-def _refusal(error: WriteError, stream_name: str) -> Any:
-    """Return the answer inside an append connection that goes on."""
+def _rejection(error: WriteError, stream_name: str) -> Any:
+    """Return the answer for a rejected request of a connection that stays open."""
     response = _Response(write_stream=stream_name)
     response.error.CopyFrom(_status(error))
     response.row_errors.extend(_RowError(index=row, code=1, message=message) for row, message in error.row_errors)

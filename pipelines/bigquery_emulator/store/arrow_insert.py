@@ -1,7 +1,7 @@
-"""Arrow batches into DuckDB tables: columnar, and grouped.
+"""Insert Arrow record batches into DuckDB tables, several appends per transaction.
 
-Appends that arrive while another one is being committed wait, and then go into one transaction together: a commit
-costs about as much as a few thousand rows, so many small appends share it. An append returns after its commit.
+Appends that arrive during a commit wait and are then committed together: a commit costs about as much as a few thousand
+rows, so small appends share one. An append returns after its commit.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pipelines.bigquery_emulator.store.warehouse import Warehouse
 
 
 def with_json(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Return the batch under the schema that `typed` gave; the columns are not copied."""
+    """Return the batch with the schema from `typed`; the columns are not copied."""
     columns = [
         pa.ExtensionArray.from_storage(field.type, column) if isinstance(field.type, pa.JsonType) else column
         for field, column in zip(schema, batch.columns, strict=True)
@@ -27,7 +27,7 @@ def with_json(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 
 
 def typed(schema: pa.Schema, fields: dict[str, Field]) -> pa.Schema:
-    """Mark the JSON columns as Arrow's JSON type: DuckDB then takes the text as checked and does not parse it again."""
+    """Return the schema with JSON columns as Arrow's JSON type: DuckDB then does not parse the text again."""
     json = pa.json_(pa.string())
     return pa.schema(
         field.with_type(json) if kind(fields[field.name.lower()]) == "JSON" and field.type == pa.string() else field
@@ -42,9 +42,9 @@ def insert_arrow(
     schema: pa.Schema,
     batches: Iterable[pa.RecordBatch],
 ) -> None:
-    """Insert batches of one schema into a table; the columns go by name, case aside.
+    """Insert batches of one schema into a table; columns match by name, ignoring case.
 
-    A list is handed over as it stands; any other iterable is read batch by batch.
+    A list is inserted as one table; any other iterable is read batch by batch.
     """
     target = typed(schema, fields)
     arriving = (with_json(batch, target) for batch in batches)
@@ -72,45 +72,45 @@ class _Append:
     error: Exception | None = field(default=None)
 
 
-class Lander:
-    """Lands checked batches in their tables, several appends to a transaction."""
+class BatchInserter:
+    """Insert checked batches into their tables, several appends per transaction."""
 
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
         self._waiting: list[_Append] = []
         self._queue_lock = threading.Lock()
 
-    def land(self, dataset: str, table: str, batch: pa.RecordBatch) -> None:
-        """Return when the batch is committed; raise what DuckDB says against it."""
+    def insert(self, dataset: str, table: str, batch: pa.RecordBatch) -> None:
+        """Insert a batch and return after its commit; raise DuckDB's error."""
         mine = _Append((dataset, table), batch)
         with self._queue_lock:
             self._waiting.append(mine)
-        with self._warehouse.lock:  # whoever gets it lands for all that wait
+        with self._warehouse.lock:  # the holder inserts the batches of all waiting threads
             if not mine.done:
                 with self._queue_lock:
                     group, self._waiting = self._waiting, []
-                self._land_group(group)
+                self._insert_group(group)
         if mine.error is not None:
             raise mine.error
 
-    def _land_group(self, group: list[_Append]) -> None:
+    def _insert_group(self, group: list[_Append]) -> None:
         try:
             self._commit(group)
         except Exception as error:
             if len(group) == 1:
                 group[0].error = error
-            else:  # one bad append must not fail its neighbours
+            else:  # one invalid append must not fail the others
                 for append in group:
-                    self._land_group([append])
+                    self._insert_group([append])
         for append in group:
             append.done = True
 
     def _commit(self, group: list[_Append]) -> None:
-        sorted_out: dict[tuple[tuple[str, str], tuple[str, ...]], list[pa.RecordBatch]] = {}
+        by_table: dict[tuple[tuple[str, str], tuple[str, ...]], list[pa.RecordBatch]] = {}
         for append in group:
             shape = tuple(f"{item.name} {item.type}" for item in append.batch.schema)
-            sorted_out.setdefault((append.table, shape), []).append(append.batch)
+            by_table.setdefault((append.table, shape), []).append(append.batch)
         with self._warehouse.transaction() as connection:
-            for (table, _), batches in sorted_out.items():
+            for (table, _), batches in by_table.items():
                 fields = {item["name"].lower(): item for item in self._warehouse.fields(*table)}
                 insert_arrow(connection, table, fields, batches[0].schema, batches)

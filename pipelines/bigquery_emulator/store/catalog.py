@@ -1,4 +1,4 @@
-"""What the warehouse knows of its datasets, tables, views and routines: the REST resources, kept whole as JSON.
+"""Keep the REST resources of datasets, tables, views and routines as JSON.
 
 They live in the schema `__bigquery` of the same DuckDB file, so a resource and the table it describes change in one
 transaction, and in memory, where every append looks them up.
@@ -36,7 +36,7 @@ class Catalog:
         self.reload()
 
     def reload(self) -> None:
-        """Read every resource back from the file: after a rollback, the file is right and memory is not."""
+        """Read all resources from the file again, after a rollback."""
         rows = self._connection.execute(
             "select kind, dataset, name, resource from __bigquery.resources order by position"
         ).fetchall()
@@ -74,7 +74,7 @@ class Catalog:
         return [r for (k, d, _), r in self._resources.items() if k == kind and (dataset is None or d == dataset)]
 
     def save(self, kind: str, dataset: str, name: str, resource: Resource) -> Resource:
-        """Store a resource with new times and etag; it keeps its place in the order of creation."""
+        """Store a resource with new times and etag; its position in listings stays."""
         now = str(int(time.time() * 1000))
         known = self.find(kind, dataset, name)
         resource = {
@@ -95,7 +95,7 @@ class Catalog:
         return resource
 
     def drop(self, kind: str, dataset: str, name: str = "") -> None:
-        """Forget a resource."""
+        """Delete a resource."""
         self._connection.execute(
             "delete from __bigquery.resources where kind = $1 and dataset = $2 and name = $3",
             [kind, dataset, name],

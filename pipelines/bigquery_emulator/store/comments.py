@@ -1,4 +1,4 @@
-"""Descriptions of tables, views and columns as DuckDB's comments, so that a plain DuckDB user of the file sees them."""
+"""Store descriptions of tables, views and columns as DuckDB comments, for plain DuckDB users of the file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ where database_name = current_database() and not internal
 
 
 def write_comments(connection: duckdb.DuckDBPyConnection, resources: Iterable[dict[str, Any]]) -> None:
-    """Make the comments of these tables and views what their resources say; what is right already is not written."""
+    """Set the comments of these tables and views to the descriptions in their resources; write only differences."""
     rows = connection.execute(_PRESENT).fetchall()
     present: dict[tuple[str, str], dict[str, str]] = {}
     for schema, table, column, comment in rows:

@@ -1,7 +1,7 @@
-"""BigQuery column types as DuckDB and Arrow types, and back.
+"""Map BigQuery column types to DuckDB and Arrow types, and back.
 
 A field is the REST form: {"name", "type", "mode", "fields"}. Types are kept under their legacy names (INTEGER, RECORD),
-because that is what BigQuery's REST API answers whichever name was sent.
+because BigQuery's REST API answers with them whichever name was sent.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def kind(field: Field) -> str:
 
 
 def normal(field: Field) -> Field:
-    """Return the field as BigQuery's REST API gives it back; unknown types are refused."""
+    """Return the field as BigQuery's REST API answers it; ApiError invalid for an unknown type."""
     out = {**field, "type": kind(field), "mode": str(field.get("mode") or "NULLABLE").upper()}
     if out["type"] == "RECORD":
         out["fields"] = [normal(child) for child in field.get("fields", [])]
@@ -111,10 +111,10 @@ def column_ddl(field: Field) -> str:
 
 
 def _compression(field: Field) -> str:
-    """Say how a column of text is compressed: DuckDB's own choice tries each way on every row group, at twice the CPU.
+    """Return the compression of a text column: DuckDB's own choice tries each method per row group, at twice the CPU.
 
-    Zstandard for JSON; nothing for random ids, which take most of its time and shrink by a few percent of the file;
-    dictionaries for the rest.
+    Zstandard for JSON; none for random ids, which cost most of the time and save a few percent of the file; dictionaries
+    for the rest.
     """
     if field.get("mode") == "REPEATED" or kind(field) not in ("STRING", "JSON"):
         return ""
@@ -123,7 +123,7 @@ def _compression(field: Field) -> str:
 
 
 def arrow_type(field: Field) -> pa.DataType:
-    """Return the Arrow type that lands in the field's column."""
+    """Return the Arrow type in which rows are inserted into the field's column."""
     if kind(field) == "RECORD":
         item: pa.DataType = pa.struct([(child["name"], arrow_type(child)) for child in field["fields"]])
     else:
@@ -132,7 +132,7 @@ def arrow_type(field: Field) -> pa.DataType:
 
 
 def read_type(field: Field) -> pa.DataType:
-    """Return the Arrow type in which the Storage Read API gives the field out."""
+    """Return the Arrow type of the field in the Storage Read API."""
     if field.get("mode") == "REPEATED":
         return pa.list_(read_type({**field, "mode": "NULLABLE"}))
     if kind(field) == "RECORD":
@@ -141,7 +141,7 @@ def read_type(field: Field) -> pa.DataType:
 
 
 def accepts(field: Field, given: pa.DataType) -> bool:
-    """Say whether the Storage Write API takes an Arrow column of this type for the field."""
+    """Report whether the Storage Write API accepts an Arrow column of this type for the field."""
     if field.get("mode") == "REPEATED":
         if not (pa.types.is_list(given) or pa.types.is_large_list(given)):
             return False

@@ -1,8 +1,8 @@
-"""The store behind the BigQuery emulator: one DuckDB file, one schema a dataset, one writer at a time.
+"""Keep the tables in one DuckDB file: one schema per dataset, one writer at a time.
 
-Reads run on cursors of their own, each on its own snapshot, so that a long query does not hold up an append. Every
-change takes `lock` and runs on the one writing connection. A result is always fetched whole: DuckDB 2.0 blocks a
-connection whose result is half read.
+Reads run on their own cursors and snapshots, so that a long query does not block an append. Every change takes `lock`
+and runs on the writing connection. Results are always fetched completely: DuckDB 2.0 blocks a connection with a partly
+read result.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _CONFIGURATION: dict[str, str | bool | int | float | list[str]] = {
 }
 _DATASET_ID = re.compile(r"[A-Za-z0-9_]{1,1024}")
 _RESERVED = ("__bigquery", "main", "pg_catalog", "information_schema", "system", "temp")  # DuckDB's, and the catalog
-EMPTY_COLUMN = "__empty"  # stands in for the columns of a table that was created without a schema
+EMPTY_COLUMN = "__empty"  # the column of a table that was created without a schema
 _SETTINGS = """
 set timezone = 'UTC'; set preserve_insertion_order = false;
 set python_enable_replacements = false
 """
 _CHECKPOINTS = 4
-"""The log is written into the tables when it holds this part of the memory: until then its rows are in memory, and each
-time the last row group of a table is written anew."""
+"""DuckDB checkpoints the write-ahead log when it reaches this fraction of the memory: until then its rows are in memory, and
+each checkpoint rewrites the last row group of a table."""
 
 
 class Warehouse:
@@ -58,25 +58,25 @@ class Warehouse:
         self._memory_mib, self._queries, self._queries_lock = memory_mib, 0, threading.Lock()
         self._limit_memory(memory_mib)
         self.catalog = Catalog(self.connection, project)
-        with self.transaction() as connection:  # a file of an older version has none
+        with self.transaction() as connection:  # a file of an older version has no comments
             write_comments(connection, self.catalog.all("table"))
 
     def today(self) -> datetime.date:
-        """Return the current date (UTC), which limits on partitions count from."""
+        """Return the current date (UTC), from which the limits on partitions are counted."""
         return datetime.datetime.now(datetime.UTC).date()
 
     def close(self) -> None:
-        """Write everything into the file and let go of it."""
+        """Checkpoint and close the file."""
         with self.lock:
             self.connection.close()
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
-        """Return a connection of its own for reading; the caller closes it."""
+        """Return a new connection for reading; the caller closes it."""
         return self.connection.cursor()
 
     @contextmanager
     def query_memory(self) -> Iterator[None]:
-        """Let DuckDB hold what queries need, until the last of them has ended."""
+        """Raise DuckDB's memory limit while queries run."""
         with self._queries_lock:
             self._queries += 1
             if self._queries == 1:
@@ -90,14 +90,17 @@ class Warehouse:
                     self._limit_memory(self._memory_mib)
 
     def _limit_memory(self, mib: int) -> None:
-        with self.cursor() as cursor, suppress(duckdb.OutOfMemoryException):  # what is in use now; the next query tries
+        with (
+            self.cursor() as cursor,
+            suppress(duckdb.OutOfMemoryException),
+        ):  # more is in use now; the next query tries again
             cursor.execute(f"set memory_limit = '{mib}MiB'").fetchall()
 
     @contextmanager
     def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Hold the writing connection inside one transaction; an exception rolls back file and catalog.
+        """Yield the writing connection in a transaction; an exception rolls back file and catalog.
 
-        Inside an open transaction it joins that one, and leaves its end to whoever began it.
+        Inside an open transaction it joins that one; whoever began it ends it.
         """
         with self.lock:
             if self._open:
@@ -122,7 +125,7 @@ class Warehouse:
         self._open = False
 
     def rollback(self) -> None:
-        """Undo the open transaction and read the catalog back."""
+        """Roll back the open transaction and reload the catalog."""
         self._open = False
         with suppress(duckdb.TransactionException):  # DuckDB may have ended it already
             self.connection.execute("rollback").fetchall()
@@ -158,13 +161,15 @@ class Warehouse:
             self.catalog.drop("dataset", name)
 
     def create_table(self, dataset: str, name: str, body: Resource) -> Resource:
-        """Create a table from its REST resource; every key of the resource is kept."""
+        """Create a table from its REST resource; all keys of the resource are kept."""
         self.catalog.dataset(dataset)
         if self.catalog.find("table", dataset, name):
             raise already_exists("Table", f"{self.project}:{dataset}.{name}")
         fields = [normal(field) for field in body.get("schema", {}).get("fields", [])]
         if unsupported := {"externalDataConfiguration", "materializedView", "snapshotDefinition"} & set(body):
-            raise ApiError("notImplemented", f"The BigQuery emulator has no tables with {', '.join(unsupported)}")
+            raise ApiError(
+                "notImplemented", f"Tables with {', '.join(unsupported)} are not supported by the BigQuery emulator"
+            )
         columns = ", ".join(map(column_ddl, fields)) or f"{EMPTY_COLUMN} integer"
         with self.transaction() as connection:
             connection.execute(f"create table {quoted(dataset, name)} ({columns})").fetchall()

@@ -1,7 +1,7 @@
-"""Write streams: their offsets, their states, and the rows of a PENDING stream until its commit.
+"""Keep write streams: offsets, states, and the rows of PENDING streams until their commit.
 
-Pending rows are spilled to Arrow IPC stream files beside the warehouse, as the client serialized them, so memory stays
-flat. They outlive the client but not the server: at its start the folder is emptied, for no stream is known then.
+Pending rows are spilled to Arrow IPC stream files next to the warehouse, as the client serialized them, so memory stays
+constant. They outlive the client but not the server, which empties the folder at its start.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from pipelines.bigquery_emulator.status_codes import (
 
 @dataclass
 class SpillFile:
-    """One IPC stream file: batches of one schema. It is opened for each write: streams outnumber file handles."""
+    """An IPC stream file with batches of one schema. It is opened for each write: there are more streams than file handles."""
 
     path: Path
     schema: pa.Schema
@@ -69,7 +69,7 @@ class Stream:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def check_offset(self, offset: int | None) -> None:
-        """Raise ALREADY_EXISTS for rows sent before, OUT_OF_RANGE for a gap, and refuse a stream that has ended."""
+        """Raise ALREADY_EXISTS for rows sent before, OUT_OF_RANGE for a gap, INVALID_ARGUMENT for a finalized stream."""
         if self.finalized:
             raise WriteError(
                 INVALID_ARGUMENT,
@@ -105,7 +105,7 @@ class Streams:
         self._streams: dict[str, Stream] = {}
 
     def close(self) -> None:
-        """Throw away what was never committed."""
+        """Delete rows that were never committed."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def create(self, parent: str, table: tuple[str, str], type_: int) -> Stream:
@@ -133,7 +133,7 @@ class Streams:
         return self._streams[name]
 
     def uncommittable(self, table: tuple[str, str], names: list[str]) -> list[WriteError]:
-        """Return what stands against committing these streams together: BigQuery's stream_errors."""
+        """Return BigQuery's stream_errors: the reasons why these streams cannot be committed together."""
         errors = []
         for name in names:
             stream = self._streams.get(name)
@@ -150,7 +150,7 @@ class Streams:
         return errors
 
     def batches(self, names: list[str]) -> Iterator[tuple[pa.Schema, Iterator[pa.RecordBatch]]]:
-        """Return the spilled rows of these streams: for each schema that was written with, its batches."""
+        """Return the spilled rows of these streams: the batches per schema."""
         files = [file for name in names for file in self._streams[name].files]
         while files:
             schema = files[0].schema
@@ -159,7 +159,7 @@ class Streams:
             yield schema, (batch for file in alike for batch in file.batches())
 
     def committed(self, names: list[str]) -> None:
-        """Mark streams as committed and drop their files."""
+        """Mark streams as committed and delete their files."""
         for name in names:
             stream = self._streams[name]
             stream.committed = True

@@ -1,4 +1,4 @@
-"""BigQuery's JSON input rules: what a JSON value becomes in a column, and what is refused.
+"""Convert JSON values to column values by BigQuery's rules for JSON input.
 
 For insertAll and NDJSON load jobs. Integers and numbers may come as strings, BYTES as base64, TIMESTAMP as text or
 seconds; whatever does not fit names its column.
@@ -34,7 +34,7 @@ _TYPED: dict[str, type] = {
 
 
 class RowError(ValueError):
-    """A row that does not fit: the column and why."""
+    """An invalid row: its column and the reason."""
 
     def __init__(self, location: str, message: str) -> None:
         super().__init__(message)
@@ -47,7 +47,7 @@ def to_batch(rows: list[dict[str, Any]], fields: list[Field]) -> pa.RecordBatch:
 
 
 def convert_row(fields: list[Field], row: Any, *, ignore_unknown: bool = False, path: str = "") -> dict[str, Any]:
-    """Return the row with Python values that Arrow takes; RowError for the first value that does not fit."""
+    """Return the row with values that Arrow accepts; RowError for the first invalid value."""
     if not isinstance(row, dict):
         raise RowError(path.rstrip("."), f"This field: {path.rstrip('.')} is not a record.")
     known = {field["name"].lower(): field for field in fields}

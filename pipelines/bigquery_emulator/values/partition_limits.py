@@ -1,4 +1,4 @@
-"""Which partitions rows may be streamed into: from 1825 days back to 366 days ahead of the current date.
+"""Enforce BigQuery's limit on streaming into partitions: from 1825 days back to 366 days ahead of the current date.
 
 The limit is on streaming, that is insertAll, the default stream and COMMITTED streams of the Storage Write API, into a
 table that is partitioned by a DATE, DATETIME or TIMESTAMP column: rows beyond are rejected

@@ -1,4 +1,4 @@
-"""Rows that arrive as protocol buffers: a record batch out of messages of a descriptor known only at run time."""
+"""Convert rows in protocol buffers to record batches; the descriptor is known only at run time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipelines.bigquery_emulator.store.types import Field, arrow_type, kind
 
 
 class ProtoReader:
-    """Turns serialized messages of one writer schema into batches of one table."""
+    """Convert serialized messages of one writer schema to batches of one table."""
 
     def __init__(self, descriptor: descriptor_pb2.DescriptorProto) -> None:
         package = f"x{uuid.uuid4().hex}"

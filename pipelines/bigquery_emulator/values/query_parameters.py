@@ -1,4 +1,4 @@
-"""Query parameters: from BigQuery's typed strings to values that DuckDB binds."""
+"""Convert query parameters from BigQuery's typed strings to values that DuckDB binds."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def parameters_of(job: dict[str, Any]) -> dict[str, Any]:
     values = {}
     for item in job.get("queryParameters", []):
         if not item.get("name"):
-            raise ApiError("invalidQuery", "The BigQuery emulator takes named parameters only")
+            raise ApiError("invalidQuery", "The BigQuery emulator supports named parameters only")
         values[item["name"].lower()] = _value(item["name"], item["parameterType"], item.get("parameterValue", {}))
     return values
 
 
 def bound(tree: exp.Expression, values: dict[str, Any]) -> dict[str, Any]:
-    """Return what a statement binds: DuckDB refuses a value that the statement does not name."""
+    """Return the parameters of a statement: DuckDB rejects values that it does not use."""
     named = {}
     for parameter in tree.find_all(exp.Parameter, exp.Placeholder):
         name = parameter.name
@@ -50,7 +50,7 @@ def _field(name: str, type_: dict[str, Any]) -> Field:
 
 
 def _plain(type_: dict[str, Any], value: dict[str, Any]) -> Any:
-    """Return the parameter's value in the JSON form that a row would have."""
+    """Return the parameter's value in the JSON form of rows."""
     if type_["type"] == "ARRAY":
         return [_plain(type_["arrayType"], item) for item in value.get("arrayValues", [])]
     if type_["type"] == "STRUCT":

@@ -1,7 +1,6 @@
-"""Query results and table rows in the REST form: a schema of fields, and rows of {"f": [{"v": …}]}, in pages.
+"""Write query results and table rows in the REST form: fields, and rows of {"f": [{"v": …}]}, in pages.
 
-Every scalar goes out as a string, as BigQuery does it. A result is held as an Arrow table, and only the page that is
-asked for becomes Python objects.
+Scalars are strings, as in BigQuery. A result is an Arrow table; only the requested page is converted to Python objects.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from pipelines.bigquery_emulator.store.types import Field, field_of, kind
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 RESULTS_DATASET = "_results"
-"""The dataset of the anonymous tables that stand for the results of queries, named by their jobs."""
+"""The dataset of the anonymous tables that hold the results of queries; a table has the id of its job."""
 _PAGE_ROWS = 50_000
 _PAGE_BYTES = 8 * 1024 * 1024
 _MICROSECOND = datetime.timedelta(microseconds=1)
@@ -37,7 +36,7 @@ class Result:
 
     @classmethod
     def of(cls, connection: duckdb.DuckDBPyConnection, sql: str, values: dict[str, Any] | None = None) -> Result:
-        """Run a query and take its whole result."""
+        """Run a query and return its complete result."""
         relation = connection.sql(sql, params=values)
         columns: list[Any] = relation.description
         fields = [field_of(column[0], column[1]) for column in columns]
@@ -45,19 +44,19 @@ class Result:
 
     @classmethod
     def empty(cls, affected: int | None = None) -> Result:
-        """Return the result of a statement that gives no rows."""
+        """Return the result of a statement without rows."""
         return cls([], pa.table({}), affected)
 
     def page(self, params: dict[str, str]) -> dict[str, Any]:
         """Return rows, totalRows and pageToken for maxResults, startIndex and pageToken of a call."""
         try:
             start = int(params.get("pageToken") or params.get("startIndex") or 0)
-            asked = int(params.get("maxResults") or _PAGE_ROWS)
+            requested = int(params.get("maxResults") or _PAGE_ROWS)
         except ValueError as error:
             raise ApiError("invalid", f"Invalid paging parameter: {error}") from None
         total = self.table.num_rows
         width = max(1, self.table.nbytes // max(1, total))
-        count = max(1, min(asked, _PAGE_ROWS, _PAGE_BYTES // width)) if asked else 0
+        count = max(1, min(requested, _PAGE_ROWS, _PAGE_BYTES // width)) if requested else 0
         part = self.table.slice(start, count)
         timestamp = _timestamp_form(params)
         encoders = [encoder(field, timestamp) for field in self.fields]
@@ -66,15 +65,15 @@ class Result:
             for number, encode in enumerate(encoders)
         ]
         page: dict[str, Any] = {"totalRows": str(total)}
-        if part.num_rows and asked:
+        if part.num_rows and requested:
             page["rows"] = [{"f": list(cells)} for cells in zip(*columns, strict=True)]
-        if asked and start + part.num_rows < total:
+        if requested and start + part.num_rows < total:
             page["pageToken"] = str(start + part.num_rows)
         return page
 
 
 def _checked(fields: list[Field], table: pa.Table) -> pa.Table:
-    """Return a result with its INT64 columns as 64 bits: DuckDB adds them up in 128."""
+    """Return a result with 64 bits in INT64 columns: DuckDB's sums have 128."""
     for number, field in enumerate(fields):
         column = table.column(number)
         if kind(field) == "INTEGER" and pa.types.is_decimal(column.type):
@@ -89,7 +88,7 @@ Encoder = Callable[[Any], Any]
 
 
 def encoder(field: Field, timestamp: Encoder) -> Encoder:
-    """Return what turns one value of the field into its REST form."""
+    """Return the function that converts one value of the field to its REST form."""
     if field.get("mode") == "REPEATED":
         item = encoder({**field, "mode": "NULLABLE"}, timestamp)
         return lambda values: [{"v": item(value)} for value in values or []]
@@ -107,7 +106,7 @@ def _microseconds(value: datetime.datetime) -> int:
 
 
 def _timestamp_form(params: dict[str, str]) -> Encoder:
-    """Return the form of TIMESTAMP that the client asked for; without a wish it is seconds, as ever."""
+    """Return the requested format of TIMESTAMP; the default is seconds."""
     if params.get("formatOptions.useInt64Timestamp", "").lower() == "true":
         return lambda value: str(_microseconds(value))
     if params.get("formatOptions.timestampOutputFormat") == "ISO8601_STRING":

@@ -1,7 +1,7 @@
-"""Which rows of an append BigQuery would refuse, column by column and never row by row.
+"""Find the rows of an append that BigQuery rejects, column by column.
 
-`check_schema` answers for the whole request, `bad_rows` for single rows: a NULL in a REQUIRED column, a JSON column
-that is no JSON, a NUMERIC or TIMESTAMP out of range, text that is not UTF-8.
+`check_schema` checks the whole request, `bad_rows` single rows: NULL in a REQUIRED column, invalid JSON in a JSON column,
+a NUMERIC or TIMESTAMP out of range, text that is not UTF-8.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _TIME_MIN, _TIME_MAX = (
     253_402_300_799_999_999,
 )  # 0001-01-01 .. 9999-12-31T23:59:59.999999
 
-_skip = msgspec.json.Decoder(msgspec.Raw).decode  # checks the syntax, builds nothing: 0.4 µs for 400 bytes
+_skip = msgspec.json.Decoder(msgspec.Raw).decode  # checks the syntax without building objects: 0.4 µs per 400 bytes
 
 
 def check_schema(schema: pa.Schema, fields: dict[str, Field]) -> None:
-    """Raise INVALID_ARGUMENT where the writer's schema does not fit the table's (`fields` by lower-case name)."""
+    """Raise INVALID_ARGUMENT when the writer's schema does not match the table's (`fields` by lower-case name)."""
     seen = set()
     for column in schema:
         field = fields.get(column.name.lower())
@@ -40,10 +40,10 @@ def check_schema(schema: pa.Schema, fields: dict[str, Field]) -> None:
         if not accepts(field, column.type):
             raise WriteError(
                 INVALID_ARGUMENT,
-                f"Arrow type {column.type} of field '{column.name}' does not fit {kind(field)} {field.get('mode', '')}",
+                f"Arrow type {column.type} of field '{column.name}' does not match {kind(field)} {field.get('mode', '')}",
             )
         if column.name.lower() in seen:
-            raise WriteError(INVALID_ARGUMENT, f"Field '{column.name}' stands twice in the input schema")
+            raise WriteError(INVALID_ARGUMENT, f"Field '{column.name}' is in the input schema twice")
         seen.add(column.name.lower())
     for name, field in fields.items():
         if field.get("mode") == "REQUIRED" and name not in seen:
@@ -51,7 +51,7 @@ def check_schema(schema: pa.Schema, fields: dict[str, Field]) -> None:
 
 
 def bad_rows(batch: pa.RecordBatch, fields: dict[str, Field]) -> list[tuple[int, str]]:
-    """Return (row index, message) for every row that BigQuery would refuse, first error of a row only."""
+    """Return (row index, message) for every row that BigQuery rejects, with the first error per row."""
     try:
         batch.validate(full=True)
     except pa.ArrowInvalid as error:
@@ -84,9 +84,9 @@ def _bad(field: Field, column: pa.Array, path: str) -> list[tuple[np.ndarray, st
                 for rows, message in _bad(children[item.name.lower()], child, f"{path}.{item.name}"):
                     out.append((rows[present[rows]], message))
         case "JSON":
-            refused = _not_json(column)
-            if len(refused):
-                out.append((refused, f"Field {path}: Invalid JSON"))
+            rejected = _not_json(column)
+            if len(rejected):
+                out.append((rejected, f"Field {path}: Invalid JSON"))
         case "NUMERIC":
             limits = pc.min_max(column).as_py()
             if max(limits["min"].copy_abs(), limits["max"].copy_abs()) > _NUMERIC_MAX.as_py():
@@ -105,7 +105,7 @@ def _where(mask: pa.Array) -> np.ndarray:
 
 
 def is_json(text: str) -> bool:
-    """Say whether a text is JSON by RFC 8259: no NaN, no trailing comma, no lone surrogate."""
+    """Report whether a text is JSON by RFC 8259: no NaN, no trailing comma, no lone surrogate."""
     try:
         _skip(text)
     except (msgspec.DecodeError, RecursionError):
@@ -114,7 +114,7 @@ def is_json(text: str) -> bool:
 
 
 def _not_json(column: pa.Array) -> np.ndarray:
-    """Return the indexes of the texts that are no JSON; all of them are, in the usual case, and that is quick."""
+    """Return the indexes of the texts that are not JSON; fast when all are."""
     try:
         for text in column.drop_null().to_pylist():
             _skip(text)

@@ -1,4 +1,4 @@
-"""Fault scripts: what is accepted, what is refused with one line, and when a fault strikes."""
+"""Fault scripts: accepted and rejected keys, and the calls to which a fault applies."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ def script(**fault: Any) -> FaultScript:
     return FaultScript.parse({"faults": [fault]})
 
 
-REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+REJECTED: dict[str, tuple[dict[str, Any], str]] = {
     "unknown key": ({"on": "append", "stauts": "INTERNAL"}, "faults.0.stauts: unknown key"),
     "no point": ({"status": "INTERNAL"}, "faults.0.on: Field required"),
     "unknown point": ({"on": "apend", "status": "INTERNAL"}, "faults.0.on: unknown point 'apend'"),
@@ -49,7 +49,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("fault", "message"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize(("fault", "message"), REJECTED.values(), ids=REJECTED)
 def test_a_mistake_is_named_in_one_line(fault: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=r"^faults: ") as raised:
         FaultScript.parse({"faults": [fault]})
@@ -85,23 +85,23 @@ WHEN: dict[str, tuple[dict[str, Any], list[int]]] = {
 }
 
 
-@pytest.mark.parametrize(("when", "struck"), WHEN.values(), ids=WHEN)
-def test_a_fault_strikes_when_it_says(when: dict[str, Any], struck: list[int]) -> None:
+@pytest.mark.parametrize(("when", "applied"), WHEN.values(), ids=WHEN)
+def test_a_fault_applies_to_the_calls_it_names(when: dict[str, Any], applied: list[int]) -> None:
     faults = Faults(script(on="append", status="INTERNAL", **when))
-    assert [call for call in range(1, 6) if faults.strike(("append",))] == struck
+    assert [call for call in range(1, 6) if faults.effect_at(("append",))] == applied
 
 
-def test_a_rate_strikes_the_same_calls_for_the_same_seed() -> None:
+def test_a_rate_applies_to_the_same_calls_for_the_same_seed() -> None:
     def calls(seed: int) -> list[bool]:
         faults = Faults(script(on="append", status="INTERNAL", rate=0.3, seed=seed))
-        return [faults.strike(("append",)) is not None for _ in range(1000)]
+        return [faults.effect_at(("append",)) is not None for _ in range(1000)]
 
     assert calls(1) == calls(1)
     assert calls(1) != calls(2)
     assert 250 < sum(calls(1)) < 350
 
 
-def test_faults_count_by_themselves_and_add_up() -> None:
+def test_faults_count_separately_and_add_up() -> None:
     faults = Faults(
         FaultScript.parse(
             {
@@ -113,15 +113,15 @@ def test_faults_count_by_themselves_and_add_up() -> None:
             }
         )
     )
-    assert faults.strike(("append",), "events") is None
-    assert faults.strike(("append",), "other") is None
-    strike = faults.strike(("append",), "events")
-    assert strike is not None
-    assert (strike.status, strike.delay_seconds, strike.reply_lost) == ("INTERNAL", 1.5, True)
-    refused = faults.strike(("rest:tables",))
-    assert refused is not None
-    assert (refused.http_status(), refused.grpc_code()) == (503, 14)
-    assert strike.http_status() == 500
+    assert faults.effect_at(("append",), "events") is None
+    assert faults.effect_at(("append",), "other") is None
+    effect = faults.effect_at(("append",), "events")
+    assert effect is not None
+    assert (effect.status, effect.delay_seconds, effect.reply_lost) == ("INTERNAL", 1.5, True)
+    rejected = faults.effect_at(("rest:tables",))
+    assert rejected is not None
+    assert (rejected.http_status(), rejected.grpc_code()) == (503, 14)
+    assert effect.http_status() == 500
 
 
 CONDITIONS: dict[str, tuple[dict[str, Any], list[int]]] = {
@@ -141,7 +141,7 @@ def test_a_condition_finds_its_rows(condition: dict[str, Any], rows: list[int]) 
     assert RowErrors.model_validate(condition).rows(batch) == rows
 
 
-def test_without_a_script_nothing_strikes() -> None:
-    assert Faults(None).strike(("append",)) is None
-    assert Faults(FaultScript()).strike(("append",)) is None
+def test_without_a_script_no_fault_applies() -> None:
+    assert Faults(None).effect_at(("append",)) is None
+    assert Faults(FaultScript()).effect_at(("append",)) is None
     assert Fault(on="append", status="INTERNAL").at(1, 0.5)
