@@ -5,13 +5,14 @@ not know its coder pickles the element to answer, which for a batch is megabytes
 """
 
 import pickle
+import zlib
 from collections.abc import Callable
 from functools import cache
 from typing import Any, Self
 
-from apache_beam.coders import PickleCoder, coder_impl, registry
+from apache_beam.coders import Coder, ListCoder, PickleCoder, coder_impl, registry
 from apache_beam.coders.typecoders import CoderRegistry
-from apache_beam.typehints.typehints import UnionConstraint
+from apache_beam.typehints.typehints import ListConstraint, UnionConstraint
 
 from schemas.event import DeadLetter
 from schemas.message import Message, NotAMessage
@@ -56,7 +57,38 @@ class SizedCoder(PickleCoder):
         raise ValueError(f"no size is known of {hint}")
 
 
+class DeadLettersCoder(PickleCoder):
+    """Compresses lists of dead letters: a runner on one machine holds all of a run's until they are written."""
+
+    def _create_impl(self) -> coder_impl.CoderImpl:
+        return coder_impl.CallbackCoderImpl(_compress, _decompress, _size_of_all)
+
+
+class _ListCoder(ListCoder):
+    """Beam's own coder of lists, but for lists of dead letters."""
+
+    @staticmethod
+    def from_type_hint(typehint: Any, registry: CoderRegistry) -> Coder:
+        """Return the coder of a list by the type of its elements."""
+        if typehint.inner_type is DeadLetter:
+            return DeadLettersCoder()
+        return ListCoder(registry.get_coder(typehint.inner_type))
+
+
+def _compress(letters: list[DeadLetter]) -> bytes:
+    return zlib.compress(_dumps(letters), 1)
+
+
+def _decompress(data: bytes) -> Any:
+    return pickle.loads(zlib.decompress(data))
+
+
+def _size_of_all(letters: list[DeadLetter]) -> int:
+    return sum(map(size_of, letters))
+
+
 @cache
 def use_sized_coders() -> None:
     """Let graphs that are built from now on ask `SizedCoder` before Beam's coder of last resort."""
     registry.register_fallback_coder(SizedCoder)
+    registry.register_coder(ListConstraint, _ListCoder)

@@ -65,8 +65,11 @@ def recover_lake(root: str, run_id: str, *, older_than: float | None = None) -> 
     manifests = Counter((file.root, file.feed, file.partition) for file in _files(root) if file.is_manifest)
     left = 0
     for (within, feed, partition), count in manifests.items():
-        if count > 1 or not newest(within, feed, partition):  # a single published manifest supersedes nothing
-            left += len(finish_window(within, feed, partition, run_id))
+        try:
+            if count > 1 or not newest(within, feed, partition):  # a single published manifest supersedes nothing
+                left += len(finish_window(within, feed, partition, run_id))
+        except (ValueError, KeyError, TypeError):
+            continue  # a damaged manifest: replay and `lake verify` name it, and nothing is moved or deleted by it
     abandoned = [
         file.path
         for file in _files(root)

@@ -1,16 +1,21 @@
-"""Plan the archive files of a range: what its manifests name, how many messages and bytes, and what is damaged."""
+"""Plan the archive files of a range: how many messages and bytes they hold, and what is damaged.
 
-from collections.abc import Iterable, Iterator
+Files are those that the manifests name, and files of other writers (foreign_archive.py).
+"""
+
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from apache_beam.io.filesystems import FileSystems
 
 from pipelines.errors import RunFailed
+from pipelines.replay.foreign_archive import find_foreign, open_foreign
 from pipelines.replay.time_range import Range
 from schemas.message import TOPICS, UNKNOWN_TOPIC
 from schemas.timestamps import MAX_AHEAD_US
-from transforms.archive.integrity import Damage, Window, check_file, list_partitions, missing_manifest, read_window
+from transforms.archive.integrity import Damage, check_file, list_partitions, missing_manifest, read_window
 from transforms.sinks.files.partitions import HOUR_US, hour_partition
+from transforms.sources.damaged_input import DamagedInput
 from transforms.sources.file_ranges import FileRange
 
 MAX_HOURS_BY_NAME = 48
@@ -51,15 +56,34 @@ def plan_archive(lake: str, wanted: Range, topics: Iterable[str] = (), *, skip_d
     messages = size = 0
     for topic in topics or (*TOPICS, UNKNOWN_TOPIC):
         feed = f"archive/{topic}"
+        foreign: list[str] = []
+        before = len(ranges), len(damaged)
         for partition in _partitions(lake, feed, first, last):
             window = read_window(lake, feed, partition)
-            damaged += _damage_of(FileSystems.join(lake, feed, partition), window)
+            damaged += window.damage
+            own = _own_files(window.unlisted)
+            foreign += [path for path in window.unlisted if path not in own]
+            if own:
+                damaged.append(missing_manifest(FileSystems.join(lake, feed, partition), len(own)))
             for file in window.files:
                 if reason := check_file(file.path, file.bytes, file.sha256):
                     damaged.append(Damage(file.path, reason))
                     continue
                 ranges.append(FileRange(file.path, "avro", topic, 0, file.bytes, True))
                 messages, size = messages + file.rows, size + file.bytes
+        if before == (len(ranges), len(damaged)):  # an archive of this project's own need not be listed
+            foreign += find_foreign(lake, topic, first, last)
+        for path in foreign:
+            try:
+                found = open_foreign(path)
+            except DamagedInput as error:
+                damaged.append(Damage(path, str(error).removeprefix(f"{path}: ")))
+                continue
+            if found is None:
+                damaged.append(Damage(path, "no manifest names it, and it is not in the folder of an hour"))
+                continue
+            ranges.append(FileRange(path, "avro", topic, 0, found.bytes, True))
+            messages, size = messages + found.messages, size + found.bytes
     if damaged and not skip_damaged:
         raise RunFailed(f"{describe_damage(damaged)}; --skip_damaged replays the rest")
     return ArchivePlan(ranges, messages, size, damaged)
@@ -72,10 +96,16 @@ def describe_damage(damaged: list[Damage]) -> str:
     return f"the archive is damaged: {named}{more}"
 
 
-def _damage_of(folder: str, window: Window) -> Iterator[Damage]:
-    yield from window.damage
-    if window.unlisted:
-        yield missing_manifest(folder, len(window.unlisted))
+def _own_files(paths: list[str]) -> set[str]:
+    """Return the files that this project wrote; one that is damaged is looked at again when it is read."""
+    own = set()
+    for path in paths:
+        try:
+            if open_foreign(path) is None:
+                own.add(path)
+        except DamagedInput:
+            continue
+    return own
 
 
 def _partitions(lake: str, feed: str, first: int, last: int | None) -> list[str]:

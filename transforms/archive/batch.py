@@ -88,12 +88,13 @@ class ArchiveMessages(beam.PTransform[beam.PCollection[MessageBatch], beam.PColl
 
 
 def _by_topic_and_hour(messages: list[Message]) -> dict[tuple[str, int], list[Message]]:
-    keys = {(message.topic, message.publish_time // HOUR_US) for message in messages}
+    """Group messages by folder: the topics that are not known have one, however many they are."""
+    keys = {(topic_label(message.topic), message.publish_time // HOUR_US) for message in messages}
     if len(keys) == 1:  # the usual batch
         return {keys.pop(): messages}
     found: dict[tuple[str, int], list[Message]] = {key: [] for key in keys}
     for message in messages:
-        found[message.topic, message.publish_time // HOUR_US].append(message)
+        found[topic_label(message.topic), message.publish_time // HOUR_US].append(message)
     return found
 
 
@@ -121,7 +122,7 @@ class _ArchiveFn(beam.DoFn):
 
     def _flush(self) -> Iterator[LakeFile]:
         for (topic, hour), blocks in self._waiting.items():
-            feed = f"archive/{topic_label(topic)}"
+            feed = f"archive/{topic}"
             rows = sum(count for count, _ in blocks)
             content = FileContent(
                 feed, hour_partition(hour * HOUR_US), "avro", rows, file_pieces(ARCHIVE_HEADER, blocks)

@@ -5,6 +5,7 @@ within a limit, by what Python and pyarrow hold, and handed to fastavro as block
 """
 
 import bz2
+import io
 import json
 import lzma
 import zlib
@@ -101,6 +102,28 @@ def read_blocks(file: BinaryIO, header: Header, path: str) -> Iterator[Block]:
         except (EOFError, ValueError, OSError, zlib.error, lzma.LZMAError, pa.ArrowException):
             raise DamagedInput(path, f"the Avro file is truncated or damaged at block {number}") from None
         yield Block(count, inflated)
+
+
+def count_records(file: BinaryIO, path: str) -> int:
+    """Return how many records an Avro file's blocks say they hold; their bytes are passed over.
+
+    Raises:
+        DamagedInput: the file is no Avro file, or ends within a block.
+    """
+    header = read_header(file, path)
+    records = 0
+    try:
+        while first := file.read(1):
+            count, size = _read_long(file, first), _read_long(file)
+            if count < 0 or not 0 <= size <= MAX_BLOCK_BYTES:
+                raise ValueError("the sizes of the block are damaged")
+            file.seek(size, io.SEEK_CUR)
+            if _read_exactly(file, _SYNC_BYTES) != header.sync:
+                raise ValueError("the mark behind the block is damaged")
+            records += count
+    except (EOFError, ValueError):
+        raise DamagedInput(path, f"the Avro file is truncated or damaged behind record {records}") from None
+    return records
 
 
 def inflate(codec: str, data: bytes) -> bytes:

@@ -5,14 +5,15 @@ import re
 
 import pyarrow as pa
 import pytest
-from apache_beam.coders import PickleCoder, registry
+from apache_beam.coders import ListCoder, PickleCoder, registry
 from apache_beam.typehints import typehints
 from apache_beam.typehints.native_type_compatibility import convert_to_beam_type
 
-from schemas.event import DeadLetter
+from schemas.event import DeadLetter, dead_letter
 from schemas.message import Message, NotAMessage
+from schemas.outcomes import Code, Refused, Stage
 from schemas.saga.reducer import Saga
-from transforms.coders import SizedCoder, size_of, use_sized_coders
+from transforms.coders import DeadLettersCoder, SizedCoder, size_of, use_sized_coders
 from transforms.event_batch import EventBatch
 from transforms.message_batch import MessageBatch
 from transforms.metrics import BatchMetrics
@@ -69,3 +70,14 @@ def test_a_batch_of_messages_is_sized_and_comes_back_without_being_pickled_for_i
     assert impl.decode(impl.encode(batch)) == batch
     monkeypatch.setattr(pickle, "dumps", None)
     assert 5_000 < impl.get_estimated_size_and_observables(batch)[0] < 5_500
+
+
+def test_lists_of_dead_letters_are_compressed_and_come_back():
+    letters = [dead_letter(MESSAGE, Refused(Stage.BYTES, Code.EMPTY, "", "empty")) for _ in range(100)]
+    coder = coder_of(list[DeadLetter])
+    assert type(coder) is DeadLettersCoder
+    encoded = coder.encode(letters)
+    assert coder.decode(encoded) == letters
+    assert len(encoded) < 100 * 5000 / 20
+    assert coder.get_impl().estimate_size(letters) == sum(map(size_of, letters))
+    assert type(coder_of(list[str])) is ListCoder

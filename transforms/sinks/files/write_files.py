@@ -1,5 +1,7 @@
 """WriteFiles: contents of files into the lake; and the files of the dead letters, which need no BigQuery."""
 
+import uuid
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -13,6 +15,8 @@ from transforms.sinks.files.files import FileContent, LakeFile, stage_file
 from transforms.table_rows import Run
 
 DEAD_LETTERS_FEED = "dead_letters"
+_OWN_FILE_LINES = 1000
+_OWN_KEY = "#"
 
 
 @dataclass(kw_only=True)
@@ -60,18 +64,24 @@ class WriteDeadLetters(beam.PTransform[beam.PCollection[list[DeadLetter]], beam.
 
 
 def _lines(letters: list[DeadLetter], run: Run) -> Iterator[tuple[str, int, bytes]]:
-    """Join a batch's lines by day, so that a batch and day is one element."""
+    """Join a batch's lines by day: the key, how many they are, and the lines, compressed.
+
+    Many lines are a key of their own: a runner on one machine holds all values of a key several times.
+    """
     days: dict[str, list[bytes]] = {}
     for letter in letters:
         days.setdefault(failed_day(letter, run), []).append(dead_letter_line(letter, run))
     for day, lines in days.items():
-        yield day, len(lines), b"".join(lines)
+        key = f"{day}{_OWN_KEY}{uuid.uuid4().hex}" if len(lines) >= _OWN_FILE_LINES else day
+        yield key, len(lines), zlib.compress(b"".join(lines), 1)
 
 
 def _join(keyed: tuple[str, Iterable[tuple[str, int, bytes]]]) -> Iterator[FileContent]:
-    day, parts = keyed
-    rows, size, waiting = 0, 0, []
-    for _, count, data in parts:
+    key, parts = keyed
+    day = key.split(_OWN_KEY)[0]
+    rows, size, waiting = 0, 0, list[bytes]()
+    for _, count, compressed in parts:
+        data = zlib.decompress(compressed)
         waiting.append(data)
         rows, size = rows + count, size + len(data)
         if rows >= 10_000 or size >= 64 << 20:
