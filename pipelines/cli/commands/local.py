@@ -18,6 +18,7 @@ from pipelines.errors import RunFailed, UserError
 from pipelines.inputs import SUFFIXES, open_inputs
 from pipelines.job import JobOptions, make_job, make_run_id
 from pipelines.lake.recovery import recover_folder
+from pipelines.lake.undo import undo_run
 from pipelines.options import add_job_arguments, job_options, parse_moment, positive, read_key, run_name
 from pipelines.report import write_report
 from pipelines.runners.direct import RUNNERS, counters, make_pipeline, run_to_end
@@ -140,6 +141,8 @@ def _run_job(
                 result = run_to_end(pipeline)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"--output {args.output}: {_kept(args, endpoints, target)}") from None
+        except RunFailed as error:
+            raise RunFailed(f"{error}; {undo_run(endpoints, target, run_id)}") from error
         counted = counters(result)
         exact = args.bigquery_method != "STREAMING_INSERTS"
         summary = {**about, **read_summary(endpoints.bigquery, target, run_id, counted, exact=exact)}
