@@ -93,9 +93,18 @@ def _differences(old: Step, new: Step) -> Iterator[str]:
     for kind, before, after in (("state", old.state, new.state), ("timer", old.timers, new.timers)):
         for name, what in before.items():
             if name not in after:
-                yield f"{kind} {name} is gone"
+                yield f"{kind} {name} is gone{_layout_hint(name, after)}"
             elif after[name] != what:
                 yield f"{kind} {name} changed"
+
+
+def _layout_hint(name: str, after: Mapping[str, Shape]) -> str:
+    """Name the layout version that this version reads, if the state exists under another one (transforms/state_layout.py)."""
+    plain, _, version = name.partition("_v")
+    known = next((other for other in after if other.partition("_v")[0] == plain), None)
+    if known is None:
+        return ""
+    return f": it has layout version {version or 'none'}, this version reads {known.partition('_v')[2]}; drain the job"
 
 
 def _window(components: api.Components, name: str) -> bytes:

@@ -9,7 +9,7 @@ from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
 from apache_beam.transforms.window import FixedWindows
 
-from pipelines.dataflow.compatibility import full_mapping, incompatible
+from pipelines.dataflow.compatibility import Step, _differences, full_mapping, incompatible
 
 
 class Remember(beam.DoFn):
@@ -97,3 +97,15 @@ def test_a_renamed_step_passes_with_a_mapping_of_what_holds_it():
 def test_a_removed_step_passes_where_it_is_given_up_by_name():
     assert incompatible(graph(), graph(last=False), {"Write": ""}) == []
     assert full_mapping(graph(), {"Parse": ""}) == dict.fromkeys(full_mapping(graph(), {"Parse": "Decode"}), "")
+
+
+def test_a_state_of_another_layout_is_named_with_both_versions():
+    old, new = (
+        Step("s", state={"watch_v1": ("x",), "log": ("x",)}),
+        Step("s", state={"watch_v2": ("x",), "log_v1": ("x",)}),
+    )
+    assert list(_differences(old, new)) == [
+        "state watch_v1 is gone: it has layout version 1, this version reads 2; drain the job",
+        "state log is gone: it has layout version none, this version reads 1; drain the job",
+    ]
+    assert list(_differences(Step("s", state={"a": ("x",)}), Step("s"))) == ["state a is gone"]

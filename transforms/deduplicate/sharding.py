@@ -1,10 +1,8 @@
-"""What DeduplicateStream's keyed step gets and keeps: events by shard of their id, a directory of buckets, held ids.
+"""The input of DeduplicateStream's keyed step: events by shard of their id.
 
-Events go to a shard as Arrow bytes, a bundle's events together, so that a shard is called once a bundle.
+Events go to a shard as Arrow bytes, those of a bundle together, so that a shard is called once per bundle.
 """
 
-import secrets
-import struct
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -19,10 +17,6 @@ from apache_beam.utils.windowed_value import WindowedValue
 from transforms.decode.identity import identities, shard_of
 from transforms.event_batch import EventBatch
 
-SLOTS = 6
-"""Buckets that a shard holds at most: the horizon's, and room for publish times that come out of order."""
-EMPTY = -1
-_DIRECTORY = struct.Struct(f"<16s{SLOTS}q")
 ShardedRows = tuple[int, bytes]
 """A shard, and its events of a bundle: (table, Arrow bytes) of each table, packed."""
 pack_tables = msgspec.msgpack.Encoder().encode
@@ -30,7 +24,7 @@ unpack_tables = msgspec.msgpack.Decoder(list[tuple[str, bytes]]).decode
 
 
 class ByShardFn(beam.DoFn):
-    """Hands out the events of a bundle by shard, so that a shard is called once a bundle."""
+    """Outputs the events of a bundle by shard, so that a shard is called once per bundle."""
 
     def __init__(self, shards: int) -> None:
         self._shards = shards
@@ -58,22 +52,3 @@ def split_by_shard(tables: Iterable[tuple[str, pa.RecordBatch]], shards: int) ->
             part = rows if shards == 1 else rows.filter(pa.array(shard == number))
             parts.setdefault(number, []).append((table, part.serialize().to_pybytes()))
     return parts
-
-
-class Directory:
-    """Which bucket stands in which slot of a shard's state, and a token that names exactly this content."""
-
-    def __init__(self, packed: bytes | None) -> None:
-        if packed:
-            self.token, *self.buckets = _DIRECTORY.unpack(packed)
-        else:
-            self.token, self.buckets = b"", [EMPTY] * SLOTS
-
-    def pack(self) -> bytes:
-        """Return the state's bytes under a new token."""
-        self.token = secrets.token_bytes(16)
-        return _DIRECTORY.pack(self.token, *self.buckets)
-
-    def live(self) -> list[int]:
-        """Return the buckets that hold ids."""
-        return sorted(bucket for bucket in self.buckets if bucket != EMPTY)

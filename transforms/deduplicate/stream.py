@@ -28,12 +28,14 @@ from schemas.timestamps import SECOND_US
 from transforms.clock import Clock, wall_us
 from transforms.decode.identity import identities
 from transforms.deduplicate.batch import DEAD, MEASURED, Dead, Measured, conflict_letters
-from transforms.deduplicate.seen_ids import SEEN, DedupResult, Seen, classify_ids
-from transforms.deduplicate.sharding import EMPTY, SLOTS, ByShardFn, Directory, ShardedRows, unpack_tables
+from transforms.deduplicate.seen_ids import DedupResult, Seen, classify_ids
+from transforms.deduplicate.sharding import ByShardFn, ShardedRows, unpack_tables
+from transforms.deduplicate.state import EMPTY, LAYOUT, SLOTS, Directory, pack_ids, unpack_ids
 from transforms.event_batch import EventBatch, wide_schema
 from transforms.in_flight import InFlight
 from transforms.metrics import MeasuredBatch, measure_dead, measure_duplicates, measure_events
 from transforms.process_state import ProcessState
+from transforms.state_layout import state_name
 
 BUCKETS_A_HORIZON = 4
 STORED = "stored"
@@ -84,8 +86,8 @@ _HELD: ProcessState[Seen] = ProcessState()
 
 
 class _JudgeFn(beam.DoFn):
-    DIRECTORY = ReadModifyWriteStateSpec("directory", BytesCoder())
-    BAGS = [BagStateSpec(f"ids{slot}", BytesCoder()) for slot in range(SLOTS)]
+    DIRECTORY = ReadModifyWriteStateSpec(state_name("directory", LAYOUT), BytesCoder())
+    BAGS = [BagStateSpec(state_name(f"ids{slot}", LAYOUT), BytesCoder()) for slot in range(SLOTS)]
     CLEAR = TimerSpec("clear", TimeDomain.WATERMARK)
 
     def default_label(self) -> str:
@@ -179,7 +181,7 @@ class _JudgeFn(beam.DoFn):
                 directory.buckets[slot] = bucket
             mine = added[buckets == bucket]
             seen.add(bucket, mine)
-            bags[slot].add(mine.tobytes())
+            bags[slot].add(pack_ids(mine))
 
     def _outcomes(self, batch: EventBatch, verdict: DedupResult) -> Iterator[EventBatch | Stored | Dead | Measured]:
         new, duplicate, earlier, conflict = verdict.new, verdict.duplicate, verdict.earlier, verdict.conflict
@@ -209,6 +211,5 @@ def _read(directory: Directory, bags: tuple[Any, ...]) -> Seen:
     seen = Seen()
     for slot, bucket in enumerate(directory.buckets):
         if bucket != EMPTY:
-            packed = b"".join(bags[slot].read())
-            seen.add(bucket, np.frombuffer(packed, SEEN))
+            seen.add(bucket, unpack_ids(bags[slot].read()))
     return seen

@@ -18,6 +18,7 @@ from schemas.saga.facts import SagaFact, append_facts, decode_facts, encode_fact
 from schemas.saga.reducer import END_OF_INPUT_US, CompensationRequest, Saga, order_facts, reduce_saga
 from schemas.saga.transitions import AlertName
 from transforms.sagas.columns import OrderFacts
+from transforms.state_layout import add_version, strip_version
 
 DEADLINE_GRAIN_US: Final = 10_000_000
 RETENTION_GRAIN_US: Final = 3_600_000_000
@@ -25,6 +26,9 @@ RETENTION_GRAIN_US: Final = 3_600_000_000
 timers are few: a runner that keeps a key's data and timers in order makes two calls for each."""
 _LOG_ORDERS: Final = 3
 """The log may hold this many records an order before it is written anew."""
+LOG_LAYOUT: Final = 1
+LOG_STATE: Final = "log"
+"""Name and layout version of the log in keyed state; a change of `Held` or of a fact's bytes raises the version."""
 _BITS: Final = {name: 1 << number for number, name in enumerate(AlertName)}
 _ASKED_BYTES: Final = 8
 _SNAPSHOT_ORDERS: Final = 10_000
@@ -82,7 +86,7 @@ class SagaShard:
         self._end_grain_us = min(RETENTION_GRAIN_US, max(1, retention_us // 24_000) * 1000)
         self._orders: dict[str, Held] = {}
         self._next, self._logged = 0, 0
-        for number, records in sorted(map(_decoder.decode, log), key=_number):
+        for number, records in sorted(map(_decode, log), key=_number):
             self._next, self._logged = number + 1, self._logged + len(records)
             for order_id, held in records.items():
                 self._restore(order_id, held)
@@ -223,10 +227,14 @@ class SagaShard:
             return b""
         number, self._next = self._next, self._next + 1
         self._logged += len(records)
-        return msgspec.msgpack.encode((number, records))
+        return add_version(LOG_LAYOUT, msgspec.msgpack.encode((number, records)))
 
 
 _decoder: Final = msgspec.msgpack.Decoder(tuple[int, dict[str, Held]])
+
+
+def _decode(chunk: bytes) -> tuple[int, dict[str, Held]]:
+    return _decoder.decode(strip_version(LOG_LAYOUT, chunk, LOG_STATE))
 
 
 def _key(request: CompensationRequest) -> bytes:

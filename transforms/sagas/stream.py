@@ -31,7 +31,8 @@ from transforms.process_state import ProcessState
 from transforms.sagas.batch import ALERTED, Alerted
 from transforms.sagas.columns import FACTS, by_order, order_saga_rows, saga_alert_rows, saga_facts, split_by_shard
 from transforms.sagas.history import SagaHistory
-from transforms.sagas.shard import Changes, SagaShard
+from transforms.sagas.shard import LOG_LAYOUT, LOG_STATE, Changes, SagaShard
+from transforms.state_layout import state_name
 from transforms.table_rows import TableRows
 
 DEFAULT_RETENTION_US = 30 * 86_400 * 1_000_000
@@ -131,7 +132,7 @@ _HELD: ProcessState[SagaShard] = ProcessState()
 
 class _TrackFn(beam.DoFn):
     TOKEN = ReadModifyWriteStateSpec("token", BytesCoder())
-    LOG = BagStateSpec("log", BytesCoder())
+    LOG = BagStateSpec(state_name(LOG_STATE, LOG_LAYOUT), BytesCoder())
     DUE = TimerSpec("due", TimeDomain.WATERMARK)
 
     def default_label(self) -> str:

@@ -1,11 +1,10 @@
-"""MeasureStream: rows of pipeline_metrics while a pipeline runs, one a window and topic, silent topics too.
+"""MeasureStream: rows of pipeline_metrics while a streaming run runs, one per window and topic, silent topics too.
 
-Windows are of the publish time and close when the watermark passes their end. One stateful step a topic, a thin shell
-over transforms/windows/topic_monitor.py. An alert stands in the rows where it begins (`LAG`) and ends (`LAG_END`), not in
-each between.
+Windows are of the publish time and close when the watermark passes their end. The stateful step is keyed by topic, a thin
+shell over transforms/windows/topic_monitor.py. An alert is in the rows in which it begins (`LAG`) and ends (`LAG_END`), not
+in those between.
 """
 
-import pickle
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,9 +22,11 @@ from schemas.tables.definitions import PIPELINE_METRICS
 from schemas.timestamps import SECOND_US
 from transforms.clock import Clock, wall_us
 from transforms.metrics import BatchMetrics, MeasuredBatch, window_of
+from transforms.state_layout import state_name
 from transforms.table_rows import TableRows
 from transforms.windows.pipeline_metrics import metric_rows
-from transforms.windows.topic_monitor import AlertRules, ClosedWindow, Watch
+from transforms.windows.topic_monitor import AlertRules, ClosedWindow
+from transforms.windows.topic_monitor_state import LAYOUT, STATE, pack_monitor, unpack_monitor
 
 END = "_END"
 TopicMeasures = tuple[str, MeasuredBatch]
@@ -33,9 +34,15 @@ TopicMeasures = tuple[str, MeasuredBatch]
 
 @dataclass(kw_only=True)
 class MeasureStream(beam.PTransform[Any, beam.PCollection[TableRows]]):
-    """Turn what every step measured, each a collection, into rows of pipeline_metrics.
+    """Turn the measures of every step, one collection each, into rows of pipeline_metrics.
 
-    `topics` get a row each window from `started` (UTC microseconds) on, even where nothing comes.
+    Args:
+        run_id: the run that the rows name.
+        window_seconds: width of a window, in seconds.
+        topics: get a row per window from `started` on, even without messages.
+        started: start of the run, UTC microseconds.
+        rules: when alerts begin.
+        clock: the wall clock, UTC microseconds.
     """
 
     run_id: str
@@ -73,7 +80,7 @@ def _by_topic(measured: MeasuredBatch) -> Iterator[TopicMeasures]:
 
 
 class _WatchFn(beam.DoFn):
-    WATCH = ReadModifyWriteStateSpec("watch", BytesCoder())
+    WATCH = ReadModifyWriteStateSpec(state_name(STATE, LAYOUT), BytesCoder())
     CLOSE = TimerSpec("close", TimeDomain.WATERMARK)
 
     def __init__(self, spec: MeasureStream) -> None:
@@ -86,11 +93,11 @@ class _WatchFn(beam.DoFn):
         close: Any = beam.DoFn.TimerParam(CLOSE),
     ) -> None:
         topic, measured = element
-        watch = _load(state.read(), topic)
-        watch.add(measured)
-        assert watch.next_window is not None
-        close.set(self._end(watch.next_window))
-        state.write(pickle.dumps(watch))
+        monitor = unpack_monitor(state.read(), topic)
+        monitor.add(measured)
+        assert monitor.next_window is not None
+        close.set(self._end(monitor.next_window))
+        state.write(pack_monitor(monitor))
 
     @on_timer(CLOSE)
     def close_windows(
@@ -101,14 +108,14 @@ class _WatchFn(beam.DoFn):
         close: Any = beam.DoFn.TimerParam(CLOSE),
     ) -> Iterator[TableRows]:
         """Close the window that is over. After the end of a drained run only windows that hold something are closed."""
-        watch = _load(state.read(), topic)
-        if watch.next_window is None:
+        monitor = unpack_monitor(state.read(), topic)
+        if monitor.next_window is None:
             return  # DirectRunner fires once more what was set before the state was cleared
         size = self._window * SECOND_US
-        closed = watch.close(fired.micros - size + 1, self._window, self._rules)
-        if watch.open or watch.next_window <= self._clock():
-            close.set(self._end(watch.next_window))
-            state.write(pickle.dumps(watch))
+        closed = monitor.close(fired.micros - size + 1, self._window, self._rules)
+        if monitor.open or monitor.next_window <= self._clock():
+            close.set(self._end(monitor.next_window))
+            state.write(pack_monitor(monitor))
         else:
             state.clear()
         if closed:
@@ -116,13 +123,6 @@ class _WatchFn(beam.DoFn):
 
     def _end(self, window_start: int) -> Timestamp:
         return Timestamp(micros=window_start + self._window * SECOND_US)
-
-
-def _load(packed: bytes | None, topic: str) -> Watch:
-    if packed is None:
-        return Watch(topic)
-    watch: Watch = pickle.loads(packed)
-    return watch
 
 
 def watch_rows(closed: Iterable[ClosedWindow], window_seconds: int, run_id: str) -> pa.RecordBatch:

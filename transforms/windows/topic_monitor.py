@@ -1,7 +1,7 @@
-"""What a live pipeline knows of one topic's windows: sums while open, a baseline, alerts with start and end.
+"""The state of one topic in a streaming run: sums of open windows, a baseline of throughput, alerts that are active.
 
-Pure: `Watch.add` takes what was counted, `Watch.close` turns windows that are over into rows. A window is closed once:
-what comes for it afterwards counts in the oldest window that is still open, so that the sums of all rows stay exact.
+Pure: `TopicMonitor.add` takes counts, `TopicMonitor.close` turns windows that have ended into rows. A window is closed
+once: counts that arrive for it later are added to the oldest open window, so that the sums of all rows stay exact.
 """
 
 import statistics
@@ -21,7 +21,7 @@ DEAD_LETTERS = "DEAD_LETTERS"
 
 @dataclass(frozen=True)
 class AlertRules:
-    """When alerts begin (docs/operations.md): lag over `lag_ms` at the 95th percentile, events a second below
+    """When alerts begin (docs/operations.md): lag over `lag_ms` at the 95th percentile, events per second below
     `throughput_share` of the baseline, more than `dead_letters` in a window. The baseline is the median of the last
     `baseline_windows` windows, unknown until `baseline_least` of them are known.
     """
@@ -48,7 +48,7 @@ class ClosedWindow(NamedTuple):
 
 
 @dataclass
-class Watch:
+class TopicMonitor:
     """One topic. `next_window` is the first window that is not closed; None before anything is known."""
 
     topic: str
@@ -58,18 +58,18 @@ class Watch:
     alerts: set[str] = field(default_factory=set)
 
     def start(self, window_start: int) -> None:
-        """Watch from this window on: a topic from which nothing comes gets rows as well."""
+        """Close windows from this one on: a topic without messages gets rows as well."""
         if self.next_window is None or (window_start < self.next_window and not self.rates):
             self.next_window = window_start
 
     def add(self, measures: Iterable[BatchMetrics]) -> None:
-        """Take what was counted."""
-        for one in measures:
-            self.start(one.window_start)
+        """Add counts to the open windows."""
+        for measure in measures:
+            self.start(measure.window_start)
             assert self.next_window is not None
-            window = max(one.window_start, self.next_window)
+            window = max(measure.window_start, self.next_window)
             held = self.open.get(window)
-            moved = one._replace(window_start=window)
+            moved = measure._replace(window_start=window)
             self.open[window] = moved if held is None else merge((held, moved))[0]
 
     def close(self, before: int, window_seconds: int, rules: AlertRules) -> list[ClosedWindow]:
@@ -96,7 +96,7 @@ class Watch:
 
 
 def active_alerts(measure: BatchMetrics, rate: float, baseline: float | None, rules: AlertRules) -> Iterable[str]:
-    """Say which alerts hold in a window."""
+    """Yield the alerts that are active in a window."""
     lag = percentiles(measure.lags)[1]
     if lag is not None and lag > rules.lag_ms:
         yield LAG

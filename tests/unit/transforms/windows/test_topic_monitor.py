@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from transforms.metrics import BatchMetrics, sketch_of
-from transforms.windows.topic_monitor import AlertRules, Watch
+from transforms.windows.topic_monitor import AlertRules, TopicMonitor
 
 MINUTE = 60_000_000
 RULES = AlertRules(baseline_windows=5, baseline_least=3)
@@ -18,7 +18,7 @@ def window(number: int, received: int = 600, **more) -> BatchMetrics:
     return BatchMetrics(number * MINUTE, "orders", received=received, **more)
 
 
-def close(watch: Watch, number: int):
+def close(watch: TopicMonitor, number: int):
     return watch.close(number * MINUTE, 60, RULES)
 
 
@@ -35,7 +35,7 @@ def test_the_rules_are_the_contracts_unless_told_otherwise():
 
 
 def test_a_silent_topic_has_a_row_with_0_each_window():
-    watch = Watch("orders")
+    watch = TopicMonitor("orders")
     watch.start(5 * MINUTE)
     closed = close(watch, 8)
     assert [(one.measure.window_start // MINUTE, one.measure.received) for one in closed] == [(5, 0), (6, 0), (7, 0)]
@@ -43,14 +43,14 @@ def test_a_silent_topic_has_a_row_with_0_each_window():
 
 
 def test_parts_of_a_window_add_up_to_one_row():
-    watch = Watch("orders")
+    watch = TopicMonitor("orders")
     watch.add([window(1, 10), window(1, 0, valid=9, lags=lags(5)), window(1, 0, dead_letters=1)])
     (only,) = close(watch, 2)
     assert only.measure[2:6] == (10, 9, 0, 1)
 
 
 def test_what_comes_for_a_closed_window_counts_in_the_next():
-    watch = Watch("orders")
+    watch = TopicMonitor("orders")
     watch.add([window(1, 10)])
     first = close(watch, 2)
     watch.add([window(1, 3)])
@@ -60,25 +60,25 @@ def test_what_comes_for_a_closed_window_counts_in_the_next():
 
 
 def test_the_baseline_is_silent_until_enough_windows_are_known_and_then_the_median():
-    watch = Watch("orders")
+    watch = TopicMonitor("orders")
     watch.add([window(0, 60), window(1, 120), window(2, 600), window(3, 600)])
     assert [one.baseline for one in close(watch, 4)] == [None, None, None, 2.0]
 
 
 def test_the_baseline_knows_the_last_windows_only():
-    watch = Watch("orders")
+    watch = TopicMonitor("orders")
     watch.add([window(number, 60 * (number + 1)) for number in range(7)])
     assert [one.baseline for one in close(watch, 7)][5:] == [3.0, 4.0]
 
 
 def test_throughput_at_its_share_of_the_baseline_is_no_alert():
-    watch = Watch("orders")
+    watch = TopicMonitor("orders")
     watch.add([window(number, received) for number, received in enumerate((600, 600, 600, 480))])
     assert close(watch, 4)[3].began == ()
 
 
 def test_throughput_alert_begins_once_and_ends_once():
-    watch = Watch("orders")
+    watch = TopicMonitor("orders")
     received = (600, 600, 600, 100, 100, 600)
     watch.add([window(number, count) for number, count in enumerate(received)])
     closed = close(watch, 6)
@@ -87,13 +87,13 @@ def test_throughput_alert_begins_once_and_ends_once():
 
 
 def test_a_topic_that_falls_silent_raises_throughput():
-    watch = Watch("orders")
+    watch = TopicMonitor("orders")
     watch.add([window(number) for number in range(4)])
     assert [one.began for one in close(watch, 6)][4:] == [("THROUGHPUT",), ()]
 
 
 def test_lag_and_dead_letters_alert_beyond_their_limits_only():
-    watch = Watch("orders")
+    watch = TopicMonitor("orders")
     at_limits, beyond = lags(30_000), lags(30_001)
     watch.add([window(0, lags=at_limits, dead_letters=100), window(1, lags=beyond, dead_letters=101), window(2)])
     closed = close(watch, 3)
@@ -102,6 +102,6 @@ def test_lag_and_dead_letters_alert_beyond_their_limits_only():
 
 
 def test_a_lag_that_few_events_have_is_no_alert():
-    watch = Watch("orders")
+    watch = TopicMonitor("orders")
     watch.add([window(0, lags=sketch_of(np.array([1.0] * 96 + [60_000.0] * 4)).serialize())])
     assert close(watch, 1)[0].began == ()
