@@ -99,4 +99,5 @@ def test_google_analyzes_every_comparison(engine):
             *table.key,
             "live",
             "other",
+            "several",
         ]

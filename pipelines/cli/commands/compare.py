@@ -6,6 +6,7 @@ from pipelines.cli.output_formats import cell
 from pipelines.errors import UserError
 from pipelines.options import parse_moment
 from pipelines.replay.compare.run import CompareRequest, compare
+from pipelines.replay.compare.tables import TableComparison
 from pipelines.stores.target import Target, add_target_arguments
 from pipelines.terminal_text import escape
 
@@ -33,10 +34,20 @@ def run(args: argparse.Namespace) -> int:
             for difference in table.differences:
                 key = " ".join(f"{name}={cell(value)}" for name, value in difference.key.items())
                 print(escape(f"{table.name} {key}: {difference.what}"))
-            print(f"{table.name}: {table.rows:,} rows, {table.differing:,} differ")
+            print(f"{table.name}: {table.rows:,} rows, {table.differing:,} differ{several_runs(table)}")
             total += table.differing
     print(f"{total:,} differences" if total else "no differences")
     return 1 if total else 0
+
+
+def several_runs(table: TableComparison) -> str:
+    """Return what is said of keys that several runs wrote."""
+    if not table.partial:
+        return ""
+    return (
+        f"; not counted: {table.partial:,} keys that several runs wrote, each from the messages that it read"
+        " (`replay --mode rebuild` computes them from all)"
+    )
 
 
 def compare_request(args: argparse.Namespace) -> CompareRequest:

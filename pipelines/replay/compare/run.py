@@ -64,11 +64,14 @@ def compare(endpoints: Endpoints, request: CompareRequest) -> Iterator[TableComp
 
 
 def _compare(client: bigquery.Client, table: ComparedTable, request: CompareRequest) -> TableComparison:
-    count, found = 0, []
+    count, partial, found = 0, 0, []
     for row in client.query(table.sql(request.target, request.shadow, request.bounds)).result():
+        if row.several:
+            partial += 1
+            continue
         count += 1
         if count <= request.limit:
             live, other = (json.loads(row[side]) if row[side] else None for side in ("live", "other"))
             found.append(Difference.of({name: row[name] for name in table.key}, live, other))
     rows = next(iter(client.query(table.count(request.target, request.bounds)).result())).n
-    return TableComparison(table.name, rows, count, found)
+    return TableComparison(table.name, rows, count, found, partial)

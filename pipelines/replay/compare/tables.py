@@ -35,12 +35,21 @@ class Difference:
 
 @dataclass(frozen=True)
 class TableComparison:
-    """The comparison of one table: its live rows, how many differ, and the first of the differences."""
+    """The comparison of one table.
+
+    Args:
+        rows: live rows.
+        differing: keys whose rows differ.
+        differences: the first of them.
+        partial: keys that several runs wrote, each from the input that it read, and that differ for it. A run that
+            appends to a window writes the counts of its own messages; they are compared in event_counts_current.
+    """
 
     name: str
     rows: int
     differing: int
     differences: list[Difference]
+    partial: int = 0
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,7 @@ class ComparedTable:
         time: column that a range is compared with; None if the rows have no publish time.
         newest: column whose highest value is the current row of a key.
         where: condition on the rows that are compared.
+        per_run: whether a row holds what one run read; keys of several runs differ from those of one that read all.
     """
 
     dataset: str
@@ -60,13 +70,18 @@ class ComparedTable:
     time: str | None = None
     newest: str | None = None
     where: str = "TRUE"
+    per_run: bool = False
 
     def sql(self, live: Target, other: Target, bounds: tuple[int, int] | None) -> str:
-        """Return the query of differences: the key, and both rows as JSON text, NULL for a side without the key."""
+        """Return the query of differences: the key, both rows as JSON text, and whether several live runs wrote the key.
+
+        The text of a side without the key is NULL.
+        """
         keys = ", ".join(f"COALESCE(a.{name}, b.{name}) AS {name}" for name in self.key)
         on = " AND ".join(f"(a.{name} = b.{name} OR (a.{name} IS NULL AND b.{name} IS NULL))" for name in self.key)
         return (
-            f"SELECT {keys}, a.cells AS live, b.cells AS other FROM ({self._side(live, bounds)}) AS a"
+            f"SELECT {keys}, a.cells AS live, b.cells AS other, {self._several(live)} AS several"
+            f" FROM ({self._side(live, bounds)}) AS a"
             f" FULL JOIN ({self._side(other, bounds)}) AS b ON a.k = b.k AND {on}"
             f" WHERE a.cells IS NULL OR b.cells IS NULL OR a.cells != b.cells ORDER BY {', '.join(self.key)}"
         )
@@ -74,6 +89,15 @@ class ComparedTable:
     def count(self, target: Target, bounds: tuple[int, int] | None) -> str:
         """Return the query of how many rows one side has."""
         return f"SELECT COUNT(*) AS n FROM ({self._side(target, bounds)})"
+
+    def _several(self, live: Target) -> str:
+        if not self.per_run:
+            return "FALSE"
+        key = ", ".join(self.key)
+        return (
+            f"IFNULL(a.k IN (SELECT TO_JSON_STRING(STRUCT({key})) FROM `{live.table(self.dataset, self.name)}`"
+            f" GROUP BY {key} HAVING COUNT(DISTINCT run_id) > 1), FALSE)"
+        )
 
     def _side(self, target: Target, bounds: tuple[int, int] | None) -> str:
         cells = ", ".join(f"{name} AS {name}" for name in self.columns)
@@ -120,7 +144,13 @@ def compared_tables(*, ranged: bool) -> list[ComparedTable]:
         "publish_time", None, MESSAGES_ONLY,
     )  # fmt: skip
     counts = ComparedTable(
-        EVENT_COUNTS.dataset, EVENT_COUNTS.name, ("window_start", "event_type"), ("events", "amount"), None, "pane"
+        EVENT_COUNTS.dataset,
+        EVENT_COUNTS.name,
+        ("window_start", "event_type"),
+        ("events", "amount"),
+        None,
+        "pane",
+        per_run=True,
     )
     tables = [*views, *typed, letters, counts]
     return [table for table in tables if table.time] if ranged else tables
