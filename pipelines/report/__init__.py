@@ -19,6 +19,7 @@ from pipelines.report.sections import (
     lag_section,
     revenue_section,
     run_section,
+    tables_section,
     topics_section,
 )
 from pipelines.report.stores import Stores, Where
@@ -38,6 +39,7 @@ def write_report(
     stretch = stores.stretch("pipeline_metrics", "window_start", "SUM(received)", MAX_POINTS)
     sections = [
         topics_section(summary),
+        tables_section(summary),
         events_section(stores, stretch),
         lag_section(stores, stretch),
         dead_letters_section(stores, summary),

@@ -97,9 +97,16 @@ def _tiles(summary: Mapping[str, Any]) -> Markup:
         if holds
         else summary.get("difference") or f"Received {number(received)}, but {sum_of} = {number(outcomes)}."
     )
+    checks = _check(says, holds)
+    if undelivered := summary.get("undelivered"):
+        tables = ", ".join(f"{table} {number(rows)}" for table, rows in undelivered.items())
+        checks += _check(f"Rows that their table rejected are undelivered: {tables}.", False)
+    return Markup(f'<section aria-label="Headline"><dl class="tiles">{tiles}</dl>{checks}</section>')
+
+
+def _check(says: object, holds: bool) -> str:
     mark, kind = ("✓", "good") if holds else ("✗", "bad")
-    check = f'<p class="card check {kind}"><span aria-hidden="true">{mark}</span> {text(says)}</p>'
-    return Markup(f'<section aria-label="Headline"><dl class="tiles">{tiles}</dl>{check}</section>')
+    return f'<p class="card check {kind}"><span aria-hidden="true">{mark}</span> {text(says)}</p>'
 
 
 def _section(section: Section, figures: dict[str, Any]) -> str:

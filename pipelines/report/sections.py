@@ -1,4 +1,4 @@
-"""The parts of the report: each asks the stores, says what it found in a sentence, and draws it."""
+"""The sections of the report: each queries the stores, states the result in a sentence, and draws it."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -35,6 +35,7 @@ from pipelines.report.queries import Revenue
 from pipelines.report.stores import Stores, Stretch
 from pipelines.report.timeline import silent_spans, width_words
 
+SINK_CODES = ("SINK_REJECTED", "SINK_EXHAUSTED")
 OUTCOMES = ("received", "valid", "duplicates", "dead_letters", "late")
 _CURVES = 12
 _CURVE_POINTS = 240
@@ -43,7 +44,7 @@ _REASONS = 12
 
 
 def topics_section(summary: Mapping[str, Any]) -> Section:
-    """Show what became of the messages of each topic, and the valid events of each type."""
+    """Show the outcomes of the messages of each topic, and the valid events of each type."""
     topics: Mapping[str, Mapping[str, int]] = summary["by_topic"]
     if not topics:
         return Section("topics", "Topics", "No message was received.")
@@ -53,7 +54,7 @@ def topics_section(summary: Mapping[str, Any]) -> Section:
         for name, counts in [*topics.items(), ("all", _total(topics))]
     ]
     types = [(name, number(counts["valid"])) for name, counts in summary["by_event_type"].items()]
-    note = "Every message has one outcome. A late event is valid too: it came after its window."
+    note = "Every message has one outcome. A late event is valid too: it was published after its window."
     tables = [table("Messages by topic", heads, rows, total=True)]
     if types:
         tables.append(details("Valid events by type", table("Valid events by type", ("event type", "valid"), types)))
@@ -62,6 +63,26 @@ def topics_section(summary: Mapping[str, Any]) -> Section:
 
 def _total(topics: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
     return {outcome: sum(counts[outcome] for counts in topics.values()) for outcome in OUTCOMES}
+
+
+def tables_section(summary: Mapping[str, Any]) -> Section | None:
+    """Show the rows of each table: made, held, and undelivered because the table rejected them."""
+    tables: Mapping[str, Mapping[str, int]] = summary.get("tables") or {}
+    if not tables:
+        return None
+    undelivered = sum(counts["undelivered"] for counts in tables.values())
+    rows = [
+        (code(name), *(number(counts[key]) for key in ("made", "rows", "undelivered")))
+        for name, counts in tables.items()
+    ]
+    note = (
+        f"{counted(undelivered, 'row')} undelivered: their table rejected them, and each is a dead letter that names table, event"
+        " and column. The command redrive delivers them."
+        if undelivered
+        else "Every row that the run made is in its table."
+    )
+    body = table("Rows by table", ("table", "made", "in the table", "undelivered"), rows)
+    return Section("tables", "Rows by table", note, (body,))
 
 
 def events_section(stores: Stores, stretch: Stretch | None) -> Section:
@@ -106,10 +127,10 @@ def lag_section(stores: Stores, stretch: Stretch | None) -> Section:
 
 
 def dead_letters_section(stores: Stores, summary: Mapping[str, Any]) -> Section:
-    """Show why messages were refused; neither payload nor value."""
+    """Show why messages became dead letters and rows were rejected, without payloads and values."""
     codes: Mapping[str, int] = {name: count for name, count in summary["dead_letters_by_code"].items() if count}
     if not codes:
-        return Section("dead", "Dead letters", "No message was refused.")
+        return Section("dead", "Dead letters", "There are no dead letters.")
     reasons = queries.reasons(stores)
     total = sum(codes.values())
     says = "Dead letters by code: " + ", ".join(f"{name} {number(count)}" for name, count in codes.items()) + "."
@@ -118,9 +139,12 @@ def dead_letters_section(stores: Stores, summary: Mapping[str, Any]) -> Section:
         for one in reasons
     ]
     received = summary["received"]
-    note = f"{number(total)} of {number(received)} messages were refused ({share(total, received)})."
+    dead = summary["dead_letters"]
+    note = f"{number(dead)} of {number(received)} messages became dead letters ({share(dead, received)})."
+    if sunk := sum(count for name, count in codes.items() if name in SINK_CODES):
+        note += f" {counted(sunk, 'dead letter')} of stage sink: rows that a table rejected."
     if (in_files := total - sum(one.letters for one in reasons)) > 0:
-        note += f" {number(in_files)} of them are not in the list below: rarer reasons, and what only the files hold."
+        note += f" Not in the list below: {counted(in_files, 'dead letter')}, of rarer reasons or in files only."
     body: list[Markup | Chart] = [Chart(dead_letter_chart(codes), says)]
     if rows:
         heads = ("code", "stage", "path", "topics", "count")
@@ -182,4 +206,6 @@ def run_section(options: Mapping[str, Any], versions: Sequence[tuple[str, str]])
     body = [table("Versions", ("software", "version"), versions, words=2)]
     if rows:
         body.insert(0, table("Options", ("option", "value"), rows, words=2))
-    return Section("run", "Options and versions", "What the run was told, and what it ran with.", tuple(body))
+    return Section(
+        "run", "Options and versions", "The options of the run and the versions of its software.", tuple(body)
+    )
