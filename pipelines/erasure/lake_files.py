@@ -5,6 +5,7 @@ manifest names a file or not, open segments of a killed stream included. The new
 before the old one is deleted: a kill at any moment loses nobody else's record.
 """
 
+import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from transforms.sinks.files.publish import Manifest, delete_files, publish
 
 FOLDERS = ("archive", "dead_letters", "undelivered", ".superseded", ".shadow", ".replay")
 """The folders of a lake that hold messages as they came; `ml/` holds measurements of devices only."""
+_HOLDS_MESSAGES = re.compile(r"archive/.*|(?:undelivered/)?dead_letters").fullmatch
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Lake:
         """Search every file of the archive and the dead letters."""
         found = Found()
         for file in sorted(stored_files(self.root, *FOLDERS)):
-            if file.is_manifest or file.name.endswith(".lock") or file.feed.startswith("ml/"):
+            if file.is_manifest or file.name.endswith(".lock") or not _HOLDS_MESSAGES(file.feed):
                 continue
             if file.name.endswith(".tmp"):
                 found.unfinished.append(str(file))

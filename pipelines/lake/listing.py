@@ -11,7 +11,8 @@ from transforms.sinks.files.manifests import is_manifest
 
 _PATH = re.compile(
     r"(?P<within>(?:\.superseded/[^/]+/|\.shadow/[^/]+/|\.replay/[^/]+/)?)"
-    r"(?P<feed>archive/[^/]+|(?:undelivered/)?dead_letters|ml/[^/]+)/(?P<partition>(?:[^/]+/)*)(?P<name>[^/]+)"
+    r"(?P<feed>(?:archive/[^/]+|(?:undelivered/)?dead_letters)(?=/)|[^./][^=]*(?=/dt=))"
+    r"/(?P<partition>(?:[^/]+/)*)(?P<name>[^/]+)"
 )
 
 
@@ -49,6 +50,11 @@ class StoredFile:
     def is_manifest(self) -> bool:
         """Whether the file is a manifest, published or hidden."""
         return bool(is_manifest(self.name)) or self.name.startswith("._manifest-")
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether the file is superseded, or part of a shadow or of a replay's staging."""
+        return self.shown.startswith(".")
 
     @property
     def hidden(self) -> bool:

@@ -18,10 +18,11 @@ from pipelines.lake.listing import StoredFile, stored_files
 from schemas.timestamps import to_datetime
 from transforms.clock import wall_us
 from transforms.sinks.files.manifests import newest
-from transforms.sinks.files.publish import finish_window
+from transforms.sinks.files.publish import SUPERSEDED, finish_window
 
 ABANDONED_SECONDS = 24 * 3600
 """Age from which a hidden file on an object store belongs to nobody: a file is hidden for minutes."""
+STAGING = ".replay"
 WAREHOUSE_LEFTOVERS = ("warehouse.duckdb.fresh", "warehouse.duckdb.fresh.wal", "warehouse.duckdb.tmp", ".work")
 
 
@@ -82,8 +83,11 @@ def recover_lake(root: str, run_id: str, *, older_than: float | None = None) -> 
 
 def _files(root: str) -> list[StoredFile]:
     """Return the files of the live lake and its shadows; superseded files and stagings have no publications."""
-    folders = ("archive", "dead_letters", "ml", ".shadow")
-    return [file for file in stored_files(root, *folders) if file.partition]
+    return [
+        file
+        for file in stored_files(root)
+        if file.partition and not file.shown.startswith((f"{SUPERSEDED}/", f"{STAGING}/"))
+    ]
 
 
 def _is_old(file: StoredFile, older_than: float | None) -> bool:

@@ -146,7 +146,7 @@ def test_a_person_goes_and_everything_else_stays(output, capsys):
 def archived(output):
     import fastavro
 
-    found = []
+    found, named = [], 0
     root = output / "lake"
     for folder in sorted({path.parent for path in root.glob("archive/*/dt=*/hour=*/*.json")}):
         feed, partition = folder.relative_to(root).as_posix().split("/dt=")
@@ -155,7 +155,9 @@ def archived(output):
             with open(path, "rb") as file:
                 records = list(fastavro.reader(file))
             assert len(records) == entry["rows"]
+            named += 1
             found += [record["message_id"] for record in records]
+    assert len(list(root.glob("archive/*/dt=*/hour=*/[!_.]*"))) == named, "a plain reader sees what manifests name"
     return sorted(found)
 
 

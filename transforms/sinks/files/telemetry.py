@@ -1,29 +1,36 @@
-"""The telemetry feed: every measurement as Avro by hour of its event time, for training (docs/data-contract.md#files)."""
+"""The telemetry feed: every measurement as Parquet by hour of its event time, for training (docs/lake.md).
+
+Files of earlier versions are Avro; `event-pipelines lake compact` turns them into Parquet.
+"""
 
 import pyarrow as pa
 
 from schemas.registry import REGISTRY
 from schemas.tables.definitions import typed_table
 from transforms.event_batch import TYPED_PREFIX
-from transforms.sinks.files.avro_blocks import encode_column, file_header, file_pieces, join_records
 from transforms.sinks.files.feed import Feed
+from transforms.sinks.files.parquet import parquet_bytes, sort_order
 
 TABLE = "iot_telemetry"
+FEED = "ml/iot_telemetry"
 COLUMNS = ("event_id", "event_time", "publish_time", "device_id", "metric", "value", "unit")
 _TABLE = typed_table(TABLE, REGISTRY)
-_COLUMNS = {name: next(column for column in _TABLE.columns if column.name == name) for name in COLUMNS}
-TELEMETRY_AVRO = {"type": "record", "name": TABLE, "fields": [column.avro_field() for column in _COLUMNS.values()]}
-_HEADER = file_header(TELEMETRY_AVRO)
-
-
-def telemetry_avro(rows: pa.RecordBatch) -> bytes:
-    """Return rows of a wide batch as one Avro file of the feed."""
-    names = set(rows.schema.names)
-    cells = [
-        encode_column(rows.column(name if name in names else TYPED_PREFIX + name), optional=not column.required)
-        for name, column in _COLUMNS.items()
+TELEMETRY_SCHEMA = pa.schema(
+    [
+        pa.field(name, column.arrow_type(), nullable=not column.required)
+        for name in COLUMNS
+        for column in _TABLE.columns
+        if column.name == name
     ]
-    return b"".join(file_pieces(_HEADER, [(rows.num_rows, join_records(cells))]))
+)
 
 
-TELEMETRY = Feed("Telemetry", "ml/iot_telemetry", _TABLE, "avro", telemetry_avro)
+def telemetry_parquet(rows: pa.RecordBatch) -> bytes:
+    """Return rows of a wide batch as one file of the feed, sorted by device, metric and event time."""
+    names = set(rows.schema.names)
+    cells = [rows.column(name if name in names else TYPED_PREFIX + name) for name in COLUMNS]
+    table = pa.Table.from_arrays(cells, schema=TELEMETRY_SCHEMA)
+    return parquet_bytes(table.sort_by([(name, "ascending") for name in sort_order(FEED)]), FEED)
+
+
+TELEMETRY = Feed("Telemetry", FEED, _TABLE, "parquet", telemetry_parquet)

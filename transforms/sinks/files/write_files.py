@@ -6,6 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import apache_beam as beam
+import pyarrow as pa
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.windowed_value import WindowedValue
 
 from schemas.event import DeadLetter
 from transforms.event_batch import EventBatch
@@ -17,6 +20,7 @@ from transforms.table_rows import Run
 DEAD_LETTERS_FEED = "dead_letters"
 _OWN_FILE_LINES = 1000
 _OWN_KEY = "#"
+FLUSH_BYTES = 64 << 20
 
 
 @dataclass(kw_only=True)
@@ -36,14 +40,53 @@ def _write(content: FileContent, root: str, run_id: str) -> LakeFile:
 
 @dataclass(kw_only=True)
 class WriteFeed(beam.PTransform[beam.PCollection[EventBatch], beam.PCollection[LakeFile]]):
-    """Write the rows of a feed, one file a batch and hour."""
+    """Stage the rows of a feed, one file per hour and flush.
+
+    Args:
+        feed: the feed.
+        root: the root of the lake.
+        run_id: the run, whose name leads the files' names.
+        flush_bytes: rows of about this size in memory, of all hours, are written; or those of a bundle.
+    """
 
     feed: Feed
     root: str
     run_id: str
+    flush_bytes: int = FLUSH_BYTES
 
     def expand(self, pcoll: beam.PCollection[EventBatch]) -> beam.PCollection[LakeFile]:
-        return pcoll | "Files" >> beam.FlatMap(self.feed.files) | "Write" >> beam.Map(_write, self.root, self.run_id)
+        return (
+            pcoll
+            | "Files" >> beam.ParDo(_FilesFn(self.feed, self.flush_bytes))
+            | "Write" >> beam.Map(_write, self.root, self.run_id)
+        )
+
+
+class _FilesFn(beam.DoFn):
+    """Collects rows by hour and outputs a file's content per hour when they are many or the bundle ends."""
+
+    def __init__(self, feed: Feed, flush_bytes: int) -> None:
+        self._feed, self._flush_bytes = feed, flush_bytes
+
+    def start_bundle(self) -> None:
+        self._waiting: dict[str, list[pa.RecordBatch]] = {}
+        self._bytes = 0
+
+    def process(self, batch: EventBatch) -> Iterator[FileContent]:
+        for partition, rows in self._feed.parts(batch):
+            self._waiting.setdefault(partition, []).append(rows)
+            self._bytes += rows.nbytes
+        if self._bytes >= self._flush_bytes:
+            yield from self._flush()
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        for content in self._flush():
+            yield WindowedValue(content, GlobalWindow().max_timestamp(), [GlobalWindow()])
+
+    def _flush(self) -> Iterator[FileContent]:
+        for partition, rows in self._waiting.items():
+            yield self._feed.content(partition, pa.concat_batches(rows))
+        self._waiting, self._bytes = {}, 0
 
 
 @dataclass(kw_only=True)

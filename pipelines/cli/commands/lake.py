@@ -1,0 +1,154 @@
+"""The command `lake`: list the files of a lake, hand them to other readers, verify them, and keep the lake in order."""
+
+import argparse
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipelines.errors import RunFailed, UserError
+from pipelines.lake.compact import compact_lake
+from pipelines.lake.prune import prune_lake
+from pipelines.lake.verify import verify_lake
+from pipelines.lake.windows import feed_names, find_feed, in_range, read_windows
+from pipelines.options import parse_moment, positive
+from pipelines.stores.folder_lock import lock_folder
+from pipelines.stores.output_folder import LAKE
+from schemas.timestamps import to_datetime
+from transforms.clock import wall_us
+
+HELP = "List the files of the lake, hand them to other readers, verify, prune and compact them (docs/lake.md)."
+_DAY_UNITS = {"d": 1.0, "h": 1 / 24}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the actions and their options."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    _add(actions, "ls", "List the feeds: windows, files, rows and bytes, by their newest manifests.")
+    files = _add(actions, "files", "Print the paths of a feed's files, one per line, for any other reader.")
+    files.add_argument("feed", metavar="FEED", help="the feed, such as iot_features or archive/orders")
+    _add_range(files)
+    _add(actions, "verify", "Compare every file with the size and the sha256 of its manifest; exit code 1 for damage.")
+    prune = _add(actions, "prune", "Delete superseded files, and hidden files that killed runs left.")
+    prune.add_argument(
+        "--older_than",
+        default="7d",
+        metavar="AGE",
+        help="delete what was superseded at least this long ago, days (7d) or hours (12h); 0d: all",
+    )
+    compact = _add(actions, "compact", "Join the files of each hour that ended 2 hours ago or earlier into one.")
+    compact.add_argument("feed", nargs="*", metavar="FEED", help="only these feeds (default: all)")
+    _add_range(compact)
+    compact.add_argument("--target_mb", type=positive, default=128, help="join files up to this size, MiB")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run one action; return its exit code."""
+    root = _root(args)
+    start, end = (_moment(args, option) for option in ("from", "to"))
+    if args.action == "ls":
+        return _ls(root)
+    if args.action == "files":
+        return _files(root, find_feed(root, args.feed), start, end)
+    if args.action == "verify":
+        return _verify(root)
+    run_id = f"{args.action}-{to_datetime(wall_us()):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
+    if args.action == "prune":
+        days = _days(args.older_than)
+        with _locked(args):
+            pruned = prune_lake(root, run_id, days)
+        print(
+            f"deleted {pruned.superseded:,} superseded files ({pruned.bytes:,} bytes), {pruned.abandoned:,} abandoned"
+        )
+        return 0
+    feeds = [find_feed(root, name) for name in args.feed] or feed_names(root)
+    with _locked(args):
+        done = compact_lake(root, run_id, feeds, args.target_mb << 20, start, end)
+    print(f"joined {done.before:,} files into {done.after:,} in {done.windows:,} windows")
+    return 0
+
+
+def _add(
+    actions: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, summary: str
+) -> argparse.ArgumentParser:
+    action = actions.add_parser(name, help=summary, description=summary)
+    place = action.add_mutually_exclusive_group(required=True)
+    place.add_argument("--output", metavar="DIR", help="an output folder; its lake is DIR/lake")
+    place.add_argument("--lake", metavar="gs://BUCKET[/FOLDER]", help="the root of a lake in a bucket, or a folder")
+    return action
+
+
+def _add_range(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--from", metavar="T", help="only windows that end after this time, RFC 3339")
+    parser.add_argument("--to", metavar="T", help="only windows that begin before this time, RFC 3339")
+
+
+def _root(args: argparse.Namespace) -> str:
+    root = args.lake.rstrip("/") if args.lake else str(Path(args.output) / LAKE)
+    if "://" not in root and not Path(root).is_dir():
+        option, value = ("lake", args.lake) if args.lake else ("output", args.output)
+        raise UserError(f"--{option} {value}: there is no lake in it")
+    return root
+
+
+def _moment(args: argparse.Namespace, option: str) -> int | None:
+    text = getattr(args, option, None)
+    return parse_moment(option, text) if text else None
+
+
+def _days(text: str) -> float:
+    try:
+        value = float(text[:-1]) * _DAY_UNITS[text[-1:]]
+    except (ValueError, KeyError):
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise UserError(f"--older_than {text}: not an age like 7d or 12h")
+    return value
+
+
+@contextmanager
+def _locked(args: argparse.Namespace) -> Iterator[None]:
+    """Hold the folder's lock; a bucket has none."""
+    with lock_folder(Path(args.output) if args.output else None, f"lake {args.action}"):
+        yield
+
+
+def _ls(root: str) -> int:
+    rows: dict[str, list[int]] = {}
+    for window in read_windows(root):
+        sums = rows.setdefault(window.feed, [0, 0, 0, 0, 0])
+        entries = window.entries
+        counts = (
+            1,
+            len(entries),
+            sum(e["rows"] for e in entries),
+            sum(e["bytes"] for e in entries),
+            len(window.hidden),
+        )
+        rows[window.feed] = [total + count for total, count in zip(sums, counts, strict=True)]
+    print(f"{'feed':<24}{'windows':>9}{'files':>9}{'rows':>14}{'bytes':>16}{'hidden':>8}")
+    for feed, (windows, files, count, size, hidden) in rows.items():
+        print(f"{feed:<24}{windows:>9,}{files:>9,}{count:>14,}{size:>16,}{hidden:>8,}")
+    return 0
+
+
+def _files(root: str, feed: str, start: int | None, end: int | None) -> int:
+    if start is not None and end is not None and start >= end:
+        raise UserError("--from, --to: the range must end after it starts")
+    for window in read_windows(root, [feed]):
+        if in_range(window.partition, start, end):
+            for entry in window.entries:
+                path = window.path(entry["name"])
+                print(path if "://" in path else Path(path).resolve())
+    return 0
+
+
+def _verify(root: str) -> int:
+    verified = verify_lake(root)
+    for problem in verified.problems:
+        print(problem)
+    damaged = sum(problem.is_damage for problem in verified.problems)
+    print(f"{verified.files:,} files ({verified.bytes:,} bytes) compared with their manifests, {damaged:,} damaged")
+    if damaged:
+        raise RunFailed(f"{damaged:,} of {verified.files:,} files are not what their manifests say")
+    return 0
