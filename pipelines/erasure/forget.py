@@ -20,6 +20,7 @@ from pipelines.erasure.tables import Holding, Kept, Tables
 from pipelines.errors import RunFailed
 from pipelines.lake.recovery import recover_folder
 from pipelines.stores.output_folder import WAREHOUSE
+from pipelines.stores.run_record import Run, recorded
 from pipelines.stores.target import Endpoints, Target
 from pipelines.stores.undelivered_letters import add_undelivered_letters
 from schemas.timestamps import to_datetime
@@ -104,7 +105,8 @@ def forget(request: ForgetRequest, tell: Callable[[Findings], None]) -> list[Out
     run_id = f"forget-{to_datetime(now):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
     recover_folder(target.directory, run_id)
     finished: list[tuple[Deletion, Findings]] = []
-    with target.open() as endpoints, _store_errors():
+    record = Run(run_id=run_id, command="forget", started=now)  # without options: they name the person
+    with target.open() as endpoints, _store_errors(), recorded(endpoints.bigquery, target, record):
         settle_stagings(endpoints, target)
         add_undelivered_letters(endpoints.bigquery, target)
         copies = find_copies(endpoints.bigquery, target)
@@ -119,8 +121,8 @@ def forget(request: ForgetRequest, tell: Callable[[Findings], None]) -> list[Out
     outcomes = []
     for deletion, rest in finished:
         left = _left(rest)
-        record = journal.finish(deletion, complete=not left, left=left, kept=rest.kept.order_events)
-        outcomes.append(Outcome(record, left))
+        path = journal.finish(deletion, complete=not left, left=left, kept=rest.kept.order_events)
+        outcomes.append(Outcome(path, left))
     return outcomes
 
 

@@ -15,6 +15,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from pipelines.bigquery_emulator.client import connect
 from pipelines.lake.listing import StoredFile, stored_files
+from pipelines.stores.output_folder import settle
 from schemas.timestamps import to_datetime
 from transforms.clock import wall_us
 from transforms.sinks.files.manifests import newest
@@ -37,6 +38,7 @@ def recover_folder(directory: Path | None, run_id: str | None = None) -> int:
         return 0
     run_id = run_id or f"recovery-{to_datetime(wall_us()):%Y%m%dT%H%M%SZ}"
     removed = 0
+    settle(directory)
     for name in () if connect(directory) else WAREHOUSE_LEFTOVERS:  # a query may be served, and spill to disk
         path = directory / name
         if path.is_dir():

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from pipelines.error_text import known_text
 from pipelines.errors import UserError
 from pipelines.stores.folder_lock import LOCK_NAME
 
@@ -110,6 +111,13 @@ def write_summary(output: Path, summary: dict[str, Any]) -> None:
     except OSError:
         unfinished.unlink(missing_ok=True)
         raise
+
+
+def write_failure(output: Path, about: dict[str, Any], error: BaseException) -> None:
+    """Say in summary.json that the run failed and why, if the disk takes it: it may be what failed."""
+    text = "interrupted" if isinstance(error, KeyboardInterrupt) else known_text(error) or type(error).__name__
+    with suppress(OSError):
+        write_summary(output, {**about, "state": "FAILED", "error": text})
 
 
 def _swap(output: Path) -> None:

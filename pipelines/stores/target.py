@@ -21,7 +21,8 @@ from pipelines.bigquery_emulator.faults.script import FaultScript
 from pipelines.bigquery_emulator.subprocess_server import EmulatorProcess
 from pipelines.errors import RunFailed, UserError
 from pipelines.stores.bigquery_errors import AWAY, away
-from pipelines.stores.output_folder import LAKE, WAREHOUSE
+from pipelines.stores.folder_lock import lock_folder
+from pipelines.stores.output_folder import LAKE, WAREHOUSE, needs_settling, settle
 from schemas.tables.definitions import ANALYTICS, EVENT_STORE
 from schemas.views import Names
 
@@ -116,6 +117,9 @@ class Target:
                 yield Endpoints(_cloud_client(self.project, self.location))
             return
         shown = self.shown or self.directory
+        if needs_settling(self.directory):  # a command was killed while it swapped results
+            with lock_folder(self.directory, "recovery"):
+                settle(self.directory)
         running = connect(self.directory)
         if running is not None:
             if faults is not None:

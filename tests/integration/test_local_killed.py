@@ -40,7 +40,8 @@ def undisturbed(source, tmp_path_factory) -> Path:
 
 
 def rows_by_table(output: Path) -> dict[str, int]:
-    return {name: query(output, f"select count(*) from {table.dataset}.{name}")[0][0] for name, table in TABLES.items()}
+    tables = {name: table for name, table in TABLES.items() if name != "runs"}  # the record of a killed run is there
+    return {name: query(output, f"select count(*) from {table.dataset}.{name}")[0][0] for name, table in tables.items()}
 
 
 def start(source: Path, output: Path) -> subprocess.Popen:

@@ -13,9 +13,8 @@ import pytest
 from pipelines.stores.output_folder import NEW
 from pipelines.stores.target import Target
 from tests.support.command import run_command
-from tests.support.events import message_line
 from tests.support.paths import ROOT
-from tests.support.runs import query, write_messages
+from tests.support.runs import query
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +107,7 @@ def test_a_failed_overwrite_leaves_the_old_result(made, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda s: s.name)
-def test_a_killed_overwrite_leaves_the_old_result_and_the_next_run_cleans_up(made, number):
+def test_a_killed_overwrite_leaves_the_old_result_and_the_next_run_cleans_up(made, tmp_path, number):
     before = contents(made / "out")
     process = start("local", "--input", made / "in", "--output", made / "out", "--overwrite")
     wait_for(made / "out" / NEW, "lake/archive/*/*/*/*", process)
@@ -122,7 +121,8 @@ def test_a_killed_overwrite_leaves_the_old_result_and_the_next_run_cleans_up(mad
         assert "the earlier result is kept" in err
     code, _, err = run_command("query", "--output", made / "out", "--view", "order_current", "--limit", "1")
     assert code == 0, err
-    few = write_messages(made / "few" / "orders.jsonl", [message_line("orders", 1, b"{}", "2026-06-15T12:00:00Z")])
+    few = tmp_path / "few"
+    assert run_command("simulate", "--output", few, "--events", 50, "--seed", 7)[0] == 0
     code, _, err = run_command("local", "--input", few, "--output", made / "out", "--append")
     assert code == 0, err
     assert not (made / "out" / NEW).exists()

@@ -20,7 +20,7 @@ from tests.support.runs import query
 
 ALL_TIME = ("--from", "2000-01-01T00:00:00Z", "--to", "2030-01-01T00:00:00Z")
 TYPED = tuple(REGISTRY.by_table())
-NOT_KNOWLEDGE = ("replay_runs", "dead_letter_states")
+NOT_KNOWLEDGE = ("replay_runs", "run_states", "dead_letter_states")
 
 
 def knowledge(output: Path) -> dict[str, Any]:

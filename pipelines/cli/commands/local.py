@@ -31,9 +31,11 @@ from pipelines.stores.output_folder import (
     holds_result,
     replacement,
     settle,
+    write_failure,
     write_summary,
 )
 from pipelines.stores.provision.provision import provision
+from pipelines.stores.run_record import Run, close_dead_runs, recorded
 from pipelines.stores.target import Endpoints, Target, check_not_served
 from pipelines.stores.undelivered_letters import add_undelivered_letters
 from pipelines.version import pipeline_version
@@ -100,7 +102,15 @@ def run(args: argparse.Namespace) -> int:
             folder = stack.enter_context(replacement(output))
         target = Target.local(folder, shown=output)
         source = ReadMessages(ranges=ranges, as_of=as_of)
-        summary = _run_job(args, target, source, make_run_id(args.run_id, started), started, options, faults, began)
+        run_id = make_run_id(args.run_id, started)
+        about = {"run_id": run_id, "version": pipeline_version(), "started": to_rfc3339(started)}
+        try:
+            write_summary(folder, {**about, "state": "RUNNING"})
+            summary = {**about, **_run_job(args, target, source, run_id, started, options, faults, began)}
+        except BaseException as error:
+            write_failure(folder, about, error)
+            raise
+        write_summary(folder, summary)
     print_summary(summary, output)
     return report_failures(failures(summary, f"--output {output}", allow_undelivered=args.allow_undelivered))
 
@@ -131,6 +141,11 @@ def _run_job(
         endpoints = stack.enter_context(target.open(create=True, faults=faults))
         provision(endpoints, target, window_seconds=args.window_seconds)
         notices.say(filter(None, [add_undelivered_letters(endpoints.bigquery, target)]))
+        close_dead_runs(endpoints.bigquery, target, run_id)
+        record = Run(
+            run_id=run_id, command="local", started=started, mode="batch", source="files", configuration=vars(args)
+        )
+        counts = stack.enter_context(recorded(endpoints.bigquery, target, record))
         job = make_job(options, target, write_endpoint=endpoints.write_endpoint, run_id=run_id, started=started)
         if args.bigquery_method != "STORAGE_WRITE" and endpoints.rest_url:
             stack.enter_context(point_beam_at(endpoints.rest_url, target.project))
@@ -146,12 +161,18 @@ def _run_job(
         counted = counters(result)
         exact = args.bigquery_method != "STREAMING_INSERTS"
         summary = {**about, **read_summary(endpoints.bigquery, target, run_id, counted, exact=exact)}
-        summary.update(resources(), seconds=round(time.monotonic() - began, 2))
+        summary.update(resources(), state="DONE", seconds=round(time.monotonic() - began, 2))
+        counts.messages, counts.events = summary["received"], summary["valid"]
+        counts.dead_letters = summary["dead_letters"]
+        counts.tables = {name: (table["rows"], table["undelivered"]) for name, table in summary["tables"].items()}
         shown = {name: value for name, value in vars(args).items() if name not in ("run", "pii_key_file")}
         write_report(endpoints.bigquery, target, summary, shown, folder / REPORT)
-    write_summary(folder, summary)
-    if summary["difference"]:
-        raise RunFailed(summary["difference"])
+        problems = list(failures(summary, f"--output {args.output}", allow_undelivered=args.allow_undelivered))
+        if problems:
+            counts.problem = "; ".join(problems)
+            summary.update(state="FAILED", error=counts.problem)
+        if problems and folder != Path(args.output):
+            raise RunFailed(f"{counts.problem}; the earlier result is kept")
     return summary
 
 

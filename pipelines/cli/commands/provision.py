@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 
 from pipelines.errors import UserError
+from pipelines.job import make_run_id
 from pipelines.stores.folder_lock import lock_folder
 from pipelines.stores.output_folder import WAREHOUSE
 from pipelines.stores.provision.export import export
@@ -15,9 +16,11 @@ from pipelines.stores.provision.plan import make_plan
 from pipelines.stores.provision.provision import provision
 from pipelines.stores.provision.resources import Settings, policy_tag_names, wanted
 from pipelines.stores.provision.stores import Existing
+from pipelines.stores.run_record import Run, close_dead_runs, recorded
 from pipelines.stores.target import Target, add_target_arguments
 from schemas.registry import REGISTRY
 from schemas.tables.definitions import ANALYTICS, EVENT_STORE
+from transforms.clock import wall_us
 
 HELP = "create or update datasets, tables and views from schemas/"
 
@@ -67,7 +70,18 @@ def run(args: argparse.Namespace) -> int:
         print(make_plan(wanted(target, REGISTRY, target.names(args.window_seconds), settings), nothing, settings))
         return 0
     with lock_folder(None if args.dry_run else target.directory, "provision"), target.open(create=True) as endpoints:
-        print(provision(endpoints, target, REGISTRY, args.window_seconds, settings, args.dry_run))
+        plan = provision(endpoints, target, REGISTRY, args.window_seconds, settings, args.dry_run)
+        print(plan)
+        if not args.dry_run:
+            started = wall_us()
+            run_id = make_run_id(None, started)
+            close_dead_runs(endpoints.bigquery, target, run_id)
+            with recorded(
+                endpoints.bigquery,
+                target,
+                Run(run_id=run_id, command="provision", started=started, configuration=vars(args)),
+            ):
+                pass
     return 0
 
 

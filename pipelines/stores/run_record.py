@@ -1,0 +1,171 @@
+"""The run record of a command that writes: RUNNING at its start, DONE at a clean end, FAILED with the error.
+
+Records are rows of `event_store.runs` that are only ever added; the view `run_states` gives the newest state of each
+run. A process that is killed leaves its record RUNNING: the next command that writes closes it as FAILED. What a killed
+streaming run had archived and not stored is recovered by that (pipelines/stream/run_record.py); a killed batch run is
+run again over the same input.
+"""
+
+import json
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from google.api_core.exceptions import NotFound
+from google.cloud import bigquery
+
+from pipelines.error_text import known_text, place
+from pipelines.errors import RunFailed
+from pipelines.job import whoami
+from pipelines.stores.bigquery_errors import AWAY
+from pipelines.stores.sql_text import string_literal
+from pipelines.stores.target import Target
+from pipelines.version import pipeline_version
+from schemas.tables.definitions import RUNS, SCHEMA_VERSION
+from schemas.timestamps import to_rfc3339
+
+SECRETS = ("run", "pii_key_file", "pii_key", "pii_key_secret")
+"""Options that a record leaves out."""
+BATCH_COMMANDS = ("local", "provision", "forget", "settings")
+"""Commands whose killed runs are only closed: nothing of theirs was acknowledged to a sender."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What a record says of a run.
+
+    Args:
+        run_id: the run.
+        command: the command.
+        started: its start, UTC microseconds.
+        mode: batch or stream; None if the command processes no messages.
+        source: what it reads.
+        configuration: its options; those of SECRETS are left out.
+    """
+
+    run_id: str
+    command: str
+    started: int
+    mode: str | None = None
+    source: str | None = None
+    configuration: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class RunCounts:
+    """What a run has written, for its record; filled by the block of `recorded`.
+
+    Args:
+        messages: messages read.
+        events: valid events among them.
+        dead_letters: dead letters among them.
+        tables: by table, rows and undelivered rows.
+        problem: why the run failed although it came to its end; None: it did not.
+    """
+
+    messages: int | None = None
+    events: int | None = None
+    dead_letters: int | None = None
+    tables: dict[str, tuple[int, int]] = field(default_factory=dict)
+    problem: str | None = None
+
+
+@contextmanager
+def recorded(client: bigquery.Client, target: Target, run: Run) -> Iterator[RunCounts]:
+    """Record a run while the block runs; a failure of the block is recorded and raised.
+
+    Stores that were never provisioned by this version have no table of records: then nothing is recorded.
+    """
+    counts = RunCounts()
+    try:
+        _insert(client, target, run, "RUNNING", counts)
+    except NotFound:
+        yield counts
+        return
+    try:
+        yield counts
+    except BaseException as error:
+        try:
+            _insert(client, target, run, "FAILED", counts, _text(error))
+        except (*AWAY, RunFailed):
+            pass  # the stores are gone: the next command closes the record
+        raise
+    _insert(client, target, run, "FAILED" if counts.problem else "DONE", counts, counts.problem)
+
+
+def close_dead_runs(client: bigquery.Client, target: Target, by: str) -> list[str]:
+    """Close the records of batch runs that were killed; return their ids.
+
+    The caller holds the folder's lock, so that each RUNNING record there is of a dead process. In the cloud nothing is
+    closed: the owner may be alive on another machine.
+
+    Args:
+        by: the run that closes them.
+    """
+    if target.directory is None:
+        return []
+    commands = ", ".join(f"'{command}'" for command in BATCH_COMMANDS)
+    view = target.table("event_store", "run_states")
+    sql = f"SELECT run_id, command FROM `{view}` WHERE state = 'RUNNING' AND command IN ({commands}) AND run_id != @by"
+    config = bigquery.QueryJobConfig(query_parameters=[bigquery.ScalarQueryParameter("by", "STRING", by)])
+    dead = list(client.query(sql, job_config=config).result())
+    for row in dead:
+        text = f"its process ended before the run did; closed by {by}"
+        cells = {
+            "run_id": string_literal(row.run_id),
+            "recorded_time": "CURRENT_TIMESTAMP()",
+            "state": "'FAILED'",
+            "command": string_literal(row.command),
+            "ended_time": "CURRENT_TIMESTAMP()",
+            "error": string_literal(text),
+        }
+        _add(client, target, cells)
+    return [row.run_id for row in dead]
+
+
+def _insert(
+    client: bigquery.Client, target: Target, run: Run, state: str, counts: RunCounts, error: str | None = None
+) -> None:
+    user = whoami().partition("@")[0]
+    shown = {name: value for name, value in run.configuration.items() if name not in SECRETS and value is not None}
+    tables = [
+        f"STRUCT({string_literal(table)} AS table_name, {rows} AS row_count, {undelivered} AS undelivered)"
+        for table, (rows, undelivered) in counts.tables.items()
+    ]
+    cells = {
+        "run_id": string_literal(run.run_id),
+        "recorded_time": "CURRENT_TIMESTAMP()",
+        "state": string_literal(state),
+        "command": string_literal(run.command),
+        "mode": string_literal(run.mode),
+        "source": string_literal(run.source),
+        "owner_user": string_literal(user),
+        "owner_host": string_literal(platform.node()),
+        "owner_pid": str(os.getpid()),
+        "started_time": f"TIMESTAMP '{to_rfc3339(run.started)}'",
+        "ended_time": "NULL" if state == "RUNNING" else "CURRENT_TIMESTAMP()",
+        "pipeline_version": string_literal(pipeline_version()),
+        "schema_version": string_literal(SCHEMA_VERSION),
+        "configuration": f"PARSE_JSON({string_literal(json.dumps(shown, default=str, sort_keys=True))})",
+        **{
+            name: str("NULL" if (count := getattr(counts, name)) is None else count)
+            for name in ("messages", "events", "dead_letters")
+        },
+        **({"counts": f"[{', '.join(tables)}]"} if tables else {}),
+        "error": string_literal(error),
+    }
+    _add(client, target, cells)
+
+
+def _add(client: bigquery.Client, target: Target, cells: Mapping[str, str]) -> None:
+    table = target.table("event_store", RUNS.name)
+    client.query(f"INSERT INTO `{table}` ({', '.join(cells)}) VALUES ({', '.join(cells.values())})").result()
+
+
+def _text(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    return (known_text(error) or f"{type(error).__name__}{place(error)}")[:500]
