@@ -7,8 +7,6 @@ run again over the same input.
 """
 
 import json
-import os
-import platform
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,8 +17,8 @@ from google.cloud import bigquery
 
 from pipelines.error_text import known_text, place
 from pipelines.errors import RunFailed
-from pipelines.job import whoami
 from pipelines.stores.bigquery_errors import AWAY
+from pipelines.stores.folder_lock import this_process
 from pipelines.stores.sql_text import string_literal
 from pipelines.stores.target import Target
 from pipelines.version import pipeline_version
@@ -129,7 +127,7 @@ def close_dead_runs(client: bigquery.Client, target: Target, by: str) -> list[st
 def _insert(
     client: bigquery.Client, target: Target, run: Run, state: str, counts: RunCounts, error: str | None = None
 ) -> None:
-    user = whoami().partition("@")[0]
+    owner = this_process(run.command)
     shown = {name: value for name, value in run.configuration.items() if name not in SECRETS and value is not None}
     tables = [
         f"STRUCT({string_literal(table)} AS table_name, {rows} AS row_count, {undelivered} AS undelivered)"
@@ -142,9 +140,9 @@ def _insert(
         "command": string_literal(run.command),
         "mode": string_literal(run.mode),
         "source": string_literal(run.source),
-        "owner_user": string_literal(user),
-        "owner_host": string_literal(platform.node()),
-        "owner_pid": str(os.getpid()),
+        "owner_user": string_literal(owner.user),
+        "owner_host": string_literal(owner.host),
+        "owner_pid": str(owner.pid),
         "started_time": f"TIMESTAMP '{to_rfc3339(run.started)}'",
         "ended_time": "NULL" if state == "RUNNING" else "CURRENT_TIMESTAMP()",
         "pipeline_version": string_literal(pipeline_version()),

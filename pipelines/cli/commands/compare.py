@@ -8,6 +8,7 @@ from pipelines.options import parse_moment
 from pipelines.replay.compare.run import CompareRequest, compare
 from pipelines.replay.compare.tables import TableComparison
 from pipelines.stores.target import Target, add_target_arguments
+from pipelines.stores.upgrade import open_for_reading
 from pipelines.terminal_text import escape
 
 HELP = "Print the differences between the live stores and a shadow, by table and key; exit 1 if there are any."
@@ -29,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     """Print what differs; 0 if nothing does."""
     request = compare_request(args)
     total = 0
-    with request.target.open() as endpoints:
+    with open_for_reading(request.target) as endpoints:
         for table in compare(endpoints, request):
             for difference in table.differences:
                 key = " ".join(f"{name}={cell(value)}" for name, value in difference.key.items())

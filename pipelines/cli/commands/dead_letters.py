@@ -13,6 +13,7 @@ from pipelines.replay.redrive.letters import STATES
 from pipelines.replay.redrive.listing import GROUPS, ShownLetter, list_sql, read_letter
 from pipelines.stores.target import Target, add_target_arguments
 from pipelines.stores.undelivered_letters import add_undelivered_letters
+from pipelines.stores.upgrade import open_for_reading
 from pipelines.terminal_text import escape
 from schemas.message import TOPICS
 from schemas.repair.apply import mask
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     if args.show and (len(args.show) != 2 or args.show[0] != "show"):
         raise UserError(f"{' '.join(args.show)}: expected `show ID`, or nothing for the list")
     sql = list_sql(target, make_selection(args, tuple(args.states)), args.group_by)
-    with target.open() as endpoints:
+    with open_for_reading(target) as endpoints:
         try:
             if done := add_undelivered_letters(endpoints.bigquery, target):
                 print(done, file=sys.stderr)

@@ -10,6 +10,7 @@ from pipelines.cli.output_formats import json_line, plain
 from pipelines.errors import RunFailed, UserError
 from pipelines.stores.sql_text import string_literal
 from pipelines.stores.target import Target, add_target_arguments
+from pipelines.stores.upgrade import open_for_reading
 from pipelines.terminal_text import escape
 from schemas.event_lineage import as_tree
 from schemas.registry import REGISTRY
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"--limit {args.limit}: must be at least 1")
     kind = next(name for name in ("order", "customer", "device", "correlation") if getattr(args, name) is not None)
     name = getattr(args, kind)
-    with target.open() as endpoints:
+    with open_for_reading(target) as endpoints:
         try:
             rows = [
                 dict(row.items()) for row in endpoints.bigquery.query(select(target, kind, name, args.limit)).result()

@@ -9,6 +9,7 @@ from pipelines.cli.output_formats import FORMATS, write_rows
 from pipelines.errors import RunFailed, UserError
 from pipelines.options import parse_moment
 from pipelines.stores.target import Target, add_target_arguments
+from pipelines.stores.upgrade import open_for_reading
 from pipelines.suggest import did_you_mean
 from schemas.timestamps import to_rfc3339
 from schemas.views import View, all_views, find_view
@@ -32,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     if args.limit < 0:
         raise UserError(f"--limit {args.limit}: must be 0 (all) or more")
     sql = select(view, target, _as_of(args.as_of, view), args.limit + 1 if args.limit else 0)
-    with target.open() as endpoints:
+    with open_for_reading(target) as endpoints:
         try:
             result = endpoints.bigquery.query(sql).result()
             columns = [field.name for field in result.schema]

@@ -13,6 +13,7 @@ from pipelines.cli.saga_timeline import TIMELINE, timeline
 from pipelines.errors import RunFailed, UserError
 from pipelines.options import positive
 from pipelines.stores.target import Target, add_target_arguments
+from pipelines.stores.upgrade import open_for_reading
 from schemas.saga.transitions import CLOSED, OPEN
 from schemas.tables.definitions import ANALYTICS
 
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     if args.order and (args.state or args.stuck):
         raise UserError(f"--order {args.order}: shows one order; it does not go with --state or --stuck")
     target = Target.from_args(args)
-    with target.open() as endpoints:
+    with open_for_reading(target) as endpoints:
         try:
             if args.order:
                 found = _one(endpoints.bigquery, target, args.order)

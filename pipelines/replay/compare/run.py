@@ -9,7 +9,13 @@ from google.cloud import bigquery
 
 from pipelines.errors import RunFailed, UserError
 from pipelines.replay.compare.features import compare_features
-from pipelines.replay.compare.tables import ComparedTable, Difference, TableComparison, compared_tables
+from pipelines.replay.compare.tables import (
+    ComparedTable,
+    Difference,
+    TableComparison,
+    compared_tables,
+    only_added_columns,
+)
 from pipelines.replay.shadow import shadow_target
 from pipelines.stores.target import Endpoints, Target
 
@@ -69,9 +75,11 @@ def _compare(client: bigquery.Client, table: ComparedTable, request: CompareRequ
         if row.several:
             partial += 1
             continue
+        live, other = (json.loads(row[side]) if row[side] else None for side in ("live", "other"))
+        if live is not None and other is not None and only_added_columns(live, other):
+            continue
         count += 1
         if count <= request.limit:
-            live, other = (json.loads(row[side]) if row[side] else None for side in ("live", "other"))
             found.append(Difference.of({name: row[name] for name in table.key}, live, other))
     rows = next(iter(client.query(table.count(request.target, request.bounds)).result())).n
     return TableComparison(table.name, rows, count, found, partial)
