@@ -1,4 +1,4 @@
-"""A sink that is slower than the bus holds the source back: what is taken and not yet stored has a bound."""
+"""A sink that is slower than Pub/Sub causes backpressure: what is taken and not yet stored has a bound."""
 
 import time
 from pathlib import Path

@@ -20,8 +20,8 @@ def publish(bus: Bus, count: int) -> None:
         "source": "iot-gateway", "data": {"deviceId": "d1", "metric": "temp", "value": 1},
     }  # fmt: skip
     bus.publish(
-        ("iot-events", json.dumps({**event, "eventId": one, "metadata": {"correlationId": one}}).encode(), {})
-        for one in (str(uuid.uuid4()) for _ in range(count))
+        ("iot-events", json.dumps({**event, "eventId": event_id, "metadata": {"correlationId": event_id}}).encode(), {})
+        for event_id in (str(uuid.uuid4()) for _ in range(count))
     )
 
 

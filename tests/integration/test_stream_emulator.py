@@ -1,4 +1,4 @@
-"""Live messages end to end: emulator, Prism, every sink. The archive and a bounded run over it are the judges."""
+"""Messages end to end through a streaming run: emulator, Prism, every sink, compared with the archive and a batch run."""
 
 import base64
 import gzip

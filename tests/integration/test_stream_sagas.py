@@ -164,5 +164,7 @@ def pulled(bus: Bus) -> list[dict[str, Any]]:
         answer = client.pull(subscription=subscription, max_messages=100, timeout=10, return_immediately=True)
         if not answer.received_messages:
             return found
-        found += [json.loads(one.message.data) for one in answer.received_messages]
-        client.acknowledge(subscription=subscription, ack_ids=[one.ack_id for one in answer.received_messages])
+        found += [json.loads(received.message.data) for received in answer.received_messages]
+        client.acknowledge(
+            subscription=subscription, ack_ids=[received.ack_id for received in answer.received_messages]
+        )

@@ -1,4 +1,4 @@
-"""A live run for tests: the Pub/Sub emulator, `stream` as a process of its own, and what came of the messages."""
+"""A streaming run for tests: the Pub/Sub emulator, `stream` as a process of its own, and the outcomes of the messages."""
 
 import base64
 import contextlib
@@ -62,8 +62,8 @@ class Bus:
             client.publish(self.feeds[topic][0], data, **(attributes or ({} if data else {"empty": "true"})))
             for topic, data, attributes in messages
         ]
-        for one in sent:
-            one.result(60)
+        for answer in sent:
+            answer.result(60)
         return len(sent)
 
 

@@ -62,7 +62,7 @@ def test_bundles_of_a_minute_are_one_file_with_a_manifest(tmp_path, clock):
     (only,) = finished(tmp_path)
     assert ids([only]) == [f"m{number}" for number in range(10)]
     manifest = json.loads(next(only.parent.glob("_manifest-*.json")).read_text())
-    assert [(one["name"], one["rows"]) for one in manifest["files"]] == [(only.name, 10)]
+    assert [(entry["name"], entry["rows"]) for entry in manifest["files"]] == [(only.name, 10)]
 
 
 @pytest.mark.parametrize("cut", [1, 20, 300], ids=lambda cut: f"{cut}-bytes-missing")
