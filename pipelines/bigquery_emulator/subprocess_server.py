@@ -15,8 +15,10 @@ from typing import Self
 from pipelines.bigquery_emulator.address_file import WarehouseLocked, read_address
 
 END_SECONDS = 60.0
-MEMORY_MIB = 256
-"""Memory of DuckDB during a streaming run while no query runs, in MiB: enough for appends of rows of a megabyte."""
+MEMORY_MIB = 64
+"""Memory of DuckDB during a streaming run while no query runs, in MiB: enough for appends, and constant once it is full.
+
+Rows of tens of KiB and more get more (Warehouse.expect_large_rows)."""
 LOCKED_SECONDS = 10.0
 """Seconds to wait until the emulator of a killed run has closed the file."""
 

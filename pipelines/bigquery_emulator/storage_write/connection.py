@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import nullcontext
 from typing import Any
 
 import duckdb
@@ -15,14 +14,12 @@ from pipelines.bigquery_emulator.faults.injector import Effect
 from pipelines.bigquery_emulator.status_codes import INTERNAL, INVALID_ARGUMENT, NOT_FOUND, PENDING, TABLE_NOT_FOUND
 from pipelines.bigquery_emulator.store.arrow_insert import BatchInserter
 from pipelines.bigquery_emulator.store.types import Field
-from pipelines.bigquery_emulator.store.warehouse import Warehouse
+from pipelines.bigquery_emulator.store.warehouse import LARGE_ROW_BYTES, Warehouse
 from pipelines.bigquery_emulator.store.write_streams import Stream, Streams
 from pipelines.bigquery_emulator.values.partition_limits import StreamBounds, stream_bounds
 from pipelines.bigquery_emulator.values.proto_rows import ProtoReader
 from pipelines.bigquery_emulator.values.row_checks import bad_rows, check_schema
 
-LARGE_BYTES = 1 << 20
-"""An append over this gets the memory of a query: DuckDB needs several times its size to write it."""
 _MAX_REQUEST = 10 * 1024 * 1024
 _STREAM = re.compile(r"projects/([^/]+)/datasets/([^/]+)/tables/([^/]+)/(?:streams/)?([^/]+)")
 _Response: Any = types.AppendRowsResponse.pb()
@@ -86,10 +83,10 @@ class AppendConnection:
         return {field["name"].lower(): field for field in resource["schema"]["fields"]}
 
     def _insert(self, table: tuple[str, str], batch: pa.RecordBatch) -> None:
-        large = batch.nbytes > LARGE_BYTES
+        if batch.nbytes > LARGE_ROW_BYTES * batch.num_rows:
+            self._warehouse.expect_large_rows()
         try:
-            with self._warehouse.query_memory() if large else nullcontext():
-                self._inserter.insert(*table, batch)
+            self._inserter.insert(*table, batch)
         except duckdb.Error as error:
             raise WriteError(INTERNAL, f"{type(error).__name__} while writing to {table[0]}.{table[1]}") from error
 

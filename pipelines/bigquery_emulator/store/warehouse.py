@@ -42,6 +42,9 @@ set python_enable_replacements = false
 _CHECKPOINTS = 4
 """DuckDB checkpoints the write-ahead log when it reaches this fraction of the memory: until then its rows are in memory, and
 each checkpoint rewrites the last row group of a table."""
+LARGE_ROWS_MIB = 1024
+"""Memory of DuckDB in MiB once rows of `LARGE_ROW_BYTES` were appended."""
+LARGE_ROW_BYTES = 32 << 10
 
 
 class Warehouse:
@@ -88,6 +91,17 @@ class Warehouse:
                 self._queries -= 1
                 if not self._queries:
                     self._limit_memory(self._memory_mib)
+
+    def expect_large_rows(self) -> None:
+        """Let DuckDB hold more from now on.
+
+        A checkpoint rewrites the table's last row group, up to 122,880 rows. If it runs out of memory, DuckDB ends the
+        database: every later append fails until the file is opened again.
+        """
+        with self._queries_lock:
+            if self._memory_mib < LARGE_ROWS_MIB:
+                self._memory_mib = LARGE_ROWS_MIB
+                self._limit_memory(LARGE_ROWS_MIB)
 
     def _limit_memory(self, mib: int) -> None:
         with (
