@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import os
 import signal
 import sys
 import threading
@@ -86,7 +87,8 @@ def serve(args: argparse.Namespace, announce: Callable[[str, str], None], ended:
     with server:
         announce(server.rest_url, server.grpc_target)
         while not ended.wait(1):
-            pass
+            if server.failed:
+                os._exit(1)  # closing would fail too; the log is replayed when the file is opened again
 
 
 def announce_addresses(rest_url: str, grpc_target: str) -> None:

@@ -88,6 +88,11 @@ class BigQueryEmulator:
             self._thread.start()
             self._started = started.pop_all()
 
+    @property
+    def failed(self) -> bool:
+        """Whether DuckDB has ended the database; only opening the file again helps."""
+        return self._warehouse.failed.is_set()
+
     def close(self) -> None:
         """Stop the servers, checkpoint and close the file, remove the address files. A second call does nothing."""
         self._started.close()

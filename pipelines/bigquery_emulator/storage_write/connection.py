@@ -88,6 +88,8 @@ class AppendConnection:
         try:
             self._inserter.insert(*table, batch)
         except duckdb.Error as error:
+            if isinstance(error, duckdb.FatalException):
+                self._warehouse.failed.set()
             raise WriteError(INTERNAL, f"{type(error).__name__} while writing to {table[0]}.{table[1]}") from error
 
     def _keep(self, stream: Stream, table: tuple[str, str], batch: pa.RecordBatch, message: bytes) -> None:

@@ -58,6 +58,8 @@ class Warehouse:
         self.connection = duckdb.connect(str(path), config=_CONFIGURATION)
         self.connection.execute(_SETTINGS).fetchall()
         self.connection.execute(f"set checkpoint_threshold = '{max(1, memory_mib // _CHECKPOINTS)}MiB'").fetchall()
+        self.failed = threading.Event()
+        """Set when DuckDB has ended the database: it accepts nothing until the file is opened again."""
         self._memory_mib, self._queries, self._queries_lock = memory_mib, 0, threading.Lock()
         self._limit_memory(memory_mib)
         self.catalog = Catalog(self.connection, project)
