@@ -25,7 +25,7 @@ MAX_TOTAL_BYTES = 64 << 20
 """How much hidden text of one message is searched in all; a place that looks compressed counts as 4 KiB."""
 _START_COST = 4096
 _PIECE = 512
-"""Bytes that are decompressed at a time: of damaged data, what stands before the piece with the damage is read."""
+"""Bytes that are decompressed at a time: damaged data is read up to the piece with the damage."""
 _CHUNK = 1 << 16
 _ONE_ENCODING = re.compile(rb"[0-9a-fA-F+-]+|.{,11}", re.DOTALL)
 """Base64 digits that hold no second encoding of an id: UUIDs, times and words are decoded once."""

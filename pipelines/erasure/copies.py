@@ -17,7 +17,7 @@ from pipelines.stores.target import Endpoints, Target
 
 @dataclass
 class Copies:
-    """What stands beside the stores."""
+    """The copies of a target's stores."""
 
     shadows: list[Target] = field(default_factory=list)
     abandoned: list[str] = field(default_factory=list)

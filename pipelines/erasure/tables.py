@@ -1,4 +1,4 @@
-"""The tables' part: count and delete a customer's rows through Google's own client."""
+"""Count and delete a customer's rows of the tables, through Google's own client."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from pipelines.erasure.matching import Person
 from pipelines.stores.target import Target
 from schemas.tables.definitions import ANALYTICS, EVENT_STORE
 
-_IDS_A_STATEMENT = 1000
+_IDS_PER_STATEMENT = 1000
 
 
 @dataclass(frozen=True)
 class Holding:
-    """Rows of one table that are the customer's: which they are, as a condition and its parameters."""
+    """Rows of one table that belong to the customer, as a condition with its parameters."""
 
     table: str
     rows: int
@@ -25,7 +25,7 @@ class Holding:
 
 @dataclass(frozen=True)
 class Kept:
-    """What stays: order events that name the customer, and how many of them carry fields the contract does not know."""
+    """What is kept: order events that name the customer, and how many of them carry fields the contract does not know."""
 
     order_events: int
     with_unknown_fields: int
@@ -38,7 +38,7 @@ class Tables:
         self._client, self._target, self._person = client, target, person
 
     def holdings(self) -> list[Holding]:
-        """Return what is held, table by table."""
+        """Return the customer's rows, table by table."""
         person = self._person
         who = bigquery.ScalarQueryParameter("customer", "STRING", person.customer_id)
         types = bigquery.ArrayQueryParameter("types", "STRING", person.event_types)
@@ -47,20 +47,20 @@ class Tables:
             *(self._count(ANALYTICS, table, f"{person.column} = @customer", (who,)) for table in person.tables),
         ]
         ids = sorted(self._dead_letters())
-        for start in range(0, len(ids), _IDS_A_STATEMENT):
-            some = bigquery.ArrayQueryParameter("ids", "STRING", ids[start : start + _IDS_A_STATEMENT])
+        for start in range(0, len(ids), _IDS_PER_STATEMENT):
+            some = bigquery.ArrayQueryParameter("ids", "STRING", ids[start : start + _IDS_PER_STATEMENT])
             found.append(self._count(EVENT_STORE, "dead_letters", "dead_letter_id IN UNNEST(@ids)", (some,)))
         return [holding for holding in found if holding.rows]
 
     def delete(self, holding: Holding) -> int:
-        """Delete a holding's rows and return how many went."""
+        """Delete a holding's rows and return how many were deleted."""
         sql = f"DELETE FROM `{self._target.project}.{holding.table}` WHERE {holding.condition}"
         job = self._client.query(sql, bigquery.QueryJobConfig(query_parameters=list(holding.parameters)))
         job.result()
         return int(job.num_dml_affected_rows or 0)
 
     def kept(self) -> Kept:
-        """Return what names the customer and stays."""
+        """Return what names the customer and is kept."""
         orders = self._target.table(ANALYTICS, "order_events")
         events = self._target.table(EVENT_STORE, "events")
         mine = f"SELECT event_id FROM `{orders}` WHERE {self._person.column} = @customer"
@@ -71,7 +71,7 @@ class Tables:
         return Kept(row.events, row.odd)
 
     def _dead_letters(self) -> Iterator[str]:
-        """Yield the ids of dead letters that name the customer. Every one is read: BigQuery cannot look into them."""
+        """Yield the ids of dead letters that name the customer. All are read, since BigQuery cannot search their payloads."""
         table = self._target.table(EVENT_STORE, "dead_letters")
         for row in self._rows(f"SELECT dead_letter_id, payload, attributes FROM `{table}`"):
             if self._person.owns_dead_letter(row.payload, row.attributes or {}):

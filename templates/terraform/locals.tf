@@ -13,6 +13,10 @@ locals {
     templates = "${var.project}-${var.prefix}-templates"
   }
   lake = "gs://${local.buckets.lake}"
+  feeds = {
+    iot_telemetry = "Every measurement, by hour of its event time."
+    iot_features  = "Features per window, device and metric, by hour of the window."
+  }
 
   services = toset(concat(
     [
@@ -21,6 +25,7 @@ locals {
       "workflows",
     ],
     local.has_key ? ["cloudkms"] : [],
+    var.lake_tables ? ["bigqueryconnection"] : [],
     var.budget.billing_account == "" ? [] : ["billingbudgets"],
   ))
 

@@ -265,6 +265,12 @@ variable "budget" {
   }
 }
 
+variable "lake_tables" {
+  description = "Whether to create the external tables of the dataset lake; set it once the lake has files of telemetry."
+  type        = bool
+  default     = false
+}
+
 variable "deletion_protection" {
   description = "Whether Terraform protects tables and buckets with data from deletion."
   type        = bool

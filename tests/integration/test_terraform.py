@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.terraform import TERRAFORM, bare_module, blocks, plan, run, text
+from tests.support.terraform import TERRAFORM, bare, bare_module, blocks, plan, run, text
 from tests.support.tools import require
+from transforms.sinks.files.feeds import FEEDS
+from transforms.windows.features import FEED
 
 EXAMPLES = sorted((TERRAFORM / "examples").glob("*.tfvars"))
 
@@ -61,7 +63,7 @@ BAD = {
     "publishers": ["order-service"], "runbooks": "docs/runbooks", "schedules": {"backfill": "hourly"},
     "budget": {"billing_account": "mine"},
 }  # fmt: skip
-WITHOUT_RULE = {"deletion_protection"}
+WITHOUT_RULE = {"deletion_protection", "lake_tables"}
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -90,3 +92,11 @@ def test_deleted_objects_of_the_lake_are_gone_in_the_end():
     assert noncurrent["days_since_noncurrent_time"] == 7
     assert "ARCHIVED" in noncurrent["with_state"]
     assert lake["soft_delete_policy"][0]["retention_duration_seconds"] == 7 * 24 * 3600
+
+
+def test_the_external_tables_cover_every_parquet_feed_and_match_no_other_file():
+    tables = blocks()["google_bigquery_table.feed"]["external_data_configuration"][0]
+    assert [uri.strip('"').endswith("/*.parquet") for uri in tables["source_uris"]] == [True]
+    assert set(map(bare, blocks()["local.feeds"]["value"])) - {"__is_block__"} == {
+        folder.removeprefix("ml/") for folder in (FEED, *(feed.folder for feed in FEEDS))
+    }

@@ -29,7 +29,7 @@ _PLACES = np.arange(10)
 _FLOAT_BYTES = 8
 
 Cells = list[pa.BinaryArray | pa.BinaryScalar]
-"""One field of all records of a block: columns whose bytes stand one after the other; a scalar stands in each record."""
+"""One field of all records of a block: columns whose bytes follow each other; a scalar is the same in each record."""
 
 Block = tuple[int, memoryview]
 """How many records, and their bytes."""
@@ -73,7 +73,7 @@ def encode_maps(maps: list[dict[str, str]]) -> Cells:
     sizes = np.fromiter(map(len, maps), np.int64, len(maps))
     if not sizes.any():
         return [_END_OF_MAP]
-    keys, values = list(chain.from_iterable(maps)), list(chain.from_iterable(one.values() for one in maps))
+    keys, values = list(chain.from_iterable(maps)), list(chain.from_iterable(pairs.values() for pairs in maps))
     edges, pairs = _layout(_joined([encode_texts(keys), encode_texts(values)]))
     counts = pc.if_else(pa.array(sizes > 0), encode_longs(sizes), b"")
     return [counts, _cut(pairs, np.diff(edges[np.cumsum(sizes)], prepend=0)), _END_OF_MAP]

@@ -14,7 +14,7 @@ from transforms.sinks.files.partitions import HOUR_US, hour_partition
 
 @dataclass(frozen=True)
 class Feed:
-    """One feed. `label` is the CamelCase part of its step's name; `folder` stands under the root of the lake.
+    """One feed. `label` is the CamelCase part of its step's name; `folder` is the folder under the root of the lake.
 
     `encode` turns rows of the table's wide batch (`transforms/event_batch.py`) into the bytes of one file.
     """
@@ -36,13 +36,13 @@ class Feed:
         return FileContent(self.folder, partition, self.extension, rows.num_rows, self.encode(rows))
 
     def files(self, batch: EventBatch) -> Iterator[FileContent]:
-        """Turn a batch into one file a partition."""
+        """Turn a batch into one file per partition."""
         for partition, rows in self.parts(batch):
             yield self.content(partition, rows)
 
 
 def split_by_hour(rows: pa.RecordBatch, times: pa.Array) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """Cut rows by the hour of a time column, in order of the hours."""
+    """Split rows by the hour of a time column, in the order of the hours."""
     hours = pc.divide(times.cast(pa.int64()), HOUR_US)
     for hour in sorted(pc.unique(hours).to_pylist()):
         yield hour, rows.filter(pc.equal(hours, hour))

@@ -128,7 +128,7 @@ def names_in(folder: str, prefix: str) -> list[str]:
 
 
 def literal(path: str) -> str:
-    """Return a path as a pattern of `FileSystems.match` that stands for itself, whatever is in it."""
+    """Return a path as a pattern of `FileSystems.match` that matches exactly that path, whatever is in it."""
     return re.sub(r"[\[*?]", r"[\g<0>]", path)
 
 

@@ -58,7 +58,7 @@ def make_manifest(
 
 
 def newest_files(root: str, feed: str, partitions: Iterable[str]) -> Iterator[str]:
-    """Yield the paths of the files that stand in the given windows of a feed."""
+    """Yield the paths of the files that the newest manifests of the given windows of a feed name."""
     for partition in partitions:
         manifest = newest(root, feed, partition)
         for entry in manifest["files"] if manifest else ():

@@ -91,7 +91,7 @@ class _FilesFn(beam.DoFn):
 
 @dataclass(kw_only=True)
 class WriteDeadLetters(beam.PTransform[beam.PCollection[list[DeadLetter]], beam.PCollection[LakeFile]]):
-    """Write dead letters as JSON lines by the day of their failure, at most 10,000 a file."""
+    """Write dead letters as JSON lines by the day of their failure, at most 10,000 per file."""
 
     root: str
     run: Run

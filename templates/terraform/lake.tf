@@ -1,0 +1,57 @@
+# External tables over the lake's feeds (BigLake): readers need no access to the bucket. Their schema is that of the files, so
+# they can be created only once there are files: `lake_tables = true` after the first hour (docs/lake.md).
+resource "google_bigquery_connection" "lake" {
+  count         = var.lake_tables ? 1 : 0
+  connection_id = "${var.prefix}-lake"
+  location      = var.location
+  description   = "Reads the lake for the external tables of the dataset lake."
+
+  cloud_resource {}
+
+  depends_on = [google_project_service.on]
+}
+
+resource "google_storage_bucket_iam_member" "lake_connection" {
+  count  = var.lake_tables ? 1 : 0
+  bucket = google_storage_bucket.lake.name
+  role   = "roles/storage.objectViewer"
+  member = "serviceAccount:${google_bigquery_connection.lake[0].cloud_resource[0].service_account_id}"
+}
+
+resource "google_bigquery_dataset" "lake" {
+  count       = var.lake_tables ? 1 : 0
+  dataset_id  = "lake"
+  location    = var.location
+  description = "External tables over the Parquet files of the lake, partitioned by dt and hour."
+  labels      = local.labels
+}
+
+resource "google_bigquery_dataset_iam_member" "lake_reader" {
+  for_each   = var.lake_tables ? var.readers : toset([])
+  dataset_id = google_bigquery_dataset.lake[0].dataset_id
+  role       = "roles/bigquery.dataViewer"
+  member     = each.key
+}
+
+resource "google_bigquery_table" "feed" {
+  for_each            = var.lake_tables ? local.feeds : {}
+  dataset_id          = google_bigquery_dataset.lake[0].dataset_id
+  table_id            = each.key
+  description         = each.value
+  labels              = local.labels
+  deletion_protection = false # dropping it deletes no file
+
+  external_data_configuration {
+    autodetect    = true
+    source_format = "PARQUET"
+    source_uris   = ["${local.lake}/ml/${each.key}/*.parquet"] # not the manifests, nor hidden files
+    connection_id = google_bigquery_connection.lake[0].name
+
+    hive_partitioning_options {
+      mode              = "CUSTOM"
+      source_uri_prefix = "${local.lake}/ml/${each.key}/{dt:DATE}/{hour:STRING}"
+    }
+  }
+
+  depends_on = [google_storage_bucket_iam_member.lake_connection]
+}
