@@ -65,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
     as_of = parse_moment("as_of", args.as_of) if args.as_of else wall_us()
     _check_file(args.file)
     counts: Counter[str] = Counter()
+    codes: Counter[str] = Counter()
     with open_inputs([args.file], args.format, option="FILE", range_bytes=sys.maxsize) as [part]:
         if args.topic:
             part = replace(part, topic=args.topic)
@@ -72,6 +73,7 @@ def run(args: argparse.Namespace) -> int:
         try:
             for verdict in validate(messages, Decoder(accept_cloudevents=args.accept_cloudevents)):
                 counts[verdict.outcome] += 1
+                codes.update([verdict.code] if verdict.code else [])
                 if verdict.code or not args.quiet:
                     print(msgspec.json.encode(verdict).decode() if args.json else verdict)
         except DamagedInput as error:
@@ -79,6 +81,13 @@ def run(args: argparse.Namespace) -> int:
     if not args.json:
         outcomes = ", ".join(f"{counts[outcome]} {outcome}" for outcome in ("valid", "duplicate", "dead letter"))
         print(f"{counts.total()} received: {outcomes}")
+        if codes:
+            code, _ = codes.most_common(1)[0]
+            print(
+                f"most are {code}: `event-pipelines explain {code}` says what it means and how to fix the producer, "
+                "`event-pipelines schema EVENT_TYPE` prints what an event must have",
+                file=sys.stderr,
+            )
     return 1 if counts["dead letter"] else 0
 
 

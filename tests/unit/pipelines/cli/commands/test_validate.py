@@ -53,6 +53,16 @@ def test_a_dead_letter_ends_with_1_and_says_where(verdicts):
     ]
 
 
+def test_dead_letters_come_with_what_to_do_next(tmp_path, capsys):
+    path = tmp_path / "events.jsonl"
+    path.write_text(f'{BAD}\n{{"id": 1}}\n{{"id": 2}}\n')
+    assert run(str(path), "--as_of", PUBLISHED) == 1
+    assert "most are MISSING_FIELD: `event-pipelines explain MISSING_FIELD`" in capsys.readouterr().err
+    path.write_text(GOOD)
+    assert run(str(path), "--as_of", PUBLISHED) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_lines_are_numbered_as_in_the_file(verdicts):
     _, lines = verdicts(f"\n{GOOD}\r\n\n{BAD}", "--quiet")
     assert lines[0].startswith("4: dead letter FIELD_RANGE")
