@@ -1,4 +1,4 @@
-"""A valid event, ready to become rows, and a dead letter, ready to be kept whole: the two outcomes of decode."""
+"""A valid event and a dead letter: the two outcomes of decode."""
 
 import hashlib
 from decimal import Decimal
@@ -16,7 +16,7 @@ DEAD_LETTER_BYTES = 64 * 1024
 class Event(msgspec.Struct, frozen=True, gc=False):
     """One valid event. Times are UTC microseconds since 1970; ids are in lower case.
 
-    `data` and `extensions` are JSON text as it came; `content` is an 8-byte hash of what the event says, equal for
+    `data` and `extensions` are JSON text as it came; `content` is an 8-byte content hash, equal for
     equal events however they are spelled; `payload` is the validated data.
     """
 
@@ -39,9 +39,9 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
 
 class DeadLetter(msgspec.Struct, frozen=True, gc=False):
-    """One refused message, whole, and why: `error_message` and `path` quote no value of the payload.
+    """One rejected message, whole, and the reason: `error_message` and `path` quote no value of the payload.
 
-    `data` holds the bytes as they came (the first 64 KiB where the message was over the limit); `publish_time` is
+    `data` holds the bytes as they came (the first 64 KiB of a message over the limit); `publish_time` is
     None for a line that is no message. A dead letter of stage `sink` is a row that a table rejected: `table_name` is the
     table, `column_name` the column that it named.
     """

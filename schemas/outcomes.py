@@ -82,7 +82,7 @@ CODES_OF = {
 
 
 class Note(StrEnum):
-    """What was odd about a valid event."""
+    """Notes about a valid event."""
 
     BOM_REMOVED = "BOM_REMOVED"
     TIME_TRUNCATED = "TIME_TRUNCATED"
@@ -91,13 +91,13 @@ class Note(StrEnum):
 
 
 CODE_ORDER = {code: position for position, code in enumerate(Code)}
-"""The first failure names the code: of several faults in one stage the one with the lowest position stands."""
+"""The first failure names the code: of several faults in one stage the one with the lowest position counts."""
 
 
 class Refused(Exception):
-    """A check that a message did not pass. `detail` is a fixed text and `path` holds field names only, never a value.
+    """A check that a message failed. `detail` is a fixed text and `path` holds field names only, never a value.
 
-    `value` is what the message says, as far as a refusal of stage `json` could read it.
+    `value` is the parsed message, as far as a check of stage `json` could read it.
     """
 
     def __init__(self, stage: Stage, code: Code, path: str, detail: str, value: object = None) -> None:

@@ -9,7 +9,7 @@ MIN_KEY_BYTES = 16
 class Pseudonymizer:
     """Turn personal text into its keyed hash: equal text, equal hash; None without a key.
 
-    Text is compared as it is said: surrounding blanks and case do not count, so that an address finds its person.
+    Surrounding blanks and case do not count, so that every spelling of an address has the same hash.
     """
 
     def __init__(self, key: bytes | None) -> None:

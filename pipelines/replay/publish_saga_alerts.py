@@ -15,7 +15,7 @@ from pipelines.sinks import tables_of
 from pipelines.stores.target import Target
 from schemas.saga.reducer import END_OF_INPUT_US, Saga, reduce_saga
 from transforms.sagas.history import history_query, read_orders
-from transforms.sagas.publish_alerts import envelopes, say
+from transforms.sagas.publish_alerts import envelopes, publish_envelopes
 
 ENVELOPES_A_CALL = 1000
 
@@ -42,7 +42,7 @@ def say_sagas(client: bigquery.Client, job: JobConfig, staged: Target) -> int:
     taken = 0
     try:
         for some in _in_calls(sagas, until_us):
-            count, refused = say(publisher, job.saga_alerts_topic, some)
+            count, refused = publish_envelopes(publisher, job.saga_alerts_topic, some)
             taken += count
             if refused:
                 raise RunFailed(f"--saga_alerts_topic {job.saga_alerts_topic}: the bus refused {refused:,} alerts")

@@ -1,8 +1,8 @@
-"""What an event says, in 8 bytes: equal for any order of keys, white space, escapes, spelling of its time and ids.
+"""The content hash of an event, 8 bytes: equal for any order of keys, white space, escapes, spelling of its time and ids.
 
-Numbers and texts of the data count as they are spelled: 1.0 is other content than 1. Deduplication tells by it whether
-a second event of an id repeats the first or contradicts it. The data is hashed by BLAKE2b; what stands in the envelope
-is mixed in word by word, so that columns of events are hashed at once by the same function (transforms/decode/fast_path.py).
+Numbers and texts of the data count as they are spelled: 1.0 is other content than 1. Deduplication decides by it whether
+a second event of an id is a duplicate or a conflict. The data is hashed by BLAKE2b; the fields of the envelope
+are mixed in word by word, so that columns of events are hashed at once by the same function (transforms/decode/fast_path.py).
 """
 
 from functools import cache

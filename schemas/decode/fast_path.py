@@ -130,7 +130,7 @@ class PlainReader:
 
     def __init__(self, registry: Registry, *, accept_cloudevents: bool = False) -> None:
         self._accept_cloudevents = accept_cloudevents
-        shapes = ((one, shape_of(one.model)) for one in registry)
+        shapes = ((event_type, shape_of(event_type.model)) for event_type in registry)
         self._types = [
             (one, msgspec.json.Decoder(shape).decode, len(_COMPACT) + len(one.name) + len(one.source))
             for one, shape in shapes

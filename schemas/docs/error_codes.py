@@ -58,8 +58,8 @@ def _line_without_id() -> bytes:
 EXPLANATIONS = {
     Code.NOT_A_MESSAGE: Explanation(
         "A line or record of a file is no message: not a JSON object, a field missing, or data that is not base64.",
-        "Write the five fields topic, messageId, publishTime, attributes and data (base64), one object a line. Plain "
-        "events, one envelope a line, are another form: --format events.",
+        "Write the five fields topic, messageId, publishTime, attributes and data (base64), one object per line. Plain "
+        "events, one envelope per line, are another form: --format events.",
         (_line_without_id(),),
     ),
     Code.TOO_LARGE: Explanation(
@@ -85,7 +85,7 @@ EXPLANATIONS = {
     ),
     Code.JSON_SYNTAX: Explanation(
         "The payload is not JSON (RFC 8259): cut off, single quotes, a comma too many, text before or behind it.",
-        "Build the text with a JSON library, never by joining strings, and send exactly one object a message.",
+        "Build the text with a JSON library, never by joining strings, and send exactly one object per message.",
         (_text(_event())[:-1] + b",}",),
     ),
     Code.JSON_DEPTH: Explanation(
@@ -99,7 +99,7 @@ EXPLANATIONS = {
         (_text(_event(ratio=float("nan"))),),
     ),
     Code.JSON_DUPLICATE_KEY: Explanation(
-        "An object has the same key twice. Parsers differ in which of the two they keep, so neither is believed.",
+        "An object has the same key twice. Parsers differ in which of the two they keep, so neither is used.",
         "Find what writes the key a second time; often two mappers fill the same object.",
         (_text(_event()).replace(b'"source":', b'"source": "order-service", "source":'),),
     ),
@@ -115,7 +115,7 @@ EXPLANATIONS = {
     ),
     Code.NOT_OBJECT: Explanation(
         "The payload is JSON, but not an object: an array, a text, a number, null.",
-        "Send one event a message; a batch of events is a batch of messages.",
+        "Send one event per message; a batch of events is a batch of messages.",
         (_text([_event()]),),
     ),
     Code.MISSING_FIELD: Explanation(
@@ -173,8 +173,8 @@ EXPLANATIONS = {
         (_data("payment.processed", amount="-19.99"),),
     ),
     Code.EVENT_ID_CONFLICT: Explanation(
-        "An event with this eventId was accepted before and said something else. The first stands.",
-        "Give every event its own eventId; send an event again only as it was.",
+        "An event with this eventId and other content was accepted before. The first event is retained.",
+        "Give every event its own eventId; resend an event only unchanged.",
         (_text(_event()), _data("order.updated", status="CANCELLED")),
     ),
     Code.SINK_REJECTED: Explanation(
@@ -196,7 +196,7 @@ EXPLANATIONS = {
 }
 
 NOTES = {
-    Note.BOM_REMOVED: "a byte order mark stood in front of the payload and was dropped",
+    Note.BOM_REMOVED: "a byte order mark in front of the payload was dropped",
     Note.TIME_TRUNCATED: "a time had more than six fraction digits; the rest was cut",
     Note.UNKNOWN_FIELD: "a field that the contract does not know; it is kept in the event store",
     Note.CONTROL_CHARS: "a text holds control characters; they are kept",

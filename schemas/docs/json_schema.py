@@ -10,14 +10,14 @@ from schemas.registry import EventType
 _UUID = {"type": "string", "pattern": "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"}
 _JSON = "".join(f"[{char}{char.upper()}]" if char.isalpha() else char for char in "application/json")
 LIMITS = (
-    "Not said here: a message has at most 1,048,576 bytes of UTF-8 and 64 levels; no key stands twice in an object, "
+    "Not in this schema: a message has at most 1,048,576 bytes of UTF-8 and 64 levels; no key is twice in an object, "
     "nor two that differ only in case; integers fit 64 bits and have no point; money has at most 9 digits after it; a "
     "time lies between 2000-01-01T00:00:00Z and 300 s after the message is published. `validate` checks all of it."
 )
 
 
 def event_json_schema(event_type: EventType) -> dict[str, Any]:
-    """Return the JSON Schema of a whole event: unknown fields may stand in it, as the contract allows."""
+    """Return the JSON Schema of a whole event: unknown fields are allowed, as in the contract."""
     data = event_type.model.model_json_schema()
     definitions = data.pop("$defs", {})
     for part in (data, *definitions.values()):

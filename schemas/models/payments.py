@@ -13,6 +13,6 @@ class PaymentProcessed(Payload):
 
 
 class PaymentFailed(PaymentProcessed):
-    """A payment was refused; `reason` says why in the payment service's words."""
+    """A payment failed; `reason` is the payment service's text."""
 
     reason: Text = optional()

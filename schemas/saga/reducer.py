@@ -1,9 +1,9 @@
-"""The order saga: from all facts of one order to where it stands and what went wrong. Pure; no Beam.
+"""The order saga: compute state and alerts of one order from all its facts. Pure; no Beam.
 
 Facts are taken in the order of (event time, event id) and each event id once, so the arrival order, redeliveries
 and the way a stream is cut into pieces make no difference, and a late fact simply gives a new row with a higher
-version. What each fact does stands in `schemas.saga.transitions`; what was decided where the contract leaves
-room stands in docs/decisions/0006-order-saga.md, each with a golden example in tests/data/sagas.
+version. `schemas.saga.transitions` has the effect of each fact; docs/decisions/0006-order-saga.md has the decisions
+that the contract leaves open, each with a golden example in tests/data/sagas.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from schemas.saga.transitions import CLOSED, MOVES, PUBLIC_STATE, AlertName, Sta
 from schemas.timestamps import saturate
 
 DEFAULT_TIMEOUT_US: Final = 30 * 60 * 1_000_000
-# A bounded input ends with Beam's watermark at infinity, so at its end every deadline has passed.
+# A batch input ends with Beam's watermark at infinity, so at its end every deadline has passed.
 END_OF_INPUT_US: Final = 2**63 - 1
 
 
@@ -42,7 +42,7 @@ class CompensationRequest(NamedTuple):
 
 
 class Saga(NamedTuple):
-    """Where one order stands, from the facts seen so far. Times are microseconds since 1970, UTC."""
+    """The saga of one order, from the facts seen so far. Times are microseconds since 1970, UTC."""
 
     order_id: str
     correlation_id: str
@@ -62,10 +62,10 @@ class Saga(NamedTuple):
 def reduce_saga(
     order_id: str, facts: Iterable[SagaFact], *, now_us: int | None, timeout_us: int = DEFAULT_TIMEOUT_US
 ) -> Saga:
-    """Return the saga of one order from all its facts, in any order and repeated at will.
+    """Return the saga of one order from all its facts, in any order, duplicates included.
 
     `now_us` is the event-time watermark: a saga still open is stuck once it is past the deadline. None leaves
-    the open end undecided; a bounded run passes END_OF_INPUT_US. A step exactly at the deadline is in time.
+    the open end undecided; a batch run passes END_OF_INPUT_US. A step exactly at the deadline is in time.
     Raises ValueError without facts, or for a timeout that is not positive.
     """
     if timeout_us <= 0:
@@ -144,7 +144,7 @@ def _total_order(fact: SagaFact) -> tuple[object, ...]:
 
 
 def _raise(raised: dict[AlertName, Alert], name: AlertName, time_us: int, event_id: str, state: State) -> None:
-    """Note the alert, unless the saga had it before: each at most once."""
+    """Record the alert, unless the saga has it already: each at most once."""
     if name not in raised:
         raised[name] = Alert(name, time_us, event_id, PUBLIC_STATE[state])
 

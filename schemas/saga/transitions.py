@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 
 class State(StrEnum):
-    """Where an order stands. START is the machine's own: no row ever shows it (see `PUBLIC_STATE`)."""
+    """The state of an order. START is internal: no row ever shows it (see `PUBLIC_STATE`)."""
 
     START = "START"
     CREATED = "CREATED"
@@ -66,7 +66,7 @@ class Row(NamedTuple):
 
 
 class Move(NamedTuple):
-    """One cell of the table: the next state, whether the deadline starts anew, and the alert raised."""
+    """One cell of the table: the next state, whether the deadline restarts, and the alert raised."""
 
     target: State
     step: bool
@@ -79,7 +79,7 @@ _LIVE: Final = (State.START, *OPEN)
 _ANY: Final = (*_LIVE, *CLOSED)
 _STAYS: Final = None
 
-# A saga of which only releases of nothing are known has not begun: no deadline runs. RELEASED says what was seen.
+# A saga of which only releases of nothing are known has not begun: no deadline runs. RELEASED is what was seen.
 PUBLIC_STATE: Final[dict[State, State]] = {s: s for s in State} | {State.START: State.RELEASED}
 
 ROWS: Final[tuple[Row, ...]] = (

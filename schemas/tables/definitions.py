@@ -1,4 +1,4 @@
-"""Every table of the two datasets, made from the models and the registry: the one source of all table schemas."""
+"""Every table of the two datasets, generated from the models and the registry: the one source of all table schemas."""
 
 from schemas.registry import REGISTRY, Registry
 from schemas.tables.column import Column, columns_of, snake_case
@@ -31,7 +31,7 @@ COMMON = (*_IDENTITY, _PUBLISHED, _MESSAGE_ID, _CORRELATION, RUN_ID)
 EVENTS = Table(
     EVENT_STORE,
     "events",
-    "Every valid event, whole: the event store that all else can be computed from again.",
+    "One row per valid event, whole: the event store, from which everything else can be recomputed.",
     (
         *_IDENTITY,
         _text("source", "the service that sent it"),
@@ -50,7 +50,7 @@ EVENTS = Table(
             "data_text", "STRING", "the event's data as it came; NULL in rows of schema version 2", policy_tag="payload"
         ),
         Column("extensions", "JSON", "unknown fields of the envelope", policy_tag="payload"),
-        Column("notes", "STRING", "what was odd about it, from a closed list", repeated=True),
+        Column("notes", "STRING", "notes about the event, from a closed list", repeated=True),
         _MESSAGE_ID,
         _PUBLISHED,
         _time("ingest_time", "when the run that wrote the row began"),
@@ -67,10 +67,10 @@ DEAD_LETTERS = Table(
     "One row per dead letter: the message or the row that failed, whole, and the reason.",
     (
         _text("dead_letter_id", "hash that is equal for the same failure of the same message or row"),
-        _time("failed_time", "the message's own clock (publishTime), or the run's where it has none"),
-        _text("stage", "the stage of the check that refused it"),
+        _time("failed_time", "publish time of the message, or the start of the run if it has none"),
+        _text("stage", "the stage of the check that rejected it"),
         _text("error_code", "why, one of the contract's codes"),
-        Column("path", "STRING", "the field that was refused"),
+        Column("path", "STRING", "the field that was rejected"),
         Column("table_name", "STRING", "stage sink: the table that rejected the row; else NULL"),
         Column("column_name", "STRING", "stage sink: the column that the table named; NULL if it named none"),
         _text("error_message", "why, in words that quote no value"),
@@ -81,10 +81,10 @@ DEAD_LETTERS = Table(
         Column("payload", "BYTES", "the bytes as they came; the first 64 KiB of a larger one", policy_tag="payload"),
         _count("payload_size", "bytes of the whole payload"),
         _text("payload_sha256", "SHA-256 of the whole payload, in hex"),
-        Column("event_id", "STRING", "the event's UUID where it could be read"),
-        Column("event_type", "STRING", "the event's type where it could be read"),
+        Column("event_id", "STRING", "the event's UUID if it could be read"),
+        Column("event_type", "STRING", "the event's type if it could be read"),
         _count("attempt", "1 for the first failure, one more for each redrive"),
-        _text("pipeline_version", "the version that refused it"),
+        _text("pipeline_version", "the version of the code that rejected it"),
         _time("ingest_time", "when the run that wrote the row began"),
         RUN_ID,
     ),
@@ -95,14 +95,14 @@ DEAD_LETTERS = Table(
 EVENT_COUNTS = Table(
     ANALYTICS,
     "event_counts",
-    "Events and amounts by window and type. Within a run the row with the highest pane stands.",
+    "Events and amounts by window and type. Within a run the latest pane of a window wins.",
     (
         _time("window_start", "first instant of the window (event time)"),
         _time("window_end", "first instant after the window"),
         _text("event_type", "what was counted"),
         _count("events", "how many distinct events"),
         Column("amount", "NUMERIC", "sum of payments' amount and created orders' totalAmount"),
-        _count("pane", "which firing of the window this row is; the highest stands"),
+        _count("pane", "firing of the window, from 0; the highest wins"),
         RUN_ID,
     ),
     ("window_start", "DAY"),
@@ -112,7 +112,7 @@ EVENT_COUNTS = Table(
 ORDER_SAGAS = Table(
     ANALYTICS,
     "order_sagas",
-    "Where every order stands. The row with the highest version stands.",
+    "The state of every order's saga; the row with the highest version wins.",
     (
         _text("order_id", "the order"),
         _text("correlation_id", "the flow that the order belongs to"),
@@ -122,7 +122,7 @@ ORDER_SAGAS = Table(
         Column("deadline", "TIMESTAMP", "when the next step is due; NULL once closed"),
         _count("events", "distinct events seen"),
         Column("alerts", "STRING", "alerts raised, in order", repeated=True),
-        _count("version", "grows with all that is learned of the order"),
+        _count("version", "grows with every fact and deadline of the order"),
         RUN_ID,
     ),
     ("started_time", "DAY"),
@@ -132,7 +132,7 @@ ORDER_SAGAS = Table(
 SAGA_ALERTS = Table(
     ANALYTICS,
     "saga_alerts",
-    "Each alert of a saga, at most once a saga.",
+    "Alerts of sagas, each at most once per saga.",
     (
         _text("order_id", "the order"),
         _text("correlation_id", "the flow that the order belongs to"),
@@ -153,13 +153,13 @@ def _lag(name: str) -> Column:
 PIPELINE_METRICS = Table(
     ANALYTICS,
     "pipeline_metrics",
-    "What came of the messages of each window and topic, and how late they were.",
+    "Outcomes and lag of the messages of each window and topic.",
     (
         _time("window_start", "first instant of the window (publish time)"),
         _text("topic", "the topic, one of a closed list"),
         _text("mode", "stream: lag is processed - eventTime; batch: publishTime - eventTime"),
         *(_count(name, f"messages {name}") for name in ("received", "valid", "duplicates", "dead_letters", "late")),
-        Column("events_per_second", "FLOAT64", "messages received a second", required=True),
+        Column("events_per_second", "FLOAT64", "messages received per second", required=True),
         Column("baseline_events_per_second", "FLOAT64", "median of the windows before; NULL until enough are known"),
         *(_lag(name) for name in ("p50", "p95", "p99", "max")),
         Column("alerts", "STRING", "LAG, THROUGHPUT, DEAD_LETTERS", repeated=True),
@@ -171,13 +171,13 @@ PIPELINE_METRICS = Table(
 
 
 def typed_table(name: str, registry: Registry = REGISTRY) -> Table:
-    """Return the typed table of the event types that name it, made from their models."""
+    """Return the typed table of the event types that name it, generated from their models."""
     event_types = registry.by_table()[name]
     by_publish_time = any(event_type.topic == "iot-events" for event_type in event_types)
     return Table(
         ANALYTICS,
         name,
-        f"One row an event, its data typed: {', '.join(event_type.name for event_type in event_types)}.",
+        f"One row per event, its data in typed columns: {', '.join(event_type.name for event_type in event_types)}.",
         (*COMMON, *columns_of([event_type.model for event_type in event_types])),
         ("publish_time", "DAY") if by_publish_time else ("event_time", "MONTH"),
         (snake_case(event_types[0].entity),),

@@ -1,4 +1,4 @@
-"""What a table is: where it stands, its columns, and its schema in BigQuery, Arrow and Avro."""
+"""A table: its dataset, its columns, and its schema in BigQuery, Arrow and Avro."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +14,7 @@ ANALYTICS = "analytics"
 
 @dataclass(frozen=True)
 class Table:
-    """One table: where it stands, its columns, how BigQuery partitions (column, DAY or MONTH) and clusters it."""
+    """One table: its dataset, its columns, how BigQuery partitions (column, DAY or MONTH) and clusters it."""
 
     dataset: str
     name: str
@@ -41,15 +41,15 @@ class Table:
 
 
 def text(name: str, description: str, **more: Any) -> Column:
-    """Return a column of text that is always there."""
+    """Return a required column of text."""
     return Column(name, "STRING", description, required=True, **more)
 
 
 def time(name: str, description: str, **more: Any) -> Column:
-    """Return a column of an instant; `required=False` where it may be absent."""
+    """Return a column of an instant; `required=False` if it may be NULL."""
     return Column(name, "TIMESTAMP", description, **{"required": True, **more})
 
 
 def count(name: str, description: str) -> Column:
-    """Return a column of a whole number that is always there."""
+    """Return a required column of a whole number."""
     return Column(name, "INT64", description, required=True)

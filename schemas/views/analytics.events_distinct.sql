@@ -1,4 +1,4 @@
--- One row an event_id, without data and extensions: the one door from the event store to those who may not read payloads.
+-- One row per event_id, without data and extensions: what readers without access to payloads see of the event store.
 -- key: event_time, event_id
 -- as_of: events that had happened by then
 -- event_id: the event's UUID, in lower case
@@ -9,7 +9,7 @@
 -- entity_id: id of the order, customer, article, payment or device it is about
 -- correlation_id: UUID shared by all events of one business flow
 -- causation_id: UUID of the event that caused this one
--- notes: what was odd about it, from a closed list
+-- notes: notes about the event, from a closed list
 -- message_id: the bus's name of the message
 -- publish_time: when the bus took the message: the message's clock
 -- ingest_time: when the run that wrote the row began

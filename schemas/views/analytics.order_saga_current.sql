@@ -1,4 +1,4 @@
--- Where every order's saga stands: the row with the highest version.
+-- The current state of every order's saga: the row with the highest version.
 -- key: order_id
 -- order_id: the order
 -- correlation_id: the flow that the order belongs to
@@ -8,7 +8,7 @@
 -- deadline: when the next step is due; NULL once closed
 -- events: distinct events seen
 -- alerts: alerts raised, in order
--- version: grows with all that is learned of the order
+-- version: grows with every fact and deadline of the order
 -- run_id: the run that wrote the row
 SELECT
   order_id,

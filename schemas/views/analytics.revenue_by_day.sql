@@ -1,4 +1,4 @@
--- What was paid on every day in every currency, from payment.processed, each event counted once.
+-- Revenue per day and currency, from payment.processed, each event counted once.
 -- key: day, currency
 -- as_of: what had been paid by then
 -- day: the UTC day of the payments' event time

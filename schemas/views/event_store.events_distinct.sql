@@ -1,4 +1,4 @@
--- One row an event_id, whatever was delivered twice: the first by (publish_time, message_id).
+-- One row per event_id, whatever was delivered twice: the first by (publish_time, message_id).
 -- key: event_time, event_id
 -- as_of: events that had happened by then
 -- event_id: the event's UUID, in lower case
@@ -12,7 +12,7 @@
 -- data: the event's data, for queries: BigQuery rewrites numbers
 -- data_text: the event's data as it came; NULL in rows of schema version 2
 -- extensions: unknown fields of the envelope
--- notes: what was odd about it, from a closed list
+-- notes: notes about the event, from a closed list
 -- message_id: the bus's name of the message
 -- publish_time: when the bus took the message: the message's clock
 -- ingest_time: when the run that wrote the row began

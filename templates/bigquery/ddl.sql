@@ -18,7 +18,7 @@ CREATE TABLE IF NOT EXISTS `${project}`.`${event_store}`.events (
   data JSON NOT NULL OPTIONS (description = "the event's data, for queries: BigQuery rewrites numbers"),
   data_text STRING OPTIONS (description = "the event's data as it came; NULL in rows of schema version 2"),
   extensions JSON OPTIONS (description = "unknown fields of the envelope"),
-  notes ARRAY<STRING> OPTIONS (description = "what was odd about it, from a closed list"),
+  notes ARRAY<STRING> OPTIONS (description = "notes about the event, from a closed list"),
   message_id STRING NOT NULL OPTIONS (description = "the bus's name of the message"),
   publish_time TIMESTAMP NOT NULL OPTIONS (description = "when the bus took the message: the message's clock"),
   ingest_time TIMESTAMP NOT NULL OPTIONS (description = "when the run that wrote the row began"),
@@ -27,14 +27,14 @@ CREATE TABLE IF NOT EXISTS `${project}`.`${event_store}`.events (
 )
 PARTITION BY DATE(publish_time)
 CLUSTER BY event_type, entity_id
-OPTIONS (description = "Every valid event, whole: the event store that all else can be computed from again.");
+OPTIONS (description = "One row per valid event, whole: the event store, from which everything else can be recomputed.");
 
 CREATE TABLE IF NOT EXISTS `${project}`.`${event_store}`.dead_letters (
   dead_letter_id STRING NOT NULL OPTIONS (description = "hash that is equal for the same failure of the same message or row"),
-  failed_time TIMESTAMP NOT NULL OPTIONS (description = "the message's own clock (publishTime), or the run's where it has none"),
-  stage STRING NOT NULL OPTIONS (description = "the stage of the check that refused it"),
+  failed_time TIMESTAMP NOT NULL OPTIONS (description = "publish time of the message, or the start of the run if it has none"),
+  stage STRING NOT NULL OPTIONS (description = "the stage of the check that rejected it"),
   error_code STRING NOT NULL OPTIONS (description = "why, one of the contract's codes"),
-  path STRING OPTIONS (description = "the field that was refused"),
+  path STRING OPTIONS (description = "the field that was rejected"),
   table_name STRING OPTIONS (description = "stage sink: the table that rejected the row; else NULL"),
   column_name STRING OPTIONS (description = "stage sink: the column that the table named; NULL if it named none"),
   error_message STRING NOT NULL OPTIONS (description = "why, in words that quote no value"),
@@ -45,10 +45,10 @@ CREATE TABLE IF NOT EXISTS `${project}`.`${event_store}`.dead_letters (
   payload BYTES OPTIONS (description = "the bytes as they came; the first 64 KiB of a larger one"),
   payload_size INT64 NOT NULL OPTIONS (description = "bytes of the whole payload"),
   payload_sha256 STRING NOT NULL OPTIONS (description = "SHA-256 of the whole payload, in hex"),
-  event_id STRING OPTIONS (description = "the event's UUID where it could be read"),
-  event_type STRING OPTIONS (description = "the event's type where it could be read"),
+  event_id STRING OPTIONS (description = "the event's UUID if it could be read"),
+  event_type STRING OPTIONS (description = "the event's type if it could be read"),
   attempt INT64 NOT NULL OPTIONS (description = "1 for the first failure, one more for each redrive"),
-  pipeline_version STRING NOT NULL OPTIONS (description = "the version that refused it"),
+  pipeline_version STRING NOT NULL OPTIONS (description = "the version of the code that rejected it"),
   ingest_time TIMESTAMP NOT NULL OPTIONS (description = "when the run that wrote the row began"),
   run_id STRING NOT NULL OPTIONS (description = "the run that wrote the row")
 )
@@ -165,7 +165,7 @@ CREATE TABLE IF NOT EXISTS `${project}`.`${analytics}`.order_events (
 )
 PARTITION BY TIMESTAMP_TRUNC(event_time, MONTH)
 CLUSTER BY order_id
-OPTIONS (description = "One row an event, its data typed: order.created, order.updated, order.completed.");
+OPTIONS (description = "One row per event, its data in typed columns: order.created, order.updated, order.completed.");
 
 CREATE TABLE IF NOT EXISTS `${project}`.`${analytics}`.customer_events (
   event_id STRING NOT NULL OPTIONS (description = "the event's UUID, in lower case"),
@@ -185,7 +185,7 @@ CREATE TABLE IF NOT EXISTS `${project}`.`${analytics}`.customer_events (
 )
 PARTITION BY TIMESTAMP_TRUNC(event_time, MONTH)
 CLUSTER BY customer_id
-OPTIONS (description = "One row an event, its data typed: customer.registered, customer.updated.");
+OPTIONS (description = "One row per event, its data in typed columns: customer.registered, customer.updated.");
 
 CREATE TABLE IF NOT EXISTS `${project}`.`${analytics}`.inventory_events (
   event_id STRING NOT NULL OPTIONS (description = "the event's UUID, in lower case"),
@@ -203,7 +203,7 @@ CREATE TABLE IF NOT EXISTS `${project}`.`${analytics}`.inventory_events (
 )
 PARTITION BY TIMESTAMP_TRUNC(event_time, MONTH)
 CLUSTER BY sku
-OPTIONS (description = "One row an event, its data typed: inventory.reserved, inventory.released.");
+OPTIONS (description = "One row per event, its data in typed columns: inventory.reserved, inventory.released.");
 
 CREATE TABLE IF NOT EXISTS `${project}`.`${analytics}`.payment_events (
   event_id STRING NOT NULL OPTIONS (description = "the event's UUID, in lower case"),
@@ -221,7 +221,7 @@ CREATE TABLE IF NOT EXISTS `${project}`.`${analytics}`.payment_events (
 )
 PARTITION BY TIMESTAMP_TRUNC(event_time, MONTH)
 CLUSTER BY payment_id
-OPTIONS (description = "One row an event, its data typed: payment.processed, payment.failed.");
+OPTIONS (description = "One row per event, its data in typed columns: payment.processed, payment.failed.");
 
 CREATE TABLE IF NOT EXISTS `${project}`.`${analytics}`.iot_telemetry (
   event_id STRING NOT NULL OPTIONS (description = "the event's UUID, in lower case"),
@@ -238,7 +238,7 @@ CREATE TABLE IF NOT EXISTS `${project}`.`${analytics}`.iot_telemetry (
 )
 PARTITION BY DATE(publish_time)
 CLUSTER BY device_id
-OPTIONS (description = "One row an event, its data typed: iot.telemetry.");
+OPTIONS (description = "One row per event, its data in typed columns: iot.telemetry.");
 
 CREATE TABLE IF NOT EXISTS `${project}`.`${analytics}`.event_counts (
   window_start TIMESTAMP NOT NULL OPTIONS (description = "first instant of the window (event time)"),
@@ -246,12 +246,12 @@ CREATE TABLE IF NOT EXISTS `${project}`.`${analytics}`.event_counts (
   event_type STRING NOT NULL OPTIONS (description = "what was counted"),
   events INT64 NOT NULL OPTIONS (description = "how many distinct events"),
   amount NUMERIC OPTIONS (description = "sum of payments' amount and created orders' totalAmount"),
-  pane INT64 NOT NULL OPTIONS (description = "which firing of the window this row is; the highest stands"),
+  pane INT64 NOT NULL OPTIONS (description = "firing of the window, from 0; the highest wins"),
   run_id STRING NOT NULL OPTIONS (description = "the run that wrote the row")
 )
 PARTITION BY DATE(window_start)
 CLUSTER BY event_type
-OPTIONS (description = "Events and amounts by window and type. Within a run the row with the highest pane stands.");
+OPTIONS (description = "Events and amounts by window and type. Within a run the latest pane of a window wins.");
 
 CREATE TABLE IF NOT EXISTS `${project}`.`${analytics}`.order_sagas (
   order_id STRING NOT NULL OPTIONS (description = "the order"),
@@ -262,12 +262,12 @@ CREATE TABLE IF NOT EXISTS `${project}`.`${analytics}`.order_sagas (
   deadline TIMESTAMP OPTIONS (description = "when the next step is due; NULL once closed"),
   events INT64 NOT NULL OPTIONS (description = "distinct events seen"),
   alerts ARRAY<STRING> OPTIONS (description = "alerts raised, in order"),
-  version INT64 NOT NULL OPTIONS (description = "grows with all that is learned of the order"),
+  version INT64 NOT NULL OPTIONS (description = "grows with every fact and deadline of the order"),
   run_id STRING NOT NULL OPTIONS (description = "the run that wrote the row")
 )
 PARTITION BY DATE(started_time)
 CLUSTER BY order_id
-OPTIONS (description = "Where every order stands. The row with the highest version stands.");
+OPTIONS (description = "The state of every order's saga; the row with the highest version wins.");
 
 CREATE TABLE IF NOT EXISTS `${project}`.`${analytics}`.saga_alerts (
   order_id STRING NOT NULL OPTIONS (description = "the order"),
@@ -279,7 +279,7 @@ CREATE TABLE IF NOT EXISTS `${project}`.`${analytics}`.saga_alerts (
 )
 PARTITION BY DATE(alert_time)
 CLUSTER BY alert
-OPTIONS (description = "Each alert of a saga, at most once a saga.");
+OPTIONS (description = "Alerts of sagas, each at most once per saga.");
 
 CREATE TABLE IF NOT EXISTS `${project}`.`${analytics}`.pipeline_metrics (
   window_start TIMESTAMP NOT NULL OPTIONS (description = "first instant of the window (publish time)"),
@@ -290,7 +290,7 @@ CREATE TABLE IF NOT EXISTS `${project}`.`${analytics}`.pipeline_metrics (
   duplicates INT64 NOT NULL OPTIONS (description = "messages duplicates"),
   dead_letters INT64 NOT NULL OPTIONS (description = "messages dead_letters"),
   late INT64 NOT NULL OPTIONS (description = "messages late"),
-  events_per_second FLOAT64 NOT NULL OPTIONS (description = "messages received a second"),
+  events_per_second FLOAT64 NOT NULL OPTIONS (description = "messages received per second"),
   baseline_events_per_second FLOAT64 OPTIONS (description = "median of the windows before; NULL until enough are known"),
   lag_p50_ms FLOAT64 OPTIONS (description = "event lag in milliseconds, p50"),
   lag_p95_ms FLOAT64 OPTIONS (description = "event lag in milliseconds, p95"),
@@ -301,7 +301,7 @@ CREATE TABLE IF NOT EXISTS `${project}`.`${analytics}`.pipeline_metrics (
 )
 PARTITION BY DATE(window_start)
 CLUSTER BY topic
-OPTIONS (description = "What came of the messages of each window and topic, and how late they were.");
+OPTIONS (description = "Outcomes and lag of the messages of each window and topic.");
 
 CREATE OR REPLACE VIEW `${project}`.`${analytics}`.events_distinct (
   event_id OPTIONS (description = "the event's UUID, in lower case"),
@@ -312,14 +312,14 @@ CREATE OR REPLACE VIEW `${project}`.`${analytics}`.events_distinct (
   entity_id OPTIONS (description = "id of the order, customer, article, payment or device it is about"),
   correlation_id OPTIONS (description = "UUID shared by all events of one business flow"),
   causation_id OPTIONS (description = "UUID of the event that caused this one"),
-  notes OPTIONS (description = "what was odd about it, from a closed list"),
+  notes OPTIONS (description = "notes about the event, from a closed list"),
   message_id OPTIONS (description = "the bus's name of the message"),
   publish_time OPTIONS (description = "when the bus took the message: the message's clock"),
   ingest_time OPTIONS (description = "when the run that wrote the row began"),
   amount OPTIONS (description = "what the event adds to event_counts.amount"),
   run_id OPTIONS (description = "the run that wrote the row")
 )
-OPTIONS (description = "One row an event_id, without data and extensions: the one door from the event store to those who may not read payloads.")
+OPTIONS (description = "One row per event_id, without data and extensions: what readers without access to payloads see of the event store.")
 AS
 WITH firsts AS (
   SELECT *
@@ -418,10 +418,10 @@ CREATE OR REPLACE VIEW `${project}`.`${analytics}`.order_saga_current (
   deadline OPTIONS (description = "when the next step is due; NULL once closed"),
   events OPTIONS (description = "distinct events seen"),
   alerts OPTIONS (description = "alerts raised, in order"),
-  version OPTIONS (description = "grows with all that is learned of the order"),
+  version OPTIONS (description = "grows with every fact and deadline of the order"),
   run_id OPTIONS (description = "the run that wrote the row")
 )
-OPTIONS (description = "Where every order's saga stands: the row with the highest version.")
+OPTIONS (description = "The current state of every order's saga: the row with the highest version.")
 AS
 SELECT
   order_id,
@@ -514,7 +514,7 @@ CREATE OR REPLACE VIEW `${project}`.`${analytics}`.revenue_by_day (
   amount OPTIONS (description = "sum of the payments; NULL if it is beyond NUMERIC"),
   payments OPTIONS (description = "how many payments")
 )
-OPTIONS (description = "What was paid on every day in every currency, from payment.processed, each event counted once.")
+OPTIONS (description = "Revenue per day and currency, from payment.processed, each event counted once.")
 AS
 WITH retained AS (
   SELECT typed.*
@@ -675,14 +675,14 @@ CREATE OR REPLACE VIEW `${project}`.`${event_store}`.events_distinct (
   data OPTIONS (description = "the event's data, for queries: BigQuery rewrites numbers"),
   data_text OPTIONS (description = "the event's data as it came; NULL in rows of schema version 2"),
   extensions OPTIONS (description = "unknown fields of the envelope"),
-  notes OPTIONS (description = "what was odd about it, from a closed list"),
+  notes OPTIONS (description = "notes about the event, from a closed list"),
   message_id OPTIONS (description = "the bus's name of the message"),
   publish_time OPTIONS (description = "when the bus took the message: the message's clock"),
   ingest_time OPTIONS (description = "when the run that wrote the row began"),
   amount OPTIONS (description = "what the event adds to event_counts.amount"),
   run_id OPTIONS (description = "the run that wrote the row")
 )
-OPTIONS (description = "One row an event_id, whatever was delivered twice: the first by (publish_time, message_id).")
+OPTIONS (description = "One row per event_id, whatever was delivered twice: the first by (publish_time, message_id).")
 AS
 WITH firsts AS (
   SELECT *
@@ -892,7 +892,7 @@ WINDOW newest AS (
 );
 
 CREATE OR REPLACE TABLE FUNCTION `${project}`.`${analytics}`.events_distinct_as_of(as_of TIMESTAMP)
-OPTIONS (description = "One row an event_id, without data and extensions: the one door from the event store to those who may not read payloads. As of a time: events that had happened by then.")
+OPTIONS (description = "One row per event_id, without data and extensions: what readers without access to payloads see of the event store. As of a time: events that had happened by then.")
 AS (
 WITH firsts AS (
   SELECT *
@@ -1031,7 +1031,7 @@ LEFT JOIN sagas ON sagas.order_id = orders.order_id
 );
 
 CREATE OR REPLACE TABLE FUNCTION `${project}`.`${analytics}`.revenue_by_day_as_of(as_of TIMESTAMP)
-OPTIONS (description = "What was paid on every day in every currency, from payment.processed, each event counted once. As of a time: what had been paid by then.")
+OPTIONS (description = "Revenue per day and currency, from payment.processed, each event counted once. As of a time: what had been paid by then.")
 AS (
 WITH retained AS (
   SELECT typed.*
@@ -1079,7 +1079,7 @@ GROUP BY sku, warehouse_id
 );
 
 CREATE OR REPLACE TABLE FUNCTION `${project}`.`${event_store}`.events_distinct_as_of(as_of TIMESTAMP)
-OPTIONS (description = "One row an event_id, whatever was delivered twice: the first by (publish_time, message_id). As of a time: events that had happened by then.")
+OPTIONS (description = "One row per event_id, whatever was delivered twice: the first by (publish_time, message_id). As of a time: events that had happened by then.")
 AS (
 WITH firsts AS (
   SELECT *

@@ -16,7 +16,7 @@ from schemas.timestamps import EARLIEST_EVENT_US, SECOND_US
 
 
 class Checked(NamedTuple):
-    """A column and its mask: what stands in a row that is not ok says nothing."""
+    """A column and its mask: the value of a row that is not ok is undefined."""
 
     values: pa.Array
     ok: np.ndarray

@@ -1,7 +1,7 @@
 """Identity on columns: which of a set of events are the first of their id, which repeat it, which contradict it.
 
-Pure numpy. An id is two 64-bit words; the first by (publish_time, message_id) stands, any later one is a duplicate
-where its content hash is the same, and a conflict where it is not (docs/data-contract.md#outcomes).
+Pure numpy. An id is two 64-bit words; the first by (publish_time, message_id) is retained, any later one is a duplicate
+if its content hash is the same, and a conflict if it is not (docs/data-contract.md#outcomes).
 """
 
 from typing import NamedTuple
@@ -29,7 +29,7 @@ _DIGITS = np.array([position for position in range(36) if position not in (8, 13
 
 
 class Repeats(NamedTuple):
-    """Rows that are not the first of their id: `source` says of which input, `conflict` that the content differs."""
+    """Rows that are not the first of their id: `source` is their input, `conflict` whether the content differs."""
 
     source: np.ndarray
     row: np.ndarray
@@ -84,7 +84,7 @@ def find_repeats(ids: np.ndarray, source: np.ndarray) -> Repeats:
 
 
 def _shared(words: np.ndarray) -> np.ndarray:
-    """Return the positions of words that stand more than once."""
+    """Return the positions of words that occur more than once."""
     order = np.argsort(words)
     ordered = words[order]
     same = ordered[1:] == ordered[:-1]

@@ -1,4 +1,4 @@
-"""Deduplicate, bounded form: two stages around files, so that neither events nor ids are shuffled, only references.
+"""Deduplicate for batch runs: two stages around files, so that neither events nor ids are shuffled, only references.
 
 Stage one spills decoded events and their 60-byte identities. Stage two takes each shard of identities, finds what
 repeats, and the third reads each spill again without its repeats. Memory does not grow with the input

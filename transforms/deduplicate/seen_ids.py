@@ -1,6 +1,6 @@
 """Ids seen within a horizon, on columns: what of a batch is new, what repeats, what contradicts. Pure numpy.
 
-Ids stand in time buckets by their message's publish time, so that a horizon passes by dropping whole buckets. Within a
+Ids are kept in time buckets by their message's publish time, so that a horizon passes by dropping whole buckets. Within a
 bucket they are sorted runs that are merged as they double: a look-up is a few binary searches, memory 36 bytes an id.
 """
 
@@ -19,7 +19,7 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 class DedupResult(NamedTuple):
     """What became of the rows of a batch: each is `new`, `duplicate` or `conflict`.
 
-    `earlier` marks duplicates that may come before the one that stands: published earlier, or by another message at the
+    `earlier` marks duplicates that may precede the retained event: published earlier, or by another message at the
     same time, as messages published together are. Their rows are kept too, because the views take the first by publish
     time and message id (docs/data-contract.md#read-side). `added`: what is to be remembered.
     """

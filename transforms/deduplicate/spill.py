@@ -33,7 +33,7 @@ class Spill(NamedTuple):
 
 
 class IdSlice(NamedTuple):
-    """Where the ids of one shard stand in a spill's file of identities: all that is shuffled of an event."""
+    """Where the ids of one shard are in a spill's file of identities: all that is shuffled of an event."""
 
     path: str
     first: int

@@ -43,8 +43,8 @@ Stored: TypeAlias = TaggedOutput[Literal["stored"], EventBatch]
 
 
 class DeduplicatedStream(NamedTuple):
-    """The outputs: distinct events; what is to be stored, which is these and repeats that were published before what
-    stands; conflicts; and what was counted.
+    """The outputs: distinct events; events to store, which are these and duplicates that were published before the
+    retained event; conflicts; and measures.
     """
 
     events: beam.PCollection[EventBatch]
@@ -55,7 +55,17 @@ class DeduplicatedStream(NamedTuple):
 
 @dataclass(kw_only=True)
 class DeduplicateStream(beam.PTransform[beam.PCollection[EventBatch], DeduplicatedStream]):
-    """Keep the first event of every id. An id is remembered for `horizon_seconds` of publish time."""
+    """Keep the first event of every id.
+
+    Args:
+        run_id: the run.
+        window_seconds: width of a metrics window, in seconds.
+        lateness_seconds: events published later than this after their window's end count as late.
+        horizon_seconds: how long an id is remembered, in seconds of publish time; at least 4.
+        shards: number of keys of the state.
+        registry: the event types.
+        clock: the wall clock, UTC microseconds.
+    """
 
     run_id: str
     window_seconds: int

@@ -1,4 +1,4 @@
-"""TrackSagas, bounded form: every order's saga from all facts of the input, as rows of order_sagas and saga_alerts.
+"""TrackSagas for batch runs: every order's saga from all facts of the input, as rows of order_sagas and saga_alerts.
 
 Facts are gathered by bundle and shuffled as compressed columns by shard of their order; a shard is sorted once and
 folded order by order. No element is an order: a group costs Beam more than reducing a saga.
@@ -47,8 +47,13 @@ class TrackedSagas(NamedTuple):
 
 @dataclass(kw_only=True)
 class TrackSagas(beam.PTransform[beam.PCollection[EventBatch], TrackedSagas]):
-    """Turn distinct events into the sagas of their orders (bounded runs); `temp` is a folder that takes their facts,
-    which are shuffled themselves where there is none.
+    """Turn distinct events into the sagas of their orders (batch runs).
+
+    Args:
+        run_id: the run that the rows name.
+        timeout_us: a saga without a next step for this long is stuck, microseconds of event time.
+        shards: number of groups of orders.
+        temp: a folder for facts, so that only references are shuffled; None: shuffle them.
     """
 
     run_id: str
@@ -76,13 +81,13 @@ class TrackSagas(beam.PTransform[beam.PCollection[EventBatch], TrackedSagas]):
 
 
 def sagas_of(facts: pa.Table, timeout_us: int) -> Iterator[Saga]:
-    """Yield the saga of every order in a table of facts, by order id, as the end of a bounded input decides them."""
+    """Yield the saga of every order in a table of facts, by order id, as the end of a batch input decides them."""
     for order in by_order(facts):
         yield reduce_saga(order.order_id, order.facts, now_us=END_OF_INPUT_US, timeout_us=timeout_us)
 
 
 class _GatherFn(beam.DoFn):
-    """Collects the facts of a bundle and hands them out by shard; and the newest publish time of the bundle."""
+    """Collects the facts of a bundle and outputs them by shard; and the newest publish time of the bundle."""
 
     def __init__(self, shards: int, temp: str | None) -> None:
         self._shards, self._temp = shards, temp

@@ -1,7 +1,7 @@
-"""SagaHistory: what the stores know of the orders that a stream still holds, for a start whose state is empty.
+"""SagaHistory: what the stores know of the open orders, for a start of a streaming run whose state is empty.
 
-On a laptop the runner's state dies with it. The facts of an order stand in the typed tables, what was said of it in
-`order_sagas` and `saga_alerts`: so the next start goes on with every order (docs/decisions/0008). No column with
+On a laptop the runner's state dies with it. The typed tables have the facts of an order, `order_sagas` and `saga_alerts`
+its state and alerts: so the next start continues with every order (docs/decisions/0008). No column with
 personal data is read.
 """
 
@@ -89,22 +89,22 @@ def known_order(order_id: str, packed: str, alerts: str | None, version: int | N
 
 
 def history_query(tables: Sequence[BigQueryTables], orders: str) -> str:
-    """Return the query of all facts of some orders, a row an order, and what the first tables say of each.
+    """Return the query of all facts of some orders, one row per order, with alerts and version from the first tables.
 
     `orders` is a query of order ids, which may read `facts`: the facts of all the tables. The facts of an order are packed
     into one cell, ten fields per line: a cell costs a client more than a fact. No id holds a separator
     (docs/data-contract.md#event-types).
     """
-    raised, stands = (tables[0].name(table.name) for table in (SAGA_ALERTS, ORDER_SAGAS))
+    raised, newest = (tables[0].name(table.name) for table in (SAGA_ALERTS, ORDER_SAGAS))
     return f"""WITH facts AS ({" UNION ALL ".join(map(_facts, tables))}),
 packed AS (
   SELECT order_id, STRING_AGG(fact, '\\n') AS facts FROM facts WHERE order_id IN ({orders}) GROUP BY order_id
 ),
 raised AS (SELECT order_id, STRING_AGG(DISTINCT alert) AS alerts FROM `{raised}` GROUP BY order_id),
-stands AS (SELECT order_id, MAX(version) AS version FROM `{stands}` GROUP BY order_id)
-SELECT packed.order_id, packed.facts, raised.alerts, stands.version
+newest AS (SELECT order_id, MAX(version) AS version FROM `{newest}` GROUP BY order_id)
+SELECT packed.order_id, packed.facts, raised.alerts, newest.version
 FROM packed LEFT JOIN raised ON raised.order_id = packed.order_id
-LEFT JOIN stands ON stands.order_id = packed.order_id"""
+LEFT JOIN newest ON newest.order_id = packed.order_id"""
 
 
 def _facts(tables: BigQueryTables) -> str:

@@ -1,7 +1,7 @@
 """PublishSagaAlerts: alerts and requested compensations of sagas as events on a Pub/Sub topic, for others to act on.
 
-An envelope's id is made from the saga and what is said of it (schemas.saga.alert_events): a bundle that is tried again, or a
-run that is told to publish a second time, says nothing that a receiver does not recognise. The id is an attribute too.
+An envelope's id is computed from the saga and the alert (schemas.saga.alert_events), and is an attribute too: if a bundle is
+retried or a run publishes a second time, receivers recognise the duplicates.
 """
 
 import json
@@ -25,9 +25,11 @@ PUBLISH_SECONDS = 60.0
 
 @dataclass(kw_only=True)
 class PublishSagaAlerts(beam.PTransform[beam.PCollection[list[Saga]], beam.PCollection[list[Saga]]]):
-    """Publish what sagas raised and owe, and hand the sagas on once it is said.
+    """Publish alerts and owed compensations of sagas, and output the sagas after that.
 
-    `clock` holds publish times of a bounded input: what lies beyond the newest has not happened yet and is not said.
+    Args:
+        topic: full name of the Pub/Sub topic.
+        clock: publish times of a batch input; alerts beyond the newest have not happened and are not published.
     """
 
     topic: str
@@ -48,7 +50,7 @@ class PublishSagaAlerts(beam.PTransform[beam.PCollection[list[Saga]], beam.PColl
 
 
 def envelopes(sagas: list[Saga], until_us: int) -> Iterator[dict[str, Any]]:
-    """Yield the envelopes of all that happened by then, saga by saga."""
+    """Yield the envelopes of everything that happened until then, saga by saga."""
     for saga in sagas:
         for envelope in saga_alert_events(saga):
             if parse_rfc3339(envelope["eventTime"])[0] <= until_us:
@@ -59,10 +61,12 @@ def _newest(times: Any) -> int:
     return max(times, default=0)
 
 
-def say(client: pubsub_v1.PublisherClient, topic: str, said: Iterable[dict[str, Any]]) -> tuple[int, int]:
-    """Publish envelopes and wait for the bus; return how many it took and how many it refused.
+def publish_envelopes(
+    client: pubsub_v1.PublisherClient, topic: str, wanted: Iterable[dict[str, Any]]
+) -> tuple[int, int]:
+    """Publish envelopes and wait for the bus; return how many it accepted and how many failed.
 
-    The client retries what is transient for `PUBLISH_SECONDS`. A refusal is logged and stops nothing.
+    The client retries transient errors for `PUBLISH_SECONDS`. A failure is logged and stops nothing.
     """
     sent = [
         client.publish(
@@ -72,16 +76,16 @@ def say(client: pubsub_v1.PublisherClient, topic: str, said: Iterable[dict[str, 
             eventType=envelope["eventType"],
             timeout=PUBLISH_SECONDS,
         )
-        for envelope in said
+        for envelope in wanted
     ]
-    refused = [error for future in sent if (error := future.exception(PUBLISH_SECONDS)) is not None]
-    if refused:
-        _LOG.error("%d saga alerts were not published: %s", len(refused), type(refused[0]).__name__)
-    return len(sent) - len(refused), len(refused)
+    failed = [error for future in sent if (error := future.exception(PUBLISH_SECONDS)) is not None]
+    if failed:
+        _LOG.error("%d saga alerts were not published: %s", len(failed), type(failed[0]).__name__)
+    return len(sent) - len(failed), len(failed)
 
 
 class _PublishFn(beam.DoFn):
-    """Publishes a batch of sagas; what is refused is counted: the alerts stand in saga_alerts whatever happens."""
+    """Publishes a list of sagas and counts failures: saga_alerts has the alerts in any case."""
 
     def __init__(self, topic: str) -> None:
         self._topic = topic
@@ -90,9 +94,9 @@ class _PublishFn(beam.DoFn):
         self._client = pubsub_v1.PublisherClient()  # starts threads, and asks for credentials
 
     def process(self, sagas: list[Saga], until_us: int) -> Iterator[list[Saga]]:
-        taken, refused = say(self._client, self._topic, envelopes(sagas, until_us))
-        counter("saga_published").inc(taken)
-        counter("saga_publish_failed").inc(refused)
+        published, failed = publish_envelopes(self._client, self._topic, envelopes(sagas, until_us))
+        counter("saga_published").inc(published)
+        counter("saga_publish_failed").inc(failed)
         yield sagas
 
     def teardown(self) -> None:

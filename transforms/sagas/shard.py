@@ -25,7 +25,7 @@ RETENTION_GRAIN_US: Final = 3_600_000_000
 """Orders are looked at on multiples of these, or of 1/6 of a short timeout and 1/24 of a short retention, so that a shard's
 timers are few: a runner that keeps a key's data and timers in order makes two calls for each."""
 _LOG_ORDERS: Final = 3
-"""The log may hold this many records an order before it is written anew."""
+"""The log may hold this many records an order before it is rewritten."""
 LOG_LAYOUT: Final = 1
 LOG_STATE: Final = "log"
 """Name and layout version of the log in keyed state; a change of `Held` or of a fact's bytes raises the version."""
@@ -116,7 +116,7 @@ class SagaShard:
         return changes._replace(late=late, log=self._encode(log))
 
     def restore(self, orders: Iterable[KnownOrder]) -> Changes:
-        """Go on with orders that a run before this one held: what it said of them is not said again.
+        """Continue with the orders of an earlier run: alerts that it published are not published again.
 
         A row of version 2n or 2n + 1 says that n facts had been seen. Are these all, then the requests that they make were
         handed out; otherwise a kill took something, and they are handed out again, under their event ids. A saga that was

@@ -2,8 +2,8 @@
 
 The key is a shard of orders, not an order: a stateful call costs Beam a millisecond, and an order has five facts
 (docs/decisions/0007). State is a bag with the shard's log and the token of the log's content; the shard itself stays in
-this process, and is read again from the log only where the token says that what is held is something else. Where the
-runner's state does not outlive it, a shard begins with what the stores know of its orders (docs/decisions/0008).
+this process, and is read again from the log only if the token names another content. If the
+runner's state does not outlive it, a shard starts with what the stores know of its orders (docs/decisions/0008).
 """
 
 import secrets
@@ -41,8 +41,8 @@ ShardedFacts = tuple[int, bytes]
 
 
 class TrackedSagasStream(NamedTuple):
-    """The outputs: rows of sagas that have nothing to say, and sagas that carry the alerts and requests not handed out
-    before. The rows of these are AlertedRows', once it is said: so a row tells a later start that it was."""
+    """The outputs: rows of sagas without new alerts, and sagas with the alerts and requests that were not published
+    before. AlertedRows makes the rows of these after publishing, so a row tells a later start that it was published."""
 
     rows: beam.PCollection[TableRows]
     alerted: beam.PCollection[list[Saga]]
@@ -50,11 +50,16 @@ class TrackedSagasStream(NamedTuple):
 
 @dataclass(kw_only=True)
 class TrackSagasStream(beam.PTransform[beam.PCollection[EventBatch], TrackedSagasStream]):
-    """Turn distinct events into the sagas of their orders (unbounded runs).
+    """Turn distinct events into the sagas of their orders (streaming runs).
 
-    An order is forgotten `retention_us` after it was closed or, where it got stuck, after its deadline.
-    `history`: what a shard without state begins with. `interrupted` tells whether the end of the input is one: then
-    deadlines beyond the clock have not passed.
+    Args:
+        run_id: the run that the rows name.
+        timeout_us: a saga without a next step for this long is stuck, microseconds of event time.
+        retention_us: forget an order this long after it was closed or, if stuck, after its deadline; microseconds.
+        history: what the stores know of orders, for shards without state; None: start empty.
+        interrupted: whether the end of the input is an interruption: then deadlines beyond the clock have not passed.
+        clock: the wall clock, UTC microseconds.
+        shards: number of keys of the state.
     """
 
     run_id: str
@@ -89,7 +94,7 @@ class TrackSagasStream(beam.PTransform[beam.PCollection[EventBatch], TrackedSaga
 
 @dataclass(kw_only=True)
 class AlertedRows(beam.PTransform[beam.PCollection[list[Saga]], beam.PCollection[TableRows]]):
-    """Turn sagas whose alerts were said into rows of both tables."""
+    """Turn sagas whose alerts were published into rows of both tables."""
 
     run_id: str
 
@@ -105,7 +110,7 @@ def _alerted_rows(sagas: list[Saga], run_id: str) -> Iterator[TableRows]:
 
 
 class _GatherFn(beam.DoFn):
-    """Hands out the facts of a bundle by shard, so that a shard is called once a bundle."""
+    """Outputs the facts of a bundle by shard, so that a shard is called once per bundle."""
 
     def __init__(self, shards: int) -> None:
         self._shards = shards
@@ -160,7 +165,7 @@ class _TrackFn(beam.DoFn):
             yield from self._rows(changes)
             with collector_paused():
                 changes = shard.add_facts(by_order(facts))
-        self._close(number, shard, changes, token, log, due, anew=recalled is not None)
+        self._close(number, shard, changes, token, log, due, rewrite=recalled is not None)
         yield from self._rows(changes)
 
     @on_timer(DUE)
@@ -181,7 +186,7 @@ class _TrackFn(beam.DoFn):
         yield from self._rows(changes)
 
     def _open(self, number: int, token: Any, log: Any) -> tuple[SagaShard, Changes | None]:
-        """Return the shard, and what came of recalling it where its state was empty and the stores are asked."""
+        """Return the shard, and the changes of restoring it from the stores if its state was empty."""
         name = token.read() or b""
         shard = _HELD.take((self._step, number), name)
         if shard is not None:
@@ -192,9 +197,9 @@ class _TrackFn(beam.DoFn):
         return shard, shard.restore(self._history.take(number, self._shards))
 
     def _close(
-        self, number: int, shard: SagaShard, changes: Changes, token: Any, log: Any, due: Any, anew: bool = False
+        self, number: int, shard: SagaShard, changes: Changes, token: Any, log: Any, due: Any, rewrite: bool = False
     ) -> None:
-        """Write what is new to the state; `anew`: all that the shard holds."""
+        """Write changes to the state; `rewrite`: everything that the shard holds."""
         next_due = shard.next_due()
         if next_due is not None:
             due.set(Timestamp(micros=next_due))
@@ -202,7 +207,7 @@ class _TrackFn(beam.DoFn):
             log.clear()
             token.clear()
             return
-        if anew or shard.wants_snapshot:
+        if rewrite or shard.wants_snapshot:
             log.clear()
             for chunk in shard.snapshot():
                 log.add(chunk)

@@ -1,6 +1,6 @@
 """CountEvents: events and amounts by fixed window of the event time and event type.
 
-Pure: `count_rows` reduces a batch to partial counts, `merge_counts` adds partials up; both on columns. In a bounded
+Pure: `count_rows` reduces a batch to partial counts, `merge_counts` adds partials up; both on columns. In a batch
 run partials are grouped by day (see MeasurePipeline), and every window has one pane, 0.
 """
 
@@ -29,7 +29,12 @@ _LARGEST = pa.scalar(Decimal("9" * 29 + "." + "9" * 9), WIDE_NUMERIC)
 
 @dataclass(kw_only=True)
 class CountEvents(beam.PTransform[beam.PCollection[EventBatch], beam.PCollection[TableRows]]):
-    """Turn event batches into rows of event_counts (bounded runs)."""
+    """Turn event batches into rows of event_counts (batch runs).
+
+    Args:
+        run_id: the run that the rows name.
+        window_seconds: width of a window of event time, in seconds.
+    """
 
     run_id: str
     window_seconds: int

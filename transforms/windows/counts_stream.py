@@ -1,4 +1,4 @@
-"""CountEventsStream: event_counts while events come, a row a firing of a window, the highest pane stands.
+"""CountEventsStream: event_counts of a streaming run, one row per firing of a window; the latest pane wins.
 
 A batch is reduced to partial counts first; only they go through Beam's windows and triggers. What was published after
 its window and the allowed lateness would be dropped there: such counts become rows at once, each batch's under a run id
@@ -50,7 +50,15 @@ def windows(
 
 @dataclass(kw_only=True)
 class CountEventsStream(beam.PTransform[beam.PCollection[EventBatch], beam.PCollection[TableRows]]):
-    """Turn event batches into rows of event_counts, by event time."""
+    """Turn event batches into rows of event_counts, by event time.
+
+    Args:
+        run_id: the run that the rows name.
+        window_seconds: width of a window of event time, in seconds.
+        lateness_seconds: events published later than this after their window's end are late.
+        disorder_seconds: keep windows this much longer, for out-of-order delivery.
+        early_seconds: fire this many seconds after the first event of a pane, before the end; 0: no early firings.
+    """
 
     run_id: str
     window_seconds: int

@@ -1,4 +1,4 @@
-"""DeviceFeatures: what a device measured in each window, as Parquet by hour: count, extremes, mean, first, last.
+"""DeviceFeatures: what a device measured in each window, as Parquet, one file per hour: count, extremes, mean, first, last.
 
 Measurements of an hour are sorted by (device, metric, event time, event id) before anything is added up, so that the
 floats come out the same whatever the order of arrival, the split into bundles or the runner.
@@ -57,8 +57,11 @@ MEASUREMENTS = pa.schema(
 
 @dataclass(kw_only=True)
 class DeviceFeatures(beam.PTransform[beam.PCollection[EventBatch], beam.PCollection[FileContent]]):
-    """Turn telemetry into the files of the feature feed (bounded runs); `temp` is a folder that takes measurements,
-    which are shuffled themselves where there is none.
+    """Turn telemetry into the files of the feature feed (batch runs).
+
+    Args:
+        window_seconds: width of a window, in seconds; divides an hour.
+        temp: a folder for measurements, so that only references are shuffled; None: shuffle them.
     """
 
     window_seconds: int

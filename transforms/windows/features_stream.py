@@ -1,6 +1,6 @@
 """DeviceFeaturesStream: the feature files of each window as it closes, and again whenever something late comes.
 
-Measurements travel, not sums: sorted before anything is added up, they give the same floats as a bounded run. What was
+Measurements travel, not sums: sorted before anything is added up, they give the same floats as a batch run. What was
 published after its window's lateness is in the telemetry feed and no feature; a replay of the hour takes it in.
 """
 
@@ -26,7 +26,7 @@ from transforms.windows.features import FEED, features, measurements
 
 @dataclass(kw_only=True)
 class DeviceFeaturesStream(beam.PTransform[beam.PCollection[EventBatch], beam.PCollection[LakeFile]]):
-    """Write the features of every window as a file a firing; the hour's manifest names the newest of each window."""
+    """Write the features of every window, one file per firing; the hour's manifest names the newest of each window."""
 
     root: str
     run_id: str

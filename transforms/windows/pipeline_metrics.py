@@ -1,6 +1,6 @@
 """MeasurePipeline: rows of pipeline_metrics from what the steps counted, by window and topic.
 
-In a bounded run the partial counts are grouped by day, not by window: a window's group costs Beam 200 µs and more,
+In a batch run the partial counts are grouped by day, not by window: a window's group costs Beam 200 µs and more,
 and a day of windows is merged in one pass (docs/decisions/0003).
 """
 
@@ -22,7 +22,12 @@ RANKS = (0.5, 0.95, 0.99)
 
 @dataclass(kw_only=True)
 class MeasurePipeline(beam.PTransform[beam.PCollection[MeasuredBatch], beam.PCollection[TableRows]]):
-    """Turn what every step measured into rows of pipeline_metrics (bounded runs)."""
+    """Turn the measures of every step into rows of pipeline_metrics (batch runs).
+
+    Args:
+        run_id: the run that the rows name.
+        window_seconds: width of a window of publish time, in seconds.
+    """
 
     run_id: str
     window_seconds: int
@@ -57,13 +62,13 @@ def merge(measures: Iterable[BatchMetrics]) -> list[BatchMetrics]:
     """Add up measures of the same window and topic; the result is ordered by window and topic."""
     sums: dict[tuple[int, str], list[int]] = {}
     sketches: dict[tuple[int, str], list[bytes]] = {}
-    for one in measures:
-        key = (one.window_start, one.topic)
+    for measure in measures:
+        key = (measure.window_start, measure.topic)
         total = sums.setdefault(key, [0, 0, 0, 0, 0])
-        for position, value in enumerate(one[2:7]):
+        for position, value in enumerate(measure[2:7]):
             total[position] += value
-        if one.lags is not None:
-            sketches.setdefault(key, []).append(one.lags)
+        if measure.lags is not None:
+            sketches.setdefault(key, []).append(measure.lags)
     return [_measure(key, sums[key], sketches.get(key)) for key in sorted(sums)]
 
 
@@ -91,21 +96,21 @@ def percentiles(lags: bytes | None) -> tuple[float | None, float | None, float |
 
 
 def metric_rows(measures: Iterable[BatchMetrics], mode: str, window_seconds: int, run_id: str) -> pa.RecordBatch:
-    """Return rows of pipeline_metrics; a bounded run has no baseline and raises no alerts."""
+    """Return rows of pipeline_metrics; a batch run has no baseline and raises no alerts."""
     rows = []
-    for one in measures:
-        p50, p95, p99, highest = percentiles(one.lags)
+    for measure in measures:
+        p50, p95, p99, highest = percentiles(measure.lags)
         rows.append(
             {
-                "window_start": one.window_start,
-                "topic": one.topic,
+                "window_start": measure.window_start,
+                "topic": measure.topic,
                 "mode": mode,
-                "received": one.received,
-                "valid": one.valid,
-                "duplicates": one.duplicates,
-                "dead_letters": one.dead_letters,
-                "late": one.late,
-                "events_per_second": one.received / window_seconds,
+                "received": measure.received,
+                "valid": measure.valid,
+                "duplicates": measure.duplicates,
+                "dead_letters": measure.dead_letters,
+                "late": measure.late,
+                "events_per_second": measure.received / window_seconds,
                 "lag_p50_ms": p50,
                 "lag_p95_ms": p95,
                 "lag_p99_ms": p99,

@@ -74,8 +74,8 @@ def _nothing(topic: str, started: int, window_seconds: int) -> TopicMeasures:
 
 def _by_topic(measured: MeasuredBatch) -> Iterator[TopicMeasures]:
     topics: dict[str, MeasuredBatch] = {}
-    for one in measured:
-        topics.setdefault(one.topic, []).append(one)
+    for measure in measured:
+        topics.setdefault(measure.topic, []).append(measure)
     yield from topics.items()
 
 
@@ -128,8 +128,8 @@ class _WatchFn(beam.DoFn):
 def watch_rows(closed: Iterable[ClosedWindow], window_seconds: int, run_id: str) -> pa.RecordBatch:
     """Return rows of pipeline_metrics of closed windows; an alert that ends is named with `_END`."""
     closed = list(closed)
-    rows = metric_rows([one.measure for one in closed], "stream", window_seconds, run_id).to_pylist()
-    for row, one in zip(rows, closed, strict=True):
-        row["baseline_events_per_second"] = one.baseline
-        row["alerts"] = [*one.began, *(name + END for name in one.ended)]
+    rows = metric_rows([window.measure for window in closed], "stream", window_seconds, run_id).to_pylist()
+    for row, window in zip(rows, closed, strict=True):
+        row["baseline_events_per_second"] = window.baseline
+        row["alerts"] = [*window.began, *(name + END for name in window.ended)]
     return pa.RecordBatch.from_pylist(rows, PIPELINE_METRICS.arrow_schema())

@@ -44,7 +44,7 @@ def render(name: str, form: str, registry: Registry = REGISTRY) -> str:
     """Return the contract of an event type as JSON; raise UserError for a type that the registry does not have."""
     event_type = registry.get(name)
     if event_type is None:
-        names = [one.name for one in registry]
+        names = [event_type.name for event_type in registry]
         hint = did_you_mean(name, names) or f"; there are {', '.join(names)}"
         raise UserError(f"EVENT_TYPE {name}: not in the contract{hint}")
     return json.dumps(FORMATS[form](event_type, registry), indent=2, ensure_ascii=False)
