@@ -21,7 +21,7 @@ class TableRows:
 
 @dataclass(frozen=True)
 class Run:
-    """What every row says of the run that wrote it: its id, its start (UTC microseconds) and the code's version."""
+    """The run that writes rows: its id, its start (UTC microseconds) and the version of the code."""
 
     run_id: str
     started: int

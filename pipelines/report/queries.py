@@ -103,7 +103,7 @@ def lags(stores: Stores, stretch: Stretch | None, stream: bool) -> list[Lag]:
 
 
 def reasons(stores: Stores) -> list[Reason]:
-    """Return why messages were refused, the most frequent first."""
+    """Return the reasons of dead letters, the most frequent first."""
     found = stores.rows(
         rf"""SELECT error_code, stage, REGEXP_REPLACE(IFNULL(path, ''), r'\[\d+\]', '[]') AS place,
           STRING_AGG(DISTINCT topic, ', ' ORDER BY topic) AS topics, COUNT(*) AS letters

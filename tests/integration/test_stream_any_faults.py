@@ -49,7 +49,11 @@ def check(emulator: Emulator, folder: Path, script: list[dict[str, Any]]) -> Non
 
 
 @pytest.mark.parametrize(
-    "script", [NOTHING_STORED + ROWS, WHOLE + LOST], ids=["rejected", "whole requests and replies"]
+    "script",
+    [
+        pytest.param(NOTHING_STORED + ROWS, id="rejected"),
+        pytest.param(WHOLE + LOST, id="whole requests and replies", marks=pytest.mark.slow),
+    ],
 )
 def test_stream_reconciles_every_table_and_a_backfill_delivers_the_rest(
     emulator: Emulator, tmp_path: Path, script: list[dict[str, Any]]

@@ -1,4 +1,4 @@
-"""How long the sink waits for a sick table: exponential backoff with full jitter, within a budget.
+"""How long the sink retries a table that fails: exponential backoff with full jitter, within a budget.
 
 Full jitter (a uniform draw from zero to the exponential bound) keeps many workers from coming back at one
 moment. Two clocks bound the wait: a request's own, since its first failure, ends a request that fails for
@@ -18,20 +18,27 @@ _LARGEST_POWER = 30  # 2.0 ** 1024 overflows
 
 
 def jittered_delay(failures: int, draw: float) -> float:
-    """Give the seconds to wait after so many failures in a row; `draw` is uniform in [0, 1)."""
+    """Return the seconds to wait after so many failures in a row; `draw` is uniform in [0, 1)."""
     return draw * min(MAXIMUM_SECONDS, INITIAL_SECONDS * 2.0 ** min(failures - 1, _LARGEST_POWER))
 
 
 @dataclass
 class RetryState:
-    """What one request went through so far."""
+    """Failures of one request so far; `first_failure` is in seconds of the clock."""
 
     failures: int = 0
     first_failure: float | None = None
 
 
 class RetryBudget:
-    """The patience with one table. Clock, sleep and draw are injected."""
+    """The retries of one table.
+
+    Args:
+        budget_seconds: how long failed requests are retried, seconds.
+        clock: monotonic clock, seconds.
+        sleep: waits for so many seconds.
+        draw: uniform random number from 0 to below 1.
+    """
 
     def __init__(
         self,
@@ -70,6 +77,6 @@ class RetryBudget:
         return True
 
     def take_waits(self) -> int:
-        """Say how often was waited since it was last asked."""
+        """Return the number of waits since the last call."""
         waits, self._waits = self._waits, 0
         return waits

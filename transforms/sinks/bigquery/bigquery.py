@@ -85,7 +85,7 @@ class AppendRows(beam.PTransform[beam.PCollection[TableRows], Any]):
         inputs = pcoll if isinstance(pcoll, tuple) else (pcoll,)
         outputs = [self._append(rows, f"Input{number}") for number, rows in enumerate(inputs)]
         failed, appended = outputs[0][FAILED], outputs[0].main
-        if len(outputs) > 1:  # a Flatten ends a stage: what a live run does with one input is done in the same bundle
+        if len(outputs) > 1:  # a Flatten ends a stage: a streaming run appends each input in the bundle that made it
             failed = tuple(out[FAILED] for out in outputs) | "Failed" >> beam.Flatten()
             appended = tuple(out.main for out in outputs) | "Appended" >> beam.Flatten()
         if self.run is not None and self.publish == "accepted":
@@ -132,7 +132,7 @@ class _AppendFn(beam.DoFn):
     def setup(self) -> None:
         self._client = self._connect()
         self._appenders: dict[str, TableAppender] = {}
-        self._patience: dict[str, RetryBudget] = {}
+        self._budgets: dict[str, RetryBudget] = {}
         self._reported: set[tuple[str, str]] = set()
 
     def start_bundle(self) -> None:
@@ -166,12 +166,12 @@ class _AppendFn(beam.DoFn):
             written = appender.written
             if self._outside.get(table):
                 more, appender.lost = append_pending(
-                    self._client, self._tables.path(table), self._trace_id, self._patience[table], self._limits,
+                    self._client, self._tables.path(table), self._trace_id, self._budgets[table], self._limits,
                     self._outside.pop(table), lambda gave_up, table=table: self._report(table, gave_up),  # type: ignore[misc]
                 )  # fmt: skip
                 written += more
                 yield from self._lost(table, final=True)
-            RETRIES.inc(self._patience[table].take_waits())
+            RETRIES.inc(self._budgets[table].take_waits())
             if self._pending:
                 for name, held in appender.sealed:
                     yield GlobalWindows.windowed_value(Sealed(table, name, held))
@@ -187,15 +187,15 @@ class _AppendFn(beam.DoFn):
 
     def _appender(self, table: str) -> TableAppender:
         if table not in self._appenders:
-            path, patience = self._tables.path(table), RetryBudget(self._budget)
+            path, budget = self._tables.path(table), RetryBudget(self._budget)
             streams: Streams = (
-                PendingStreams(self._client, path, self._trace_id, patience)
+                PendingStreams(self._client, path, self._trace_id, budget)
                 if self._pending
                 else DefaultStreams(self._client, path, self._trace_id)
             )
-            self._patience[table] = patience
+            self._budgets[table] = budget
             self._appenders[table] = TableAppender(
-                streams, patience, self._limits, lambda gave_up: self._report(table, gave_up)
+                streams, budget, self._limits, lambda gave_up: self._report(table, gave_up)
             )
         return self._appenders[table]
 

@@ -1,4 +1,4 @@
-"""Where our tables stand in BigQuery, and the client that reaches them from a worker."""
+"""Where our tables are in BigQuery, and the client that reaches them from a worker."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,11 +27,11 @@ class BigQueryTables:
                 raise ValueError(f"dataset_of[{table!r}] must be 'event_store' or 'analytics', got {dataset!r}")
 
     def name(self, table: str) -> str:
-        """Give project.dataset.table."""
+        """Return project.dataset.table."""
         return f"{self.project}.{self._dataset(table)}.{table}"
 
     def path(self, table: str) -> str:
-        """Give the resource name of the Storage API."""
+        """Return the resource name of the Storage API."""
         return f"projects/{self.project}/datasets/{self._dataset(table)}/tables/{table}"
 
     def _dataset(self, table: str) -> str:

@@ -22,7 +22,7 @@ class Buffer:
         self._rows = self._bytes = 0
 
     def add(self, batch: pa.RecordBatch) -> pa.RecordBatch | None:
-        """Take a batch; hand out the rows before it when both together would be more than one request."""
+        """Take a batch; return the rows before it if both together would exceed one request."""
         full = None
         if self._batches and (
             self._rows + batch.num_rows > self._max_rows
@@ -37,7 +37,7 @@ class Buffer:
         return full
 
     def take(self) -> pa.RecordBatch | None:
-        """Hand out all rows as one batch; None when there are none."""
+        """Return all rows as one record batch; None if there are none."""
         batches, self._batches, self._rows, self._bytes = self._batches, [], 0, 0
         if len(batches) < 2:
             return batches[0] if batches else None
@@ -47,7 +47,7 @@ class Buffer:
 def cut(
     batch: pa.RecordBatch, max_rows: int = MAX_ROWS, max_bytes: int = MAX_BYTES
 ) -> Iterator[tuple[pa.RecordBatch, bytes | None]]:
-    """Yield slices of a batch with their serialized form, each within one request; None for a single row too
+    """Yield slices of a record batch with their serialized form, each within one request; None for a single row too
     large.
     """
     step = max(1, min(max_rows, batch.num_rows * max_bytes // max(1, batch.nbytes)))

@@ -1,5 +1,5 @@
 """The calls of the Storage Write API around appending: open a stream, finalize it, commit streams; each
-within a patience.
+within a retry budget.
 
 Google's client retries some of these calls by itself for up to 20 minutes; its retries are switched off here,
 so that one budget holds for everything.
@@ -28,19 +28,19 @@ class GaveUp(Exception):
         self.failure, self.exhausted = failure, exhausted
 
 
-class _Refused(Exception):
-    """An answer that came without an exception and is a refusal all the same."""
+class _CallFailed(Exception):
+    """A reply that came without an exception and says that the call failed."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.reason)
         self.failure = failure
 
 
-def persist(call: Callable[[], _Result], patience: RetryBudget) -> _Result:
-    """Call until it succeeds; raise GaveUp for a permanent failure, or when the patience ends.
+def persist(call: Callable[[], _Result], budget: RetryBudget) -> _Result:
+    """Call until it succeeds; raise GaveUp for a permanent failure, or when the retry budget is used up.
 
-    A success is not told to the patience: streams can be opened and finalized while no append passes. GaveUp does not
-    chain the error it stands for: a server's text may quote a value.
+    A success does not end an outage for the budget: streams can be opened and finalized while no append succeeds. GaveUp
+    does not chain the error: a server's text may quote a value.
     """
     trial = RetryState()
     while True:
@@ -48,11 +48,11 @@ def persist(call: Callable[[], _Result], patience: RetryBudget) -> _Result:
             return call()
         except (GoogleAPICallError, grpc.RpcError, TimeoutError) as error:
             failure = classify_exception(error)
-        except _Refused as refused:
-            failure = refused.failure
+        except _CallFailed as error:
+            failure = error.failure
         if failure.kind is not Kind.TRANSIENT:
             raise GaveUp(failure, exhausted=False) from None
-        if not patience.wait(trial):
+        if not budget.wait(trial):
             raise GaveUp(failure, exhausted=True) from None
 
 
@@ -97,11 +97,11 @@ class PendingStreams:
         client: BigQueryWriteClient,
         table: str,
         trace_id: str,
-        patience: RetryBudget,
+        budget: RetryBudget,
         call_timeout_seconds: float = CALL_TIMEOUT_SECONDS,
     ) -> None:
         self._client, self._table, self._trace_id = client, table, trace_id
-        self._patience, self._timeout = patience, call_timeout_seconds
+        self._budget, self._timeout = budget, call_timeout_seconds
 
     def open(self) -> WriteStream:
         """Create a stream. One that was created while the reply was lost stays empty and is never committed."""
@@ -110,7 +110,7 @@ class PendingStreams:
             lambda: self._client.create_write_stream(
                 parent=self._table, write_stream=wanted, retry=None, timeout=self._timeout
             ),
-            self._patience,
+            self._budget,
         )
         return WriteStream(self._client, created.name, trace_id=self._trace_id)
 
@@ -118,7 +118,7 @@ class PendingStreams:
         """End a stream and return how many rows it holds; asking twice gives the same answer."""
         ended = persist(
             lambda: self._client.finalize_write_stream(name=stream.name, retry=None, timeout=self._timeout),
-            self._patience,
+            self._budget,
         )
         return int(ended.row_count)
 
@@ -127,7 +127,7 @@ def commit_streams(
     client: BigQueryWriteClient,
     table: str,
     names: Sequence[str],
-    patience: RetryBudget,
+    budget: RetryBudget,
     call_timeout_seconds: float = CALL_TIMEOUT_SECONDS,
 ) -> None:
     """Make the rows of these streams visible, all or none; raise GaveUp. A commit that was done before counts
@@ -141,16 +141,16 @@ def commit_streams(
             timeout=call_timeout_seconds,
         )
         failures = [classify("UNKNOWN", STORAGE.get(int(error.code), "")) for error in reply.stream_errors]
-        # Our sets of streams are never split, so "already committed" is said of the whole set: a reply was
+        # Our sets of streams are never split, so "already committed" refers to the whole set: a reply was
         # lost.
         real = [failure for failure in failures if failure.kind is not Kind.WRITTEN]
         if real:
-            raise _Refused(real[0])
+            raise _CallFailed(real[0])
         if not failures and not reply.commit_time:  # "if this field is not set, the commit was not successful"
-            raise _Refused(classify("UNKNOWN"))
+            raise _CallFailed(classify("UNKNOWN"))
 
     try:
-        persist(call, patience)
+        persist(call, budget)
     except GaveUp as gave_up:
         if gave_up.failure.kind is not Kind.WRITTEN:
             raise
