@@ -7,7 +7,7 @@ from pipelines.options import not_negative, positive, window
 
 Parameter = dict[str, Any]
 
-TIME = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$"
+TIME = r"^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([zZ]|[+-]\d{2}:\d{2})$"
 FOLDER = r"^gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/.*)?$"
 PROJECT = r"projects/[a-z][-a-z0-9:.]{4,61}[a-z0-9]"
 SUBSCRIPTION = rf"^({PROJECT}/subscriptions/)?[A-Za-z][A-Za-z0-9._~%+-]{{2,254}}$"

@@ -61,7 +61,7 @@ TEMPLATES = {
             "Processes a range of the archive or the event store again: backfill, rebuild or shadow.",
             False,
             SERVICE_OPTIONS | LAPTOP_OPTIONS | {"dry_run": "prints to a terminal; run the command itself"},
-            ("lake", "source", "mode"),
+            ("lake", "mode"),
         ),
         Template(
             "redrive",

@@ -7,6 +7,7 @@ import pytest
 from google.cloud import dataflow_v1beta3 as dataflow
 from google.protobuf.json_format import ParseError
 
+from pipelines.dataflow.launch_request import check_parameters
 from pipelines.dataflow.metadata import container_spec, metadata, metadata_text, option_actions
 from pipelines.dataflow.parameters import option_name
 from pipelines.dataflow.templates import DISPATCH, TEMPLATES
@@ -110,3 +111,9 @@ def test_an_image_that_can_change_is_refused(image):
     assert code == 2
     assert f"--image {image}" in err
     assert out == ""
+
+
+@pytest.mark.parametrize("text", ["2026-01-01T00:00:00Z", "2026-01-01T00:00:00z", "2026-01-01t00:00:00.5+01:00"])
+def test_launch_takes_the_times_and_the_defaults_that_the_command_takes(text):
+    given = {"lake": "gs://bucket-x/lake", "mode": "backfill", "from": text, "to": text}
+    check_parameters(metadata(TEMPLATES["replay"]), given)
