@@ -26,10 +26,8 @@ def directory(tmp_path_factory):
         provision(endpoints, target)
         for table, rows in stored([*golden(), Delivery(HOSTILE, "m90", at(1))], SAGAS).values():
             lines = [json.loads(json.dumps(row, default=str)) for row in rows]
-            errors = (
-                endpoints.bigquery.insert_rows_json(target.table(table.dataset, table.name), lines) if lines else []
-            )
-            assert errors == []
+            if lines:  # a load job: insertAll does not reach the partitions of old events
+                endpoints.bigquery.load_table_from_json(lines, target.table(table.dataset, table.name)).result()
     return folder
 
 

@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from pipelines.bigquery_emulator.access_token import split_token
 from pipelines.dataflow.metadata import container_spec
 from pipelines.dataflow.templates import TEMPLATES
 from pipelines.doctor.project import SERVICES
@@ -147,10 +148,10 @@ def google_services(bigquery_url: str) -> Iterator[GoogleServices]:
             self.wfile.write(data)
 
         def _pass_on(self, body: bytes) -> tuple[int, bytes]:
-            url = services.bigquery_url + self.path.removeprefix("/bigquery.googleapis.com")
-            request = urllib.request.Request(
-                url, body or None, {"Content-Type": "application/json"}, method=self.command
-            )
+            address, token = split_token(services.bigquery_url)
+            url = address + self.path.removeprefix("/bigquery.googleapis.com")
+            headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+            request = urllib.request.Request(url, body or None, headers, method=self.command)
             try:
                 with urllib.request.urlopen(request, timeout=30) as answer:
                     return answer.status, answer.read()
