@@ -44,10 +44,11 @@ def plan_archive(lake: str, wanted: Range, topics: Iterable[str] = (), *, skip_d
         lake: root of the lake.
         wanted: the range.
         topics: only these topics; all if empty.
-        skip_damaged: leave out what is damaged or missing.
+        skip_damaged: check every file now, and leave out what is damaged or missing. Otherwise workers check each file
+            when they read it.
 
     Raises:
-        RunFailed: a manifest or file is damaged or missing, and `skip_damaged` is not given.
+        RunFailed: a manifest is damaged or missing, and `skip_damaged` is not given.
     """
     first = wanted.start if wanted.by == "publish_time" else wanted.start - MAX_AHEAD_US
     last = wanted.end - 1 if wanted.by == "publish_time" else None
@@ -66,10 +67,10 @@ def plan_archive(lake: str, wanted: Range, topics: Iterable[str] = (), *, skip_d
             if own:
                 damaged.append(missing_manifest(FileSystems.join(lake, feed, partition), len(own)))
             for file in window.files:
-                if reason := check_file(file.path, file.bytes, file.sha256):
+                if skip_damaged and (reason := check_file(file.path, file.bytes, file.sha256)):
                     damaged.append(Damage(file.path, reason))
                     continue
-                ranges.append(FileRange(file.path, "avro", topic, 0, file.bytes, True))
+                ranges.append(FileRange(file.path, "avro", topic, 0, file.bytes, True, sha256=file.sha256))
                 messages, size = messages + file.rows, size + file.bytes
         if before == (len(ranges), len(damaged)):  # an archive of this project's own need not be listed
             foreign += find_foreign(lake, topic, first, last)
