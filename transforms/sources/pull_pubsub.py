@@ -163,7 +163,7 @@ class _PullFn(beam.DoFn):
             subscription.stop_pulling()
             return True
         limit = spec.stop_after_idle_seconds
-        idle = [other.subscription.idle_seconds() for other in pulled_topics(spec.run_id)]
+        idle = [other.subscription.empty_seconds() for other in pulled_topics(spec.run_id)]
         if 0 < limit < min(idle) or os.path.exists(spec.stop_file):
             subscription.stop_pulling()
         return subscription.drained()

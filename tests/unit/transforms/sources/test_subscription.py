@@ -162,6 +162,18 @@ def test_idle_time_begins_with_the_first_answer_of_the_server(make, monkeypatch)
     assert silent.idle_seconds() == 0
 
 
+def test_a_subscription_counts_as_empty_from_its_first_pull_on(make):
+    pulling, client = threading.Event(), FakeClient()
+    client.pull = lambda **_: pulling.wait(30)
+    slow = Subscription("projects/p/subscriptions/s", "orders", 100, client=client)
+    until(lambda: slow.idle_seconds() > 0.2)
+    assert slow.empty_seconds() == 0, "the first pull has not come back"
+    answering, _ = make()
+    until(lambda: answering.empty_seconds() > 0.2)
+    slow.end()
+    pulling.set()
+
+
 def test_a_server_that_does_not_answer_is_a_failure_after_a_while(make, monkeypatch):
     monkeypatch.setattr(subscription, "SERVICE_SILENT_SECONDS", 0.2)
     monkeypatch.delenv("PUBSUB_EMULATOR_HOST", raising=False)
