@@ -5,9 +5,12 @@ One exception class per protocol. Any other exception in the server is a bug and
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import duckdb
+
+from pipelines.bigquery_emulator.status_codes import FAILED_PRECONDITION, INTERNAL
 
 HTTP_STATUS = {
     "invalid": 400,
@@ -38,6 +41,8 @@ REASON_OF_STATUS = {
     503: "backendError",
     504: "backendError",
 }
+
+_DISK_TEXT = re.compile(r"Could not write|Could not sync|No space left|File too large|Disk quota|Read-only file system")
 
 
 class ApiError(Exception):
@@ -90,6 +95,16 @@ def from_duckdb(error: duckdb.Error) -> ApiError:
     if absent and any(kind in str(error) for kind in kinds):
         return ApiError("notFound", f"Not found: {error}")
     return ApiError("invalidQuery", str(error))
+
+
+def disk_status(error: duckdb.Error) -> int:
+    """Return the gRPC code for an error of the warehouse: FAILED_PRECONDITION if the disk failed, else INTERNAL.
+
+    A full disk does not recover by itself, so clients must not retry. After it DuckDB invalidates the database. A commit that
+    cannot be written is a TransactionException, so the text decides there.
+    """
+    disk = isinstance(error, (duckdb.IOException, duckdb.FatalException)) or _DISK_TEXT.search(str(error))
+    return FAILED_PRECONDITION if disk else INTERNAL
 
 
 def not_found(kind: str, name: str) -> ApiError:

@@ -158,3 +158,12 @@ def test_a_signal_in_the_first_seconds_is_one_line_and_leaves_no_process(made, t
     while processes_of(marker) and time.monotonic() < limit:
         time.sleep(0.1)
     assert processes_of(marker) == []
+
+
+def test_a_run_whose_disk_is_full_ends_with_one_line(made, tmp_path):
+    """A limit on the size of a file is a full disk for every file that grows to it: 300 KiB, less than a warehouse."""
+    done = shell(made, f"ulimit -f 300; ep local --input in --output {tmp_path}/out")
+    assert done.returncode == 1
+    assert "disk is full" in done.stderr or "File too large" in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out" / "report.html").exists()

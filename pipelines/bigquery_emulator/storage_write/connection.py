@@ -9,9 +9,15 @@ import duckdb
 import pyarrow as pa
 from google.cloud.bigquery_storage_v1 import types
 
-from pipelines.bigquery_emulator.errors import ApiError, WriteError
+from pipelines.bigquery_emulator.errors import ApiError, WriteError, disk_status
 from pipelines.bigquery_emulator.faults.injector import Effect
-from pipelines.bigquery_emulator.status_codes import INTERNAL, INVALID_ARGUMENT, NOT_FOUND, PENDING, TABLE_NOT_FOUND
+from pipelines.bigquery_emulator.status_codes import (
+    FAILED_PRECONDITION,
+    INVALID_ARGUMENT,
+    NOT_FOUND,
+    PENDING,
+    TABLE_NOT_FOUND,
+)
 from pipelines.bigquery_emulator.store.arrow_insert import BatchInserter
 from pipelines.bigquery_emulator.store.types import Field
 from pipelines.bigquery_emulator.store.warehouse import LARGE_ROW_BYTES, Warehouse
@@ -90,11 +96,15 @@ class AppendConnection:
         except duckdb.Error as error:
             if isinstance(error, duckdb.FatalException):
                 self._warehouse.failed.set()
-            raise WriteError(INTERNAL, f"{type(error).__name__} while writing to {table[0]}.{table[1]}") from error
+            code = disk_status(error)
+            raise WriteError(code, f"{type(error).__name__} while writing to {table[0]}.{table[1]}") from error
 
     def _keep(self, stream: Stream, table: tuple[str, str], batch: pa.RecordBatch, message: bytes) -> None:
         if stream.type == PENDING:
-            stream.spill(self._streams.folder, batch.schema, message)
+            try:
+                stream.spill(self._streams.folder, batch.schema, message)
+            except OSError as error:
+                raise WriteError(FAILED_PRECONDITION, f"cannot write the stream's file: {error.strerror}") from error
         else:
             self._insert(table, batch)
 

@@ -14,11 +14,11 @@ import grpc
 from google.protobuf import any_pb2
 from google.rpc import status_pb2
 
-from pipelines.bigquery_emulator.errors import ApiError, WriteError
+from pipelines.bigquery_emulator.errors import ApiError, WriteError, disk_status
 from pipelines.bigquery_emulator.faults.injector import Effect, Faults
 from pipelines.bigquery_emulator.memory import release_memory
 from pipelines.bigquery_emulator.rpc.server import TABLE_NAME, both_streams, message_class, unary
-from pipelines.bigquery_emulator.status_codes import INTERNAL, INVALID_ARGUMENT, NOT_FOUND, TABLE_NOT_FOUND, UNAVAILABLE
+from pipelines.bigquery_emulator.status_codes import INVALID_ARGUMENT, NOT_FOUND, TABLE_NOT_FOUND, UNAVAILABLE
 from pipelines.bigquery_emulator.storage_write.connection import AppendConnection
 from pipelines.bigquery_emulator.store.arrow_insert import BatchInserter, insert_arrow
 from pipelines.bigquery_emulator.store.warehouse import Warehouse
@@ -147,7 +147,7 @@ class _Answering:
         if isinstance(error, WriteError):
             _abort(self._context, error)
         if isinstance(error, duckdb.Error):
-            self._context.abort(_CODES[INTERNAL], f"{type(error).__name__} in the warehouse")
+            self._context.abort(_CODES[disk_status(error)], f"{type(error).__name__} in the warehouse")
         if error is None and self._strike is not None and self._strike.reply_lost:
             self._context.abort(_CODES[UNAVAILABLE], "Connection reset (fault script)")
 

@@ -84,6 +84,7 @@ _ADVICE = {
     "NOT_FOUND": "the table does not exist: run provision, which needs bigquery.tables.create",
     "TABLE_NOT_FOUND": "the table does not exist: run provision, which needs bigquery.tables.create",
     "SCHEMA_MISMATCH_EXTRA_FIELDS": "the table lacks a column: run provision, which needs bigquery.tables.update",
+    "FAILED_PRECONDITION": "the table cannot be written now; with --output: the disk is full or read-only",
     "INVALID_ARGUMENT": "BigQuery rejected the request and named no row",
     "KMS_PERMISSION_DENIED": "permission cloudkms.cryptoKeyVersions.useToEncrypt is needed on the table's key",
 }
