@@ -117,7 +117,7 @@ def test_datasets_of_other_names_hold_the_views_too(tmp_path):
 
 def test_a_dry_run_prints_the_plan_and_makes_nothing(tmp_path, capsys):
     assert main(["provision", "--output", str(tmp_path / "new"), "--dry_run"]) == 0
-    assert "+ table    event_store.events: 16 columns; partitioned by DAY of publish_time" in capsys.readouterr().out
+    assert "+ table    event_store.events: 17 columns; partitioned by DAY of publish_time" in capsys.readouterr().out
     assert not (tmp_path / "new").exists()
     assert main(["provision", "--output", str(tmp_path)]) == 0
     assert main(["provision", "--output", str(tmp_path), "--dry_run"]) == 0
