@@ -127,12 +127,12 @@ def test_sigterm_under_load_drains_and_ends_with_0(bus, tmp_path):
     finish(process, output, 40)
     assert time.monotonic() - told < 30
     bus.publish(messages[sent:])
-    stored = {(record["topic"], record["messageId"]) for record in archived(output / "lake")}
+    stored = {(record["topic"], record["message_id"]) for record in archived(output / "lake")}
     assert len(stored) < len(messages)
     finish(start_stream(bus, output, *IDLE), output)
     again = archived(output / "lake")
     assert len(again) == len(messages), "what was stored had not been acknowledged, or what was not stored had been"
-    assert len({(record["topic"], record["messageId"]) for record in again}) == len(messages)
+    assert len({(record["topic"], record["message_id"]) for record in again}) == len(messages)
 
 
 def kill_and_reconcile(bus, tmp_path: Path, events: int, kills: int, program=("-m", "pipelines")) -> tuple[set, set]:
@@ -192,7 +192,7 @@ def test_every_case_of_the_corpus_has_its_outcome_and_the_pipeline_lives(bus, tm
     finish(start_stream(bus, output, *IDLE), output)
 
     stored = archived(output / "lake")
-    case_of = {(record["topic"], record["messageId"]): record["attributes"]["case"] for record in stored}
+    case_of = {(record["topic"], record["message_id"]): record["attributes"]["case"] for record in stored}
     assert sorted(case_of.values()) == sorted(cases)
     letters = query(output, "select topic, message_id, error_code from event_store.dead_letters")
     dead = {case_of[topic, message_id]: code for topic, message_id, code in letters}

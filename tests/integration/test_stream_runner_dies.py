@@ -44,5 +44,5 @@ def test_a_dead_runner_is_told_and_the_same_command_goes_on(tmp_path):
         (output / "stream.log").unlink()
         bus.publish(messages[500:])
         finish(start_stream(bus, output, "--stop_after_idle", "15"), output)
-    assert len({(record["topic"], record["messageId"]) for record in archived(output / "lake")}) == len(messages)
+    assert len({(record["topic"], record["message_id"]) for record in archived(output / "lake")}) == len(messages)
     assert query(output, "select count(distinct event_id) from event_store.events") == [(len(messages),)]

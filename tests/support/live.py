@@ -148,9 +148,9 @@ def wait_until_running(process: subprocess.Popen, output: Path, seconds: float =
 
 
 def archived(lake: Path) -> list[dict]:
-    """Return the records of the finished archive files."""
+    """Return the records of the finished archive files, each with its topic, which is the name of its folder."""
     files = [path for path in lake.glob("archive/*/dt=*/hour=*/*.avro") if not path.name.startswith(".")]
-    return [record for path in files for record in fastavro.reader(path.open("rb"))]
+    return [{**record, "topic": path.parts[-4]} for path in files for record in fastavro.reader(path.open("rb"))]
 
 
 def simulated(folder: Path, events: int, *options: str) -> list[tuple[str, bytes, dict[str, str]]]:
