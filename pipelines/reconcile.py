@@ -33,7 +33,8 @@ def rows_held(client: bigquery.Client, target: Target, run_id: str) -> dict[str,
 
 
 def _count(client: bigquery.Client, target: Target, run_id: str | None, distinct: str | None) -> dict[str, RowsHeld]:
-    of_run = "" if run_id is None else " WHERE run_id = @run_id"
+    # Late counts of a streaming run have run ids of their own below the run's (docs/decisions/0004-streaming-runs.md).
+    of_run = "" if run_id is None else " WHERE run_id = @run_id OR STARTS_WITH(run_id, CONCAT(@run_id, '/late/'))"
     sql = "\nUNION ALL\n".join(
         f"SELECT '{name}' AS name, COUNT(*) AS held, {distinct or _distinct(name)} AS once"
         f" FROM `{target.table(DATASET_OF[name], name)}`{of_run}"
