@@ -1,7 +1,7 @@
-"""The arithmetic of `plan`: a rate of events to workers, Streaming Engine, BigQuery, storage, and the limits that bind.
+"""Capacity model of `plan`: from events per second to workers, Streaming Engine, BigQuery, storage and exceeded limits.
 
-Pure. `Measured` holds what was measured on this project (docs/capacity.md says how); `Limit` what Google documents as a
-project's default quota. Prices are none of the model's: units are, and they stay true.
+Pure functions. `Measured` holds values measured on this project (docs/capacity.md describes how), `Limit` a default quota
+that Google documents. The model computes units, not prices: prices change.
 """
 
 import math
@@ -10,45 +10,45 @@ from dataclasses import dataclass
 DAY_S = 86_400
 GB = 1e9
 SHARD_STATE_BYTES = 40e6
-"""What a shard of ids should hold: a worker that takes a shard over reads it whole (half of Dataflow's 80 MB)."""
+"""Target size of a shard of ids: a worker that takes over a shard reads all of it (half of Dataflow's 80 MB)."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Costs of one event. CPU is the whole graph's, sinks included, on one core of the measuring machine."""
+    """Costs per event. CPU is that of the whole graph including sinks, on one core of the measuring machine."""
 
     cpu_seconds_per_million: float = 42.0
-    """`local`, 100 k to 400 k simulated events: the difference of both runs, BigQuery emulator included."""
+    """The difference between `local` runs of 400 k and 100 k simulated events, including the BigQuery emulator."""
     streaming_factor: float = 3.6
-    """What streaming adds: state, timers, acknowledgements. Measured on Prism; no Dataflow run stands behind it."""
+    """CPU of a streaming run relative to a batch run: state, timers, acknowledgements. Measured on Prism, not on Dataflow."""
     message_bytes: float = 521.0
     shuffle_bytes: float = 620.0
-    """Rows that go to their shard of ids, and partial counts, features and sagas."""
+    """Rows shuffled to their shard of ids, and partial counts, features and sagas."""
     bigquery_bytes: float = 839.0
-    """Logical bytes of all tables an event, as Arrow holds them."""
+    """Logical bytes per event in all tables, in Arrow format."""
     lake_bytes: float = 646.0
-    """Archive, features, telemetry and dead letters, compressed, an event."""
+    """Compressed bytes per event of archive, features, telemetry and dead letters."""
     state_bytes_per_id: float = 32.0
-    """A packed id, its hash, its time."""
+    """A packed id, its hash and its time."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """What comes in."""
+    """The input rate and the options that affect capacity. `rate` is in events per second."""
 
     rate: float
     window_seconds: int = 60
     dedup_horizon_seconds: int = 3600
     vcpus_per_worker: int = 2
     utilization: float = 0.6
-    """CPU that autoscaling aims at; the rest is for peaks and catching up."""
+    """Share of CPU that autoscaling aims at; the rest is for peaks and catching up."""
     append_rows: int = 500
-    """Rows in one append to BigQuery while streaming: a bundle's, a table's."""
+    """Rows per append to BigQuery in a streaming run: those of one bundle and table."""
 
 
 @dataclass(frozen=True)
 class Limit:
-    """One limit: its use at this rate, what it is by default, what to change when it binds."""
+    """One limit: the use at this rate, the default quota, and what to change if it is exceeded."""
 
     name: str
     use: float
@@ -58,13 +58,13 @@ class Limit:
 
     @property
     def share(self) -> float:
-        """How much of the limit is used; over 1 it binds."""
+        """The used share of the limit; above 1 it is exceeded."""
         return self.use / self.limit
 
 
 @dataclass(frozen=True)
 class Capacity:
-    """What a rate needs."""
+    """The resources that a load needs."""
 
     load: Load
     vcpus: float
@@ -81,12 +81,16 @@ class Capacity:
 
     @property
     def binding(self) -> list[Limit]:
-        """Return the limits that are over-used, the tightest first."""
-        return sorted((one for one in self.limits if one.share > 1), key=lambda one: -one.share)
+        """Return the exceeded limits, the highest share first."""
+        return sorted((limit for limit in self.limits if limit.share > 1), key=lambda limit: -limit.share)
 
 
 def capacity(load: Load, measured: Measured | None = None) -> Capacity:
-    """Return what a load needs; ValueError for a load that is none."""
+    """Return the resources that a load needs.
+
+    Raises:
+        ValueError: the rate, the utilization or the vCPUs per worker are not positive.
+    """
     measured = measured or Measured()
     for name in ("rate", "utilization", "vcpus_per_worker"):
         if not getattr(load, name) > 0:
@@ -129,35 +133,35 @@ def _limits(
     core = measured.cpu_seconds_per_million * measured.streaming_factor
     return (
         Limit(
-            "Pub/Sub, subscriber bytes a region", per_second["message_bytes"] / 1e6, 4000, "MB/s",
-            "ask for more quota: a large region has 4 GB/s, a small one 600 MB/s",
+            "Pub/Sub, subscriber bytes per region", per_second["message_bytes"] / 1e6, 4000, "MB/s",
+            "request more quota: 4 GB/s is the default of large regions, 600 MB/s of small ones",
         ),
         Limit(
-            "Storage Write, bytes a project (multi-region)", per_second["bigquery_bytes"] / 1e6, 3000, "MB/s",
-            "ask for more quota; leave out typed tables that nobody reads; send less: `--window_seconds`",
+            "Storage Write, bytes per project (multi-region)", per_second["bigquery_bytes"] / 1e6, 3000, "MB/s",
+            "request more quota, omit unused typed tables, or increase --window_seconds",
         ),
         Limit(
-            "Storage Write, bytes a project (one region)", per_second["bigquery_bytes"] / 1e6, 300, "MB/s",
-            "keep the datasets in EU or US, or ask for more quota",
+            "Storage Write, bytes per project (one region)", per_second["bigquery_bytes"] / 1e6, 300, "MB/s",
+            "place the datasets in EU or US, or request more quota",
         ),
         Limit(
-            "Storage Write, connections a project (multi-region)", connections, 10_000, "connections",
-            "multiplex the default streams, or larger workers with fewer processes",
+            "Storage Write, connections per project (multi-region)", connections, 10_000, "connections",
+            "multiplex the default streams, or use larger workers with fewer processes",
         ),
         Limit(
-            "Storage Write, connections a project (one region)",
+            "Storage Write, connections per project (one region)",
             connections,
             1_000,
             "connections",
-            "keep the datasets in EU or US; or a dataset a topic in projects of their own",
+            "place the datasets in EU or US, or use one dataset per topic in separate projects",
         ),
         Limit(
             "Streaming Engine, state of one shard of ids", state / shards / 1e6, 80, "MB",
-            "more --dedup_shards, or a shorter --dedup_horizon: the views drop what it lets through",
+            "increase --dedup_shards, or shorten --dedup_horizon: the views remove later duplicates",
         ),
         Limit(
-            "one key: the hottest order, device or shard", load.rate / shards * core / 1e6, 0.6, "cores",
-            "more --dedup_shards; a device's features are reduced in the batch before they meet a key",
+            "one key: the busiest order, device or shard", load.rate / shards * core / 1e6, 0.6, "cores",
+            "increase --dedup_shards; device features are combined per record batch before they are grouped",
         ),
-        Limit("Dataflow, workers a job", workers, 4000, "workers", "larger machine types; a job a topic"),
+        Limit("Dataflow, workers per job", workers, 4000, "workers", "use larger machine types, or one job per topic"),
     )  # fmt: skip

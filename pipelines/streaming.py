@@ -1,4 +1,4 @@
-"""The main job over Pub/Sub messages: the steps of batch.py in their streaming forms. Logic is in the steps."""
+"""The main job as a streaming run over Pub/Sub messages: the steps of batch.py in their streaming forms."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ def build(
 
     Args:
         pipeline: the pipeline to add the steps to.
-        source: yields message batches, without end.
+        source: an unbounded source of message batches.
         job: options of the job.
         config: options of the streaming steps.
         registry: the event types.
@@ -61,43 +61,12 @@ def build(
         clock=config.clock,
     )
     dead = (decoded.dead, events.dead) | "AllDeadLetters" >> beam.Flatten()
+    write_feeds(events.events, job, config)
 
-    for feed in FEEDS:
-        _ = events.events | f"Write{feed.label}" >> WriteFeedStream(
-            feed=feed,
-            root=job.lake,
-            run_id=run.run_id,
-            flush_seconds=config.flush_seconds,
-            flush_bytes=config.flush_bytes,
-        )
-    _ = events.events | "DeviceFeatures" >> DeviceFeaturesStream(
-        root=job.lake,
-        run_id=run.run_id,
-        window_seconds=window,
-        lateness_seconds=lateness,
-        disorder_seconds=config.disorder_seconds,
-        early_seconds=config.early_seconds,
-    )
-
-    sagas = events.events | "TrackSagas" >> TrackSagasStream(
-        run_id=run.run_id,
-        timeout_us=job.saga_timeout_us,
-        retention_us=job.saga_retention_us,
-        history=config.saga_history,
-        interrupted=config.interrupted,
-        clock=config.clock,
-    )
-    alerted = sagas.alerted
-    if job.saga_alerts_topic:
-        alerted = alerted | "PublishSagaAlerts" >> PublishSagaAlerts(topic=job.saga_alerts_topic)
-
-    stored = events.stored | "ToRows" >> ToRows(run=run, registry=registry)
-    counts = events.events | "CountEvents" >> CountEventsStream(
-        run_id=run.run_id,
-        window_seconds=window,
-        lateness_seconds=lateness,
-        disorder_seconds=config.disorder_seconds,
-        early_seconds=config.early_seconds,
+    rows = (
+        events.stored | "ToRows" >> ToRows(run=run, registry=registry),
+        *track_sagas(events.events, job, config),
+        dead | "DeadLetterRows" >> DeadLetterRows(run=run),
     )
     metrics = (decoded.measured, events.measured) | "MeasurePipeline" >> MeasureStream(
         run_id=run.run_id,
@@ -107,27 +76,88 @@ def build(
         rules=config.alert_rules,
         clock=config.clock,
     )
-    alerts = alerted | "AlertedRows" >> AlertedRows(run_id=run.run_id)
-    letters = dead | "DeadLetterRows" >> DeadLetterRows(run=run)
-    appended = (stored, sagas.rows, alerts, letters) | "AppendRows" >> append_rows_streaming(job)
-    appended | "SettleRows" >> SettleRows(run_id=run.run_id)
-    undelivered = appended.failed | "FailedRows" >> FailedToDeadLetters(root=job.lake, run=run)
+    append_and_write_dead_letters(rows, dead, job, config)
+    append_sums((count_events(events.events, job, config), metrics), job, config)
+
+
+def write_feeds(events: beam.PCollection[Any], job: JobConfig, config: StreamConfig) -> None:
+    """Write the feeds and the device features into the lake."""
+    for feed in FEEDS:
+        _ = events | f"Write{feed.label}" >> WriteFeedStream(
+            feed=feed,
+            root=job.lake,
+            run_id=job.run.run_id,
+            flush_seconds=config.flush_seconds,
+            flush_bytes=config.flush_bytes,
+        )
+    _ = events | "DeviceFeatures" >> DeviceFeaturesStream(
+        root=job.lake,
+        run_id=job.run.run_id,
+        window_seconds=job.window_seconds,
+        lateness_seconds=job.lateness_seconds,
+        disorder_seconds=config.disorder_seconds,
+        early_seconds=config.early_seconds,
+    )
+
+
+def track_sagas(
+    events: beam.PCollection[Any], job: JobConfig, config: StreamConfig
+) -> tuple[beam.PCollection[Any], beam.PCollection[Any]]:
+    """Return the rows of sagas and the rows of their alerts; publish the alerts if the job has a topic for them."""
+    sagas = events | "TrackSagas" >> TrackSagasStream(
+        run_id=job.run.run_id,
+        timeout_us=job.saga_timeout_us,
+        retention_us=job.saga_retention_us,
+        history=config.saga_history,
+        interrupted=config.interrupted,
+        clock=config.clock,
+    )
+    alerted = sagas.alerted
+    if job.saga_alerts_topic:
+        alerted = alerted | "PublishSagaAlerts" >> PublishSagaAlerts(topic=job.saga_alerts_topic)
+    return sagas.rows, alerted | "AlertedRows" >> AlertedRows(run_id=job.run.run_id)
+
+
+def count_events(events: beam.PCollection[Any], job: JobConfig, config: StreamConfig) -> beam.PCollection[Any]:
+    """Return the rows of event counts per window."""
+    return events | "CountEvents" >> CountEventsStream(
+        run_id=job.run.run_id,
+        window_seconds=job.window_seconds,
+        lateness_seconds=job.lateness_seconds,
+        disorder_seconds=config.disorder_seconds,
+        early_seconds=config.early_seconds,
+    )
+
+
+def append_and_write_dead_letters(
+    rows: tuple[beam.PCollection[Any], ...], dead: beam.PCollection[Any], job: JobConfig, config: StreamConfig
+) -> None:
+    """Append rows to BigQuery; write dead letters and rejected rows to the dead-letter files."""
+    appended = rows | "AppendRows" >> append_rows_streaming(job)
+    appended | "SettleRows" >> SettleRows(run_id=job.run.run_id)
+    undelivered = appended.failed | "FailedRows" >> FailedToDeadLetters(root=job.lake, run=job.run)
     (
         (dead, undelivered)
         | "AllRefused" >> beam.Flatten()
         | "WriteDeadLetters"
         >> WriteDeadLettersStream(
-            root=job.lake, run=run, flush_seconds=config.flush_seconds, flush_bytes=config.flush_bytes
+            root=job.lake, run=job.run, flush_seconds=config.flush_seconds, flush_bytes=config.flush_bytes
         )
     )
-    # A sink of their own: an accumulating window holds the watermark after it until its lateness is over, and with it
-    # the flush of files.
-    sums = (counts, metrics) | "AllSums" >> beam.Flatten() | "AppendSums" >> append_rows_streaming(job)
+
+
+def append_sums(sums: tuple[beam.PCollection[Any], ...], job: JobConfig, config: StreamConfig) -> None:
+    """Append counts and metrics to BigQuery through a separate sink.
+
+    An accumulating window delays the watermark of the steps after it until its allowed lateness has passed. In a shared
+    sink it would delay the flush of files too.
+    """
+    appended = sums | "AllSums" >> beam.Flatten() | "AppendSums" >> append_rows_streaming(job)
     (
-        sums.failed
-        | "FailedSums" >> FailedToDeadLetters(root=job.lake, run=run)
+        appended.failed
+        | "FailedSums" >> FailedToDeadLetters(root=job.lake, run=job.run)
         | "WriteFailedSums"
         >> WriteDeadLettersStream(
-            root=job.lake, run=run, flush_seconds=config.flush_seconds, flush_bytes=config.flush_bytes
+            root=job.lake, run=job.run, flush_seconds=config.flush_seconds, flush_bytes=config.flush_bytes
         )
     )

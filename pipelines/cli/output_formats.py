@@ -1,4 +1,4 @@
-"""Rows as text: a table for the eye, an object a line for programs, CSV for spreadsheets."""
+"""Write rows as a table, as JSON (one object per line) or as CSV."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_rows(form: str, columns: Sequence[str], rows: Iterable[Row], limit: int, out: TextIO) -> tuple[int, bool]:
-    """Write at most `limit` rows (0: all) as `form`; return how many were written and whether there were more."""
+    """Write at most `limit` rows (0: all) in a format; return how many were written and whether there were more."""
     counted = _Counted(rows)
     FORMATS[form](columns, itertools.islice(counted, limit or None), out)
     printed = counted.count
@@ -25,7 +25,7 @@ def write_rows(form: str, columns: Sequence[str], rows: Iterable[Row], limit: in
 
 
 class _Counted:
-    """An iterator that counts what it gave."""
+    """An iterator that counts the rows it returned."""
 
     def __init__(self, rows: Iterable[Row]) -> None:
         self._rows = iter(rows)
@@ -40,8 +40,8 @@ class _Counted:
         return row
 
 
-def plain(value: Any) -> Any:
-    """Return the value as JSON has it: times as RFC 3339 in UTC, decimals as text without an exponent."""
+def json_value(value: Any) -> Any:
+    """Return a value that JSON can encode: times as RFC 3339 in UTC, decimals as text without an exponent."""
     match value:
         case Decimal():
             return decimal_text(value)
@@ -50,33 +50,33 @@ def plain(value: Any) -> Any:
         case date():
             return value.isoformat()
         case dict():
-            return {name: plain(item) for name, item in value.items()}
+            return {name: json_value(item) for name, item in value.items()}
         case list() | tuple():
-            return [plain(item) for item in value]
+            return [json_value(item) for item in value]
     return value
 
 
 def decimal_text(value: Decimal) -> str:
-    """Return a decimal without exponent and without zeros that say nothing."""
+    """Return a decimal without exponent and trailing zeros."""
     text = format(value, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def cell(value: Any) -> str:
-    """Return one cell as text: NULL is empty, what has parts is JSON."""
-    value = plain(value)
+    """Return one cell as text: NULL is empty, arrays and structs are JSON."""
+    value = json_value(value)
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def json_line(value: Any) -> str:
-    """Return a value as one line of JSON that a terminal may show."""
+    """Return a value as one line of JSON, with control characters escaped for terminals."""
     return escape_json(json.dumps(value, ensure_ascii=False))
 
 
 def csv_cell(value: Any) -> str:
-    """Return one cell of a CSV: text that a spreadsheet would run as a formula gets a ' in front; numbers stay."""
+    """Return one CSV cell: text that a spreadsheet would run as a formula is prefixed with '; numbers are unchanged."""
     text = escape(cell(value), keep="\t\r\n")
     is_text = not isinstance(value, int | float | Decimal | date)
     return f"'{text}" if is_text and text.startswith(_FORMULA) else text
@@ -107,13 +107,13 @@ def _write_table(columns: Sequence[str], rows: Iterable[Row], out: TextIO) -> No
 
 def _write_json(columns: Sequence[str], rows: Iterable[Row], out: TextIO) -> None:
     for row in rows:
-        line = {name: plain(value) for name, value in zip(columns, row, strict=True)}
+        line = {name: json_value(value) for name, value in zip(columns, row, strict=True)}
         out.write(json_line(line) + "\n")
 
 
 def _write_csv(columns: Sequence[str], rows: Iterable[Row], out: TextIO) -> None:
     for row in itertools.chain([columns], rows):
-        # With CRLF as its line end the writer quotes cells that hold either; lines end as this machine's do.
+        # With CRLF as line terminator the writer quotes cells that contain CR or LF; the lines written end in LF.
         line = io.StringIO()
         csv.writer(line, lineterminator="\r\n").writerow([csv_cell(value) for value in row])
         out.write(line.getvalue().removesuffix("\r\n") + "\n")

@@ -1,4 +1,4 @@
-"""Progress of a bounded run: a bar on a terminal, a plain line every few seconds elsewhere."""
+"""Progress of a batch run: a bar on a terminal, otherwise a line every few seconds."""
 
 import sys
 import threading
@@ -16,13 +16,13 @@ PLAIN_SECONDS = 5.0
 
 @contextmanager
 def show_progress(total_bytes: int, total_messages: int = 0, workers: int = 1) -> Iterator[None]:
-    """Show how much is read, and events a second, while the block runs: by bytes, or by messages where there are no files.
+    """Show progress and events per second while the block runs, by bytes, or by messages if there are no files.
 
-    Several workers are processes of their own, whose progress this one does not see: then only the time is shown.
+    Several workers are separate processes, whose progress is not visible here: then only the elapsed time is shown.
     """
     PROGRESS.reset()
     done = threading.Event()
-    follow = _follow_workers if workers > 1 else _follow_terminal if sys.stderr.isatty() else _follow_plain
+    follow = _follow_workers if workers > 1 else _follow_terminal if sys.stderr.isatty() else _follow_log
     words = (total_bytes, "bytes") if total_bytes else (total_messages, "messages")
     thread = threading.Thread(target=follow, args=(*words, done), name="progress", daemon=True)
     thread.start()
@@ -38,8 +38,8 @@ def _read(total: int, unit: str) -> int:
 
 
 def _follow_terminal(total: int, unit: str, done: threading.Event) -> None:
-    told = DownloadColumn() if unit == "bytes" else TextColumn("{task.completed:,.0f}/{task.total:,.0f}")
-    columns = (TextColumn("{task.description}"), BarColumn(), told, TimeRemainingColumn())
+    amount = DownloadColumn() if unit == "bytes" else TextColumn("{task.completed:,.0f}/{task.total:,.0f}")
+    columns = (TextColumn("{task.description}"), BarColumn(), amount, TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("reading", total=total)
         began = time.monotonic()
@@ -50,7 +50,7 @@ def _follow_terminal(total: int, unit: str, done: threading.Event) -> None:
             progress.update(task, completed=read, description=f"{step} {rate:,.0f} events/s")
 
 
-def _follow_plain(total: int, unit: str, done: threading.Event) -> None:
+def _follow_log(total: int, unit: str, done: threading.Event) -> None:
     began = time.monotonic()
     while not done.wait(PLAIN_SECONDS):
         rate = PROGRESS.messages / (time.monotonic() - began)
@@ -65,4 +65,4 @@ def _follow_plain(total: int, unit: str, done: threading.Event) -> None:
 def _follow_workers(total: int, unit: str, done: threading.Event) -> None:
     began = time.monotonic()
     while not done.wait(2 * PLAIN_SECONDS):
-        print(f"{time.monotonic() - began:,.0f} s: the workers are at {total:,} {unit}", file=sys.stderr)
+        print(f"{time.monotonic() - began:,.0f} s: the workers are reading {total:,} {unit}", file=sys.stderr)

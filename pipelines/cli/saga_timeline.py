@@ -1,4 +1,4 @@
-"""The way of one order: its events by time, where each left it, what was owed then, the alerts between them. Pure."""
+"""The timeline of one order: its events by time, the state and owed compensations after each, and the alerts."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -16,7 +16,7 @@ TIMELINE: Final = ("time", "after_seconds", "what", "detail", "state", "owed", "
 def timeline(
     order_id: str, rows: Iterable[tuple[Any, ...]], alerts: Iterable[tuple[str, datetime]]
 ) -> list[tuple[Any, ...]]:
-    """Return the lines of an order's timeline; alerts stand at their own time, behind an event of the same time.
+    """Return the rows of an order's timeline; an alert follows an event of the same time.
 
     `rows`: event_time, event_id, event_type, correlation_id, status, payment_id, reservation_id, sku, quantity.
     """

@@ -49,7 +49,7 @@ MISTAKES = {
     "unknown format": (lambda t, s: ["--input", s, "--format", "xml"], "--format"),
     "output in a bucket": (
         lambda t, s: ["--input", s, "--output", "gs://bucket/out"],
-        "--output gs://bucket/out: is no folder of this machine; `launch replay` runs in the cloud",
+        "--output gs://bucket/out: not a folder on this machine; `launch replay` runs in the cloud",
     ),
     "output with a question mark": (lambda t, s: ["--input", s, "--output", t / "why?"], "question mark"),
     "fault script that is none": (lambda t, s: ["--input", s, "--faults", s], "--faults"),

@@ -100,11 +100,13 @@ def test_a_cut_table_says_so_on_stderr(directory, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        pytest.param(["--view", "orders"], "--view orders: there is none of this name; one of", id="view"),
-        pytest.param(["--view", "analytics.order_current; DROP"], "there is none of this name", id="injection"),
+        pytest.param(["--view", "orders"], "--view orders: no such view; one of", id="view"),
+        pytest.param(["--view", "analytics.order_current; DROP"], "no such view", id="injection"),
         pytest.param(["--view", "order_current", "--as_of", "15.6.2026"], "--as_of 15.6.2026: not a time", id="time"),
         pytest.param(["--view", "order_current", "--as_of", "2026-02-30T00:00:00Z"], "--as_of 2026-02-30", id="day"),
-        pytest.param(["--view", "order_saga_current", "--as_of", "2026-06-15T00:00:00Z"], "has no past", id="no-past"),
+        pytest.param(
+            ["--view", "order_saga_current", "--as_of", "2026-06-15T00:00:00Z"], "has no history", id="no-history"
+        ),
         pytest.param(["--view", "order_current", "--limit", "-1"], "--limit -1: must be 0", id="limit"),
     ],
 )
@@ -120,7 +122,7 @@ def test_a_folder_without_a_warehouse_is_a_mistake_and_one_without_views_a_failu
     with Target.local(tmp_path).open(create=True):
         pass
     code, _, err = query(tmp_path, capsys, "--view", "order_current")
-    assert (code, "analytics.order_current: is not there; `provision` makes it" in err) == (1, True)
+    assert (code, "analytics.order_current: does not exist; `provision` creates it" in err) == (1, True)
 
 
 def test_an_unqualified_name_finds_a_view_of_every_dataset():

@@ -21,16 +21,16 @@ def test_a_page_is_up_to_date(name):
     assert {path.name for path in FOLDER.iterdir()} == set(PAGES)
 
 
-def test_the_generator_writes_what_stands_there(tmp_path):
+def test_the_generator_writes_the_committed_pages(tmp_path):
     write(tmp_path / "reference")
     assert {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "reference").iterdir()} == PAGE
 
 
-def test_every_command_has_its_options_and_each_says_what_it_means():
+def test_every_command_has_its_options_with_descriptions():
     for name in COMMANDS:
         assert f"\n## {name}\n" in PAGE["options.md"]
     assert (
-        "| `--input DIR\\|FILE [DIR\\|FILE ...]` | required | files, folders or pipes to read; - reads standard input |"
+        "| `--input DIR\\|FILE [DIR\\|FILE ...]` | required | files, folders or pipes to read; -: standard input |"
         in PAGE["options.md"]
     )
     assert "| `--window_seconds N` | `60` |" in PAGE["options.md"]
@@ -45,7 +45,7 @@ def test_every_code_table_and_view_has_its_place():
     assert all(f"\n## {view.dataset}.{view.name} (view)\n" in PAGE["tables.md"] for view in all_views())
 
 
-def test_every_metric_stands_on_its_page():
+def test_every_metric_is_on_its_page():
     named = [line.split("`")[1] for line in PAGE["metrics.md"].splitlines() if line.startswith("| `")]
     patterns = [name for name in named if "<topic>" in name]
     of_tables = [name for name in named if "<table>" in name]

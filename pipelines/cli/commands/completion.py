@@ -1,6 +1,6 @@
-"""The command `completion`: a script that completes commands, options and their values in a shell, made by shtab.
+"""The command `completion`: generate a shell script that completes commands, options and values, with shtab.
 
-The script is static: a TAB starts no Python, which would import Beam first. Make it again after an upgrade.
+The script is static: completion starts no Python, which would import Beam first. Regenerate it after an upgrade.
 """
 
 import argparse
@@ -17,19 +17,19 @@ WHERE = {
     "zsh": "a folder of $fpath, as _event-pipelines",
     "fish": "~/.config/fish/completions/event-pipelines.fish",
 }
-HELP = f"Print a completion script. Where shells look for it: {'; '.join(f'{k}: {v}' for k, v in WHERE.items())}."
+HELP = f"Print a completion script. Shells read it from: {'; '.join(f'{k}: {v}' for k, v in WHERE.items())}."
 VALUES = {
     "EVENT_TYPE": [event_type.name for event_type in REGISTRY],
     "CODE": [*Code.__members__, *Note.__members__],
     "VIEW": sorted({view.name for view in all_views()}),
 }
 FILES = {"FILE": shtab.FILE, "DIR": shtab.DIRECTORY, "DIR|FILE": shtab.FILE}
-"""What stands for a value in the help of an option, and what the shell offers there."""
+"""Metavars of options, and the completion that the shell offers for each."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    parser.add_argument("shell", choices=SHELLS, help="for which shell")
+    parser.add_argument("shell", choices=SHELLS, help="shell to generate the script for")
 
 
 def run(args: argparse.Namespace) -> int:

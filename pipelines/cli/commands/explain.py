@@ -1,4 +1,4 @@
-"""The command `explain`: what an error code or a note means, a message that causes it, and how to fix it."""
+"""The command `explain`: explain an error code or a note, with a message that causes it and how to fix it."""
 
 import argparse
 import textwrap
@@ -9,7 +9,7 @@ from schemas.docs.contract_page import stages_of
 from schemas.docs.error_codes import EXPLANATIONS, NOTES, show
 from schemas.outcomes import Code, Note
 
-HELP = "what an error code means, a message that causes it, and how to fix it"
+HELP = "explain an error code, with a message that causes it and how to fix it"
 WIDTH = 100
 
 

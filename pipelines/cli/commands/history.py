@@ -6,7 +6,7 @@ from typing import Any
 
 from google.api_core.exceptions import GoogleAPICallError
 
-from pipelines.cli.output_formats import json_line, plain
+from pipelines.cli.output_formats import json_line, json_value
 from pipelines.errors import RunFailed, UserError
 from pipelines.stores.sql_text import string_literal
 from pipelines.stores.target import Target, add_target_arguments
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     )
     if args.format == "json":
         for row, state in zip(rows, states, strict=True):
-            cells = {key: plain(value) for key, value in row.items() if value is not None}
+            cells = {key: json_value(value) for key, value in row.items() if value is not None}
             print(json_line({**cells, "state": state}))
         return 0
     for line in tree_lines(rows, states):

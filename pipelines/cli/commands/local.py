@@ -1,4 +1,4 @@
-"""The command `local`: the main job over files on this machine, into one DuckDB file and a lake of files."""
+"""The command `local`: run the main job over files on this machine, into a DuckDB file and a lake of files."""
 
 import argparse
 import shutil
@@ -44,7 +44,7 @@ from transforms.clock import wall_us
 from transforms.sources.file_ranges import FORMATS, FileRange
 from transforms.sources.read_files import ReadMessages
 
-HELP = "Run the main job over files, on this machine: the same graph that runs on Dataflow, with files as its source."
+HELP = "Run the main job over files on this machine: the same graph as on Dataflow, with files as the source."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,17 +54,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         required=True,
         metavar="DIR|FILE",
-        help="files, folders or pipes to read; - reads standard input",
+        help="files, folders or pipes to read; -: standard input",
     )
     parser.add_argument("--output", required=True, metavar="DIR", help="folder for warehouse, lake, report and summary")
     again = parser.add_mutually_exclusive_group()
-    again.add_argument("--overwrite", action="store_true", help="replace what an earlier run left in --output")
-    again.add_argument("--append", action="store_true", help="add to what earlier runs left; views count an event once")
+    again.add_argument("--overwrite", action="store_true", help="replace the result of an earlier run in --output")
+    again.add_argument(
+        "--append", action="store_true", help="add to the results of earlier runs; views count each event once"
+    )
     parser.add_argument(
         "--format",
         choices=FORMATS,
         default="auto",
-        help="form of the input's values (default: %(default)s, each value tells its form)",
+        help="format of the input's values (default: %(default)s, detected per value)",
     )
     parser.add_argument(
         "--as_of", metavar="T", help="publish time of plain events, RFC 3339 (default: the run's start)"
@@ -74,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--runner", choices=RUNNERS, default=RUNNERS[0], help="the Beam runner")
     parser.add_argument("--direct_num_workers", type=positive, default=1, help="worker processes")
-    parser.add_argument("--faults", metavar="FILE", help="make the local BigQuery sick by this script (docs/faults.md)")
+    parser.add_argument("--faults", metavar="FILE", help="fault script for the BigQuery emulator (docs/faults.md)")
     add_job_arguments(parser)
 
 
@@ -85,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
     options = job_options(args, read_key(args.pii_key_file))
     faults = load_faults(args.faults) if args.faults else None
     if "://" in args.output:
-        raise UserError(f"--output {args.output}: is no folder of this machine; `launch replay` runs in the cloud")
+        raise UserError(f"--output {args.output}: not a folder on this machine; `launch replay` runs in the cloud")
     output = Path(args.output)
     Target.local(output)
     with ExitStack() as stack:
@@ -117,9 +119,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _print_notes(args: argparse.Namespace, ranges: list[FileRange]) -> None:
     size = sum(part.end - part.start for part in ranges)
-    notices.say(notices.of_bounded_run(ranges, args.direct_num_workers, args.bigquery_method))
-    notices.say(notices.of_folders(args.input, SUFFIXES))
-    notices.say(notices.of_disk(size * notices.WRITTEN_SHARE, Path(args.output)))
+    notices.print_notes(notices.batch_run_notes(ranges, args.direct_num_workers, args.bigquery_method))
+    notices.print_notes(notices.folder_notes(args.input, SUFFIXES))
+    notices.print_notes(notices.disk_notes(size * notices.WRITTEN_SHARE, Path(args.output)))
 
 
 def _run_job(
@@ -140,7 +142,7 @@ def _run_job(
         stack.callback(shutil.rmtree, folder / WORK, ignore_errors=True)
         endpoints = stack.enter_context(target.open(create=True, faults=faults))
         provision(endpoints, target, window_seconds=args.window_seconds)
-        notices.say(filter(None, [add_undelivered_letters(endpoints.bigquery, target)]))
+        notices.print_notes(filter(None, [add_undelivered_letters(endpoints.bigquery, target)]))
         close_dead_runs(endpoints.bigquery, target, run_id)
         record = Run(
             run_id=run_id, command="local", started=started, mode="batch", source="files", configuration=vars(args)
@@ -177,7 +179,7 @@ def _run_job(
 
 
 def _kept(args: argparse.Namespace, endpoints: Endpoints, target: Target) -> str:
-    """Say what an interrupted run left."""
+    """Return a sentence on the data that an interrupted run left."""
     if target.directory != Path(args.output):
         return "the earlier result is kept"
     rows = "committed rows are kept" if _committed(endpoints, target) else "no row was committed"
@@ -185,7 +187,7 @@ def _kept(args: argparse.Namespace, endpoints: Endpoints, target: Target) -> str
 
 
 def load_faults(path: str) -> FaultScript:
-    """Return a fault script; raise UserError where it does not parse."""
+    """Return a fault script; raise UserError if it does not parse."""
     try:
         return FaultScript.load(Path(path))
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""The command `plan`: what a rate of events needs on Dataflow and BigQuery, and which limit binds first. On paper."""
+"""The command `plan`: estimate the resources that an event rate needs on Dataflow and BigQuery, and the first limit."""
 
 import argparse
 import json
@@ -8,27 +8,34 @@ from pipelines.capacity import Capacity, Load, Measured, capacity
 from pipelines.errors import UserError
 from pipelines.options import positive
 
-HELP = "What a rate of events needs: workers, Streaming Engine, BigQuery, storage, and the limits that bind first."
+HELP = "estimate workers, Streaming Engine, BigQuery and storage for an event rate, and the limits it exceeds"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     measured = Measured()
     add = parser.add_argument
-    add("--rate", type=float, nargs="+", default=[1_000.0, 100_000.0, 1_000_000.0], metavar="R", help="events a second")
-    add("--vcpus_per_worker", type=positive, default=2, help="of the machine type")
+    add(
+        "--rate",
+        type=float,
+        nargs="+",
+        default=[1_000.0, 100_000.0, 1_000_000.0],
+        metavar="R",
+        help="rates in events per second",
+    )
+    add("--vcpus_per_worker", type=positive, default=2, help="vCPUs of the machine type")
     add("--utilization", type=float, default=0.6, help="share of CPU that autoscaling aims at")
-    add("--dedup_horizon", type=positive, default=3600, help="how long an id is remembered, seconds")
+    add("--dedup_horizon", type=positive, default=3600, help="how long event ids are kept for deduplication, seconds")
     add("--cpu_per_million", type=float, default=measured.cpu_seconds_per_million,
-        help="CPU seconds a million events, as `local` prints them")  # fmt: skip
+        help="CPU seconds per million events, as printed by `local`")  # fmt: skip
     add(
         "--streaming_factor",
         type=float,
         default=measured.streaming_factor,
-        help="what streaming costs more (measured on Prism)",
+        help="CPU of a streaming run relative to a batch run (measured on Prism)",
     )
-    add("--message_bytes", type=float, default=measured.message_bytes, help="bytes of a message")
-    add("--format", choices=("table", "json"), default="table", help="how it is printed")
+    add("--message_bytes", type=float, default=measured.message_bytes, help="size of a message, bytes")
+    add("--format", choices=("table", "json"), default="table", help="output format")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -59,34 +66,38 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise UserError(f"--{error}") from None
     if args.format == "json":
-        print(json.dumps([{**asdict(plan), "binding": [one.name for one in plan.binding]} for plan in plans], indent=2))
+        print(
+            json.dumps(
+                [{**asdict(plan), "binding": [limit.name for limit in plan.binding]} for plan in plans], indent=2
+            )
+        )
     else:
         print(table(plans))
     return 0
 
 
 def table(plans: list[Capacity]) -> str:
-    """Return the plans side by side, and what binds in each."""
+    """Return the plans side by side, and the limits that each exceeds."""
     rows = [
-        ("events a second", [f"{plan.load.rate:,.0f}" for plan in plans]),
-        ("vCPUs at work", [f"{plan.vcpus:,.1f}" for plan in plans]),
+        ("events per second", [f"{plan.load.rate:,.0f}" for plan in plans]),
+        ("vCPUs used", [f"{plan.vcpus:,.1f}" for plan in plans]),
         ("workers (--max_workers)", [f"{plan.workers:,}" for plan in plans]),
         ("shards of ids (--dedup_shards)", [f"{plan.shards:,}" for plan in plans]),
         ("Pub/Sub, MB/s", [f"{plan.pubsub_mb_s:,.1f}" for plan in plans]),
         ("shuffled (Streaming Engine), MB/s", [f"{plan.shuffle_mb_s:,.1f}" for plan in plans]),
         ("BigQuery Storage Write, MB/s", [f"{plan.bigquery_mb_s:,.1f}" for plan in plans]),
-        ("BigQuery storage, TB a month", [f"{plan.bigquery_tb_month:,.2f}" for plan in plans]),
-        ("lake, TB a month", [f"{plan.lake_tb_month:,.2f}" for plan in plans]),
+        ("BigQuery storage, TB per month", [f"{plan.bigquery_tb_month:,.2f}" for plan in plans]),
+        ("lake, TB per month", [f"{plan.lake_tb_month:,.2f}" for plan in plans]),
         ("state of ids, GB", [f"{plan.dedup_state_gb:,.2f}" for plan in plans]),
         ("Storage Write connections", [f"{plan.append_connections:,}" for plan in plans]),
     ]
     lines = [f"{name:<36}" + "".join(f"{value:>14}" for value in values) for name, values in rows]
     lines.append("")
     for plan in plans:
-        tightest = max(plan.limits, key=lambda one: one.share)
+        tightest = max(plan.limits, key=lambda limit: limit.share)
         head = f"{plan.load.rate:,.0f}/s: "
         if not plan.binding:
-            lines.append(f"{head}no limit binds; the next is {tightest.name} ({tightest.share:.0%} used)")
+            lines.append(f"{head}no limit is exceeded; the next is {tightest.name} ({tightest.share:.0%} used)")
         lines += [
             f"{head}{limit.name}: {limit.use:,.0f} of {limit.limit:,.0f} {limit.unit}. Change: {limit.change}"
             for limit in plan.binding

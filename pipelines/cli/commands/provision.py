@@ -1,7 +1,7 @@
-"""The command `provision`: make the stores what `schemas/` says they are, and never lose data on the way.
+"""The command `provision`: create or update the stores from `schemas/` without losing data.
 
-It may be run as often as one likes: it creates what is missing, adds columns, and updates views and descriptions. What
-would lose data is refused: the plan says what and why, and nothing at all is changed.
+The command is idempotent: it creates missing resources, adds columns, and updates views and descriptions. If a change
+would lose data, it prints the plan with the reasons, changes nothing and fails.
 """
 
 import argparse
@@ -35,23 +35,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=60,
         metavar="S",
-        help="width of event_counts_current's windows in seconds",
+        help="width of the windows of event_counts_current, seconds",
     )
     for dataset in (EVENT_STORE, ANALYTICS):
         parser.add_argument(
             f"--{dataset}_expiry_days",
             type=int,
             metavar="N",
-            help=f"delete partitions of {dataset} after N days; 0: never (not given: as it is, never for new ones)",
+            help=f"delete partitions of {dataset} after N days; 0: never (default: unchanged, never for new tables)",
         )
     parser.add_argument(
-        "--allow_shorter_expiry", action="store_true", help="let an expiry delete partitions that are there already"
+        "--allow_shorter_expiry", action="store_true", help="allow an expiry that deletes existing partitions"
     )
     parser.add_argument(
         "--policy_tag",
         action="append",
         metavar="NAME=RESOURCE",
-        help="guard the columns of the policy tag NAME (payload) by projects/P/locations/L/taxonomies/T/policyTags/I",
+        help="protect the columns of the policy tag NAME (payload) with projects/P/locations/L/taxonomies/T/policyTags/I",
     )
 
 

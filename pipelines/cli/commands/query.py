@@ -1,4 +1,4 @@
-"""The command `query`: read a view of the read side, as it is now or as of a moment of event time."""
+"""The command `query`: read a view of the read side, current or as of an event time."""
 
 import argparse
 import sys
@@ -14,16 +14,16 @@ from pipelines.suggest import did_you_mean
 from schemas.timestamps import to_rfc3339
 from schemas.views import View, all_views, find_view
 
-HELP = "read a view of the read side, also as of a moment"
+HELP = "read a view of the read side, current or as of a time"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     add_target_arguments(parser)
     parser.add_argument("--view", required=True, metavar="VIEW", help=f"one of {', '.join(_names())}")
-    parser.add_argument("--as_of", metavar="T", help="only what had happened by then, such as 2026-06-15T12:00:00Z")
+    parser.add_argument("--as_of", metavar="T", help="use only events up to this time, such as 2026-06-15T12:00:00Z")
     parser.add_argument("--limit", type=int, default=100, metavar="N", help="print at most N rows; 0: all")
-    parser.add_argument("--format", choices=FORMATS, default="table", help="table, json (an object a line) or csv")
+    parser.add_argument("--format", choices=FORMATS, default="table", help="table, json (one object per line) or csv")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -39,8 +39,8 @@ def run(args: argparse.Namespace) -> int:
             columns = [field.name for field in result.schema]
             printed, more = write_rows(args.format, columns, (row.values() for row in result), args.limit, sys.stdout)
         except NotFound as error:
-            where = f"{target.dataset(view.dataset)}.{view.name}"
-            raise RunFailed(f"{where}: is not there; `provision` makes it ({error.message})") from error
+            name = f"{target.dataset(view.dataset)}.{view.name}"
+            raise RunFailed(f"{name}: does not exist; `provision` creates it ({error.message})") from error
         except GoogleAPICallError as error:
             raise RunFailed(f"--view {args.view}: {error.message}") from error
     if more:
@@ -65,7 +65,7 @@ def _view(name: str) -> View:
     view = find_view(name)
     if view is None:
         hint = did_you_mean(name, _names()) or f"; one of {', '.join(_names())}"
-        raise UserError(f"--view {name}: there is none of this name{hint}")
+        raise UserError(f"--view {name}: no such view{hint}")
     return view
 
 
@@ -73,5 +73,5 @@ def _as_of(text: str | None, view: View) -> str | None:
     if text is None:
         return None
     if not view.function:
-        raise UserError(f"--as_of {text}: {view.name} has no past; it holds the newest row only")
+        raise UserError(f"--as_of {text}: {view.name} has no history; it has only the newest rows")
     return to_rfc3339(parse_moment("as_of", text))

@@ -1,4 +1,4 @@
-"""The command `sagas`: how many orders stand where, which of them, and the way of one."""
+"""The command `sagas`: count orders by saga state, list orders, or show the timeline of one order."""
 
 import argparse
 import sys
@@ -17,7 +17,7 @@ from pipelines.stores.upgrade import open_for_reading
 from schemas.saga.transitions import CLOSED, OPEN
 from schemas.tables.definitions import ANALYTICS
 
-HELP = "where orders stand, and which are stuck"
+HELP = "count orders by saga state, list stuck orders, or show one order"
 STATES = tuple(state.value for state in (*OPEN, *CLOSED))
 # A saga is stuck while its version is odd (docs/decisions/0006-order-saga.md).
 _STUCK = "MOD(version, 2) = 1"
@@ -37,27 +37,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--state", action="append", choices=STATES, help="list the orders in this state; may be repeated"
     )
-    parser.add_argument("--stuck", action="store_true", help="list the orders that are stuck, longest first")
-    parser.add_argument("--order", metavar="ID", help="show one order: its events, states and alerts in order of time")
+    parser.add_argument("--stuck", action="store_true", help="list the stuck orders, the longest wait first")
+    parser.add_argument("--order", metavar="ID", help="show the events, states and alerts of one order by time")
     parser.add_argument("--limit", type=positive, default=100, metavar="N", help="print at most N rows")
-    parser.add_argument("--format", choices=FORMATS, default="table", help="table, json (an object a line) or csv")
+    parser.add_argument("--format", choices=FORMATS, default="table", help="table, json (one object per line) or csv")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print how many orders stand in each state; or a list of orders; or one order's timeline."""
+    """Print the number of orders per state, a list of orders, or the timeline of one order."""
     if args.order and (args.state or args.stuck):
         raise UserError(f"--order {args.order}: shows one order; it does not go with --state or --stuck")
     target = Target.from_args(args)
     with open_for_reading(target) as endpoints:
         try:
             if args.order:
-                found = _one(endpoints.bigquery, target, args.order)
+                found = _timeline_of(endpoints.bigquery, target, args.order)
             elif args.state or args.stuck:
                 found = _query(endpoints.bigquery, list_query(target, args.state or [], args.stuck, args.limit + 1))
             else:
                 found = _query(endpoints.bigquery, count_query(target))
         except NotFound as error:
-            raise RunFailed(f"{_view(target)}: is not there; `provision` makes it ({error.message})") from error
+            raise RunFailed(f"{_view(target)}: does not exist; `provision` creates it ({error.message})") from error
         except GoogleAPICallError as error:
             raise RunFailed(f"{_view(target)}: {error.message}") from error
     printed, more = write_rows(args.format, found.columns, found.rows, args.limit, sys.stdout)
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def count_query(target: Target) -> str:
-    """Return the query of how many orders stand in each state."""
+    """Return the query of the number of orders per state."""
     return (
         f"SELECT state, COUNT(*) AS orders, COUNTIF({_STUCK}) AS stuck, MIN(updated_time) AS oldest, "
         f"MAX(updated_time) AS newest FROM `{_view(target)}` GROUP BY state ORDER BY orders DESC, state"
@@ -75,7 +75,7 @@ def count_query(target: Target) -> str:
 
 
 def list_query(target: Target, states: list[str], stuck: bool, limit: int) -> str:
-    """Return the query of the orders in some states; stuck ones by how long they are, others newest first."""
+    """Return the query of the orders in some states: stuck orders by deadline, others newest first."""
     wanted = [f"state IN ({', '.join(repr(state) for state in states)})"] if states else []
     wanted += [_STUCK] if stuck else []
     order = "deadline, order_id" if stuck else "updated_time DESC, order_id"
@@ -85,18 +85,18 @@ def list_query(target: Target, states: list[str], stuck: bool, limit: int) -> st
     )
 
 
-def _one(client: bigquery.Client, target: Target, order_id: str) -> Found:
+def _timeline_of(client: bigquery.Client, target: Target, order_id: str) -> Found:
     sagas = _query(client, f"SELECT alerts, run_id FROM `{_view(target)}` WHERE order_id = @order_id", order_id).rows
     if not sagas:
-        raise UserError(f"--order {order_id}: no event of this order is known")
+        raise UserError(f"--order {order_id}: no event of this order is stored")
     alerts, run_id = sagas[0]
     facts = _query(client, facts_query(target), order_id).rows
     raised = _query(client, alerts_query(target), order_id).rows
-    return Found(list(TIMELINE), timeline(order_id, facts, _standing(raised, set(alerts), run_id)))
+    return Found(list(TIMELINE), timeline(order_id, facts, _current_alerts(raised, set(alerts), run_id)))
 
 
 def facts_query(target: Target) -> str:
-    """Return the query of an order's events, from the typed tables: no restricted column is read."""
+    """Return the query of an order's events from the typed tables, so that no restricted column is read."""
     parts = {
         "order_events": "status, NULL AS payment_id, NULL AS reservation_id, NULL AS sku, NULL AS quantity",
         "payment_events": "NULL AS status, payment_id, NULL AS reservation_id, NULL AS sku, NULL AS quantity",
@@ -110,14 +110,14 @@ def facts_query(target: Target) -> str:
 
 
 def alerts_query(target: Target) -> str:
-    """Return the query of what was ever raised of an order."""
+    """Return the query of all alerts that were raised for an order."""
     return (
         f"SELECT alert, alert_time, run_id FROM `{target.table(ANALYTICS, 'saga_alerts')}` WHERE order_id = @order_id"
     )
 
 
-def _standing(raised: list[tuple[Any, ...]], alerts: set[str], run_id: str) -> list[tuple[str, datetime]]:
-    """Return each alert that stands, once: as the run of the newest row raised it, or else an earlier one."""
+def _current_alerts(raised: list[tuple[Any, ...]], alerts: set[str], run_id: str) -> list[tuple[str, datetime]]:
+    """Return each current alert once: as raised by the run of the newest row, or else by an earlier run."""
     newest_last = sorted(raised, key=lambda row: (row[2] == run_id, row[1]))
     return list({alert: time for alert, time, _ in newest_last if alert in alerts}.items())
 

@@ -1,4 +1,4 @@
-"""The command `schema`: the contract of one event type, for producers and for those who read the tables."""
+"""The command `schema`: print the contract of one event type, for producers and for readers of the tables."""
 
 import argparse
 import json
@@ -45,6 +45,6 @@ def render(name: str, form: str, registry: Registry = REGISTRY) -> str:
     event_type = registry.get(name)
     if event_type is None:
         names = [event_type.name for event_type in registry]
-        hint = did_you_mean(name, names) or f"; there are {', '.join(names)}"
+        hint = did_you_mean(name, names) or f"; known types: {', '.join(names)}"
         raise UserError(f"EVENT_TYPE {name}: not in the contract{hint}")
     return json.dumps(FORMATS[form](event_type, registry), indent=2, ensure_ascii=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pipelines.cli import notices as advice
+from pipelines.cli import notices
 from pipelines.simulator import config as defaults
 from pipelines.simulator.config import SimulationConfig
 from pipelines.simulator.writer import TRUTH, check_folder, write_files
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     )
     folder = Path(args.output)
     check_folder(folder, args.overwrite)
-    advice.say(advice.of_disk(config.events * config.event_bytes * 1.8, folder))
+    notices.print_notes(notices.disk_notes(config.events * config.event_bytes * 1.8, folder))
     began = time.monotonic()
     try:
         with _progress(config.events) as progress:

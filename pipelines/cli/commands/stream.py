@@ -3,7 +3,7 @@
 import argparse
 from dataclasses import replace
 
-from pipelines.cli import notices as advice
+from pipelines.cli import notices
 from pipelines.cli.print_summary import report_failures
 from pipelines.cli.run_summary import failures, read_summary, resources
 from pipelines.command_options.stream import add_arguments as add_arguments
@@ -27,7 +27,7 @@ HELP = "Run the main job over Pub/Sub subscriptions until it is stopped; PUBSUB_
 def run(args: argparse.Namespace) -> int:
     """Run until the end; return 0, or 1 if rows are undelivered, no message is valid or the counts do not add up."""
     request = _request(args)
-    advice.say(advice.of_emulator(args.project))
+    notices.print_notes(notices.emulator_notes(args.project))
     problems: list[str] = []
     run_stream(
         request,

@@ -1,4 +1,4 @@
-"""The command `validate`: what the pipeline would say of messages, before they are sent. Made for producers' CI."""
+"""The command `validate`: validate messages as the pipeline does, before they are sent. For the CI of producers."""
 
 import argparse
 import sys
@@ -21,11 +21,11 @@ from transforms.sources.damaged_input import DamagedInput
 from transforms.sources.file_ranges import FORMATS, FileRange
 from transforms.sources.read_files import read_numbered
 
-HELP = "check messages against the contract before they are sent; exit code 1 where one would be a dead letter"
+HELP = "validate messages against the contract before they are sent; exit code 1 if any would be a dead letter"
 
 
 class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What becomes of the message on a line: `valid`, `duplicate` or `dead letter`, and why. It quotes no value."""
+    """The outcome of the message on a line: `valid`, `duplicate` or `dead letter`, and why. It quotes no value."""
 
     line: int
     outcome: str
@@ -51,17 +51,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format",
         choices=FORMATS,
         default="auto",
-        help="form of the file's values (default: %(default)s, each value tells its form)",
+        help="format of the file's values (default: %(default)s, detected per value)",
     )
-    parser.add_argument("--topic", choices=TOPICS, help="topic of plain events (default: that of their eventType)")
+    parser.add_argument("--topic", choices=TOPICS, help="topic of plain events (default: the topic of their eventType)")
     parser.add_argument("--as_of", metavar="T", help="publish time of plain events, RFC 3339 (default: now)")
-    parser.add_argument("--accept_cloudevents", action="store_true", help="also take CloudEvents 1.0")
-    parser.add_argument("--json", action="store_true", help="print one JSON object a message")
+    parser.add_argument("--accept_cloudevents", action="store_true", help="also accept CloudEvents 1.0")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per message")
     parser.add_argument("--quiet", action="store_true", help="print dead letters only")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print a verdict per message and the counts; return 1 when there is a dead letter."""
+    """Print a verdict per message and the counts; return 1 if there is a dead letter."""
     as_of = parse_moment("as_of", args.as_of) if args.as_of else wall_us()
     _check_file(args.file)
     counts: Counter[str] = Counter()
@@ -84,8 +84,8 @@ def run(args: argparse.Namespace) -> int:
         if codes:
             code, _ = codes.most_common(1)[0]
             print(
-                f"most are {code}: `event-pipelines explain {code}` says what it means and how to fix the producer, "
-                "`event-pipelines schema EVENT_TYPE` prints what an event must have",
+                f"most are {code}: `event-pipelines explain {code}` explains the code and how to fix the producer, "
+                "`event-pipelines schema EVENT_TYPE` prints the schema of an event",
                 file=sys.stderr,
             )
     return 1 if counts["dead letter"] else 0

@@ -45,14 +45,14 @@ def test_larger_workers_are_fewer():
     assert rows == {2: 13, 8: 4}
 
 
-def test_a_limit_that_binds_is_named_with_a_change():
+def test_an_exceeded_limit_is_named_with_a_change():
     plan = capacity(Load(1_000_000))
     assert plan.binding
-    assert all(one.share > 1 and one.change for one in plan.binding)
-    assert [one.share for one in plan.binding] == sorted((one.share for one in plan.binding), reverse=True)
+    assert all(limit.share > 1 and limit.change for limit in plan.binding)
+    assert [limit.share for limit in plan.binding] == sorted((limit.share for limit in plan.binding), reverse=True)
 
 
-def test_more_cpu_an_event_is_more_workers():
+def test_more_cpu_per_event_needs_more_workers():
     assert capacity(Load(100_000), Measured(cpu_seconds_per_million=570)).workers > 9 * capacity(Load(100_000)).workers
 
 

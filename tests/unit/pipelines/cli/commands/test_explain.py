@@ -1,4 +1,4 @@
-"""explain: every code has a meaning, an example that earns it, and a way to mend it."""
+"""explain: every code has a meaning, an example that causes it, and a fix."""
 
 import argparse
 

@@ -60,9 +60,9 @@ def test_avro_and_bigquery_are_those_of_its_table(name, capsys):
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("Order.Creatd", "did you mean order.created?"), ("x", "there are order.created, order.updated, ")],
+    [("Order.Creatd", "did you mean order.created?"), ("x", "known types: order.created, order.updated, ")],
 )
-def test_an_unknown_event_type_is_the_users_mistake(capsys, name, hint):
+def test_an_unknown_event_type_is_a_user_error(capsys, name, hint):
     with pytest.raises(UserError) as mistake:
         printed(capsys, name)
     assert f"EVENT_TYPE {name}: not in the contract; {hint}" in str(mistake.value)
