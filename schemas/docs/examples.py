@@ -1,4 +1,4 @@
-"""An example of every event type, made from its model: what `schema --format example` and `explain` show."""
+"""An example of every event type, generated from its model, for `schema --format example` and `explain`."""
 
 from typing import Any
 
@@ -17,7 +17,6 @@ _BY_NAME = {
     "metric": "temperature",
     "unit": "C",
     "status": "CONFIRMED",
-    "reason": "CARD_DECLINED",
     "type": "RETAIL",
     "country": "CH",
     "name": "A. Person",
@@ -28,7 +27,7 @@ _BY_KIND = {"text": "text", "currency": "EUR", "quantity": 2, "money": "19.99", 
 
 
 def example_event(event_type: EventType) -> dict[str, Any]:
-    """Return one valid event of this type, every known field in it."""
+    """Return one valid event of this type with every known field."""
     return {
         "eventId": EVENT_ID,
         "eventType": event_type.name,
@@ -49,6 +48,8 @@ def _example(name: str, field: FieldInfo) -> Any:
     inner = nested_model(field)
     if inner is not None:
         return [example_data(inner)]
+    if field.examples:
+        return field.examples[0]
     kind = kinds_of(field)[0]
     if name in _BY_NAME:
         return _BY_NAME[name]

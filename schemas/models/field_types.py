@@ -126,9 +126,13 @@ def kinds_of(field: FieldInfo) -> tuple[str, ...]:
     return tuple(word for word in field.metadata if isinstance(word, str))
 
 
-def optional() -> Any:
-    """Mark a field that may be absent. It may not be null: null is not a value (docs/data-contract.md#envelope)."""
-    return Field(default=None)
+def optional(*, example: str | None = None) -> Any:
+    """Mark a field that may be absent. It may not be null: null is not a value (docs/data-contract.md#envelope).
+
+    Args:
+        example: the value that generated examples and the JSON Schema show, if the kind's own does not help a producer.
+    """
+    return Field(default=None, examples=[example] if example is not None else None)
 
 
 class Payload(BaseModel):

@@ -15,4 +15,4 @@ class PaymentProcessed(Payload):
 class PaymentFailed(PaymentProcessed):
     """A payment failed; `reason` is the payment service's text."""
 
-    reason: Text = optional()
+    reason: Text = optional(example="CARD_DECLINED")

@@ -11,10 +11,11 @@ from pipelines.cli.commands import schema
 from pipelines.errors import UserError
 from schemas.decode.decoder import decode
 from schemas.docs.error_codes import example_message
-from schemas.docs.examples import example_event
+from schemas.docs.examples import example_data, example_event
 from schemas.docs.json_schema import event_json_schema
 from schemas.event import Event
 from schemas.message import Message
+from schemas.models.field_types import Id, Payload, Text, optional
 from schemas.registry import REGISTRY
 from schemas.tables.definitions import TABLES
 from tests.support.events import ABSENT, accepted, make_event, make_message, with_data
@@ -40,6 +41,18 @@ def test_the_example_is_a_valid_event_of_every_known_field(name, capsys):
     assert outcome.notes == ()
     assert set(event["data"]) == event_type.fields
     assert event["dataContentType"] == "application/json"
+
+
+class Refund(Payload):
+    refundId: Id
+    reason: Text = optional(example="DAMAGED")
+    comment: Text = optional()
+
+
+def test_an_example_value_comes_from_the_model_that_declares_it():
+    assert example_event(REGISTRY.get("payment.failed"))["data"]["reason"] == "CARD_DECLINED"
+    assert example_data(Refund) == {"refundId": "refund-1", "reason": "DAMAGED", "comment": "text"}
+    assert Refund.model_json_schema()["properties"]["reason"]["examples"] == ["DAMAGED"]
 
 
 @pytest.mark.parametrize("name", EVENT_TYPES)
