@@ -128,7 +128,7 @@ def test_bad_rows_fail_alone_with_their_column_and_no_value(
 
 @pytest.mark.parametrize("mode", ["pending", "default"])
 @pytest.mark.parametrize("status", ["PERMISSION_DENIED", "NOT_FOUND", "INVALID_ARGUMENT"])
-def test_a_permanent_refusal_fails_rows_at_once_and_logs_one_line_a_table(
+def test_a_permanent_rejection_fails_rows_at_once_and_logs_one_line_per_table(
     tmp_path: Path, mode: str, status: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     elements = batches("events", 600) + batches("order_events", 200)
@@ -167,7 +167,7 @@ def test_a_missing_table_fails_its_rows_and_names_what_to_do(tmp_path: Path, mod
 
 
 @pytest.mark.parametrize("mode", ["pending", "default"])
-def test_a_table_that_stays_away_exhausts_its_rows_within_the_budget(tmp_path: Path, mode: str) -> None:
+def test_a_table_that_stays_unavailable_exhausts_the_retry_budget(tmp_path: Path, mode: str) -> None:
     elements = batches("events", 600) + batches("order_events", 200)
     with warehouse(tmp_path, {"on": "append", "table": "events", "status": "UNAVAILABLE"}) as server:
         begun = time.monotonic()

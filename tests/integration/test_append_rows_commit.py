@@ -22,7 +22,7 @@ def fail(element: Any) -> Any:
     raise ZeroDivisionError("another step of the run")
 
 
-def test_when_another_step_of_the_run_fails_no_row_is_seen_and_the_next_run_is_whole(tmp_path: Path) -> None:
+def test_if_another_step_fails_no_row_is_visible_and_the_next_run_is_complete(tmp_path: Path) -> None:
     with warehouse(tmp_path) as server:
         pipeline = beam.Pipeline(runner=FnApiRunner())
         rows = pipeline | beam.Create(ELEMENTS)
@@ -133,9 +133,7 @@ def test_streams_are_cut_by_size_so_that_a_bundle_needs_bounded_memory(tmp_path:
     ],
     ids=["row rejected", "retries exhausted", "no stream"],
 )
-def test_a_run_that_is_published_whole_commits_no_table_if_a_row_was_rejected(
-    tmp_path: Path, fault: dict[str, Any]
-) -> None:
+def test_an_atomic_run_commits_no_table_if_a_row_was_rejected(tmp_path: Path, fault: dict[str, Any]) -> None:
     with warehouse(tmp_path, fault) as server:
         with pytest.raises(PublishRefused, match=r"run-1: nothing was published.* order_events: [\d]+ of 200 rows"):
             run(ELEMENTS, server, publish="all", run=Run("run-1", 0, "test"), retry_budget_seconds=0.5)

@@ -68,7 +68,7 @@ def test_rows_of_every_valid_time_arrive_once(tmp_path: Path, mode: str) -> None
     ],
     ids=["commit denied", "commit unavailable", "stream denied"],
 )
-def test_rows_that_no_stream_takes_are_rejected_and_the_others_arrive(
+def test_rows_that_no_stream_accepts_are_rejected_and_the_others_are_stored(
     tmp_path: Path, fault: dict[str, Any], code: str
 ) -> None:
     failed, stored, counts = append(tmp_path, "default", fault)

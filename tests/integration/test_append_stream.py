@@ -75,7 +75,7 @@ def test_a_connection_that_the_server_closed_is_opened_again(tmp_path: Path) -> 
         assert len(server.ids("events")) == 12
 
 
-def test_the_first_that_waits_gets_the_status_and_those_behind_it_none(tmp_path: Path) -> None:
+def test_only_the_first_waiting_client_gets_the_status(tmp_path: Path) -> None:
     fault = {"on": "append", "call": 1, "delay_seconds": 0.2, "status": "PERMISSION_DENIED"}
     with serving(tmp_path, fault) as (_, events):
         first, second = (events.send(payload, SCHEMA, None) for payload in PAYLOADS[:2])

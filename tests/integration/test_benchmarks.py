@@ -69,7 +69,7 @@ def change(folder: Path, table: str, edit) -> dict[str, Digest]:
         pq.write_table(rows, path)
 
 
-def test_a_digest_knows_no_order_of_rows(loop):
+def test_a_digest_does_not_depend_on_the_order_of_rows(loop):
     order = list(range(pq.read_table(next((loop / "iot_telemetry").glob("*.parquet"))).num_rows))[::-1]
     assert differences(change(loop, "iot_telemetry", lambda rows: rows.take(order)), digests(loop)) == []
 
@@ -100,12 +100,12 @@ def test_a_row_that_differs_is_seen(loop, edit, results):
     assert found.endswith(results)
 
 
-def test_what_says_who_wrote_a_row_does_not_count(loop):
+def test_columns_that_name_the_run_are_not_compared(loop):
     renamed = change(loop, "iot_telemetry", lambda rows: edited(rows, "run_id", "another"))
     assert differences(renamed, digests(loop)) == []
 
 
-def test_cpu_and_memory_of_the_whole_tree_are_told(tmp_path):
+def test_cpu_and_memory_of_the_process_tree_are_measured(tmp_path):
     burn = "import time\nwhile time.process_time() < 0.4: pass\nx = bytearray(60 << 20)\ntime.sleep(0.5)"
     orphan = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {burn!r}])"
     used = usage.run([sys.executable, "-c", orphan], tmp_path / "log")
@@ -114,7 +114,7 @@ def test_cpu_and_memory_of_the_whole_tree_are_told(tmp_path):
     assert used.peak_mib >= 60
 
 
-def test_a_failure_is_told(tmp_path):
+def test_a_failure_is_reported(tmp_path):
     used = usage.run([sys.executable, "-c", "print('so'); raise SystemExit(3)"], tmp_path / "log")
     assert (used.code, used.output) == (3, "so\n")
 
@@ -161,7 +161,7 @@ def test_a_sample_belongs_to_the_innermost_of_our_modules():
     ]
 
 
-def test_aims_are_told_by_ratios():
+def test_goals_are_decided_by_ratios():
     cpu = {"pipeline": 10.0, "loop": 9.0, "usual Beam": 150.0, "PyFlink": 25.0, "local": 26.0}
     found = {words: (measured, met) for words, measured, met in aims.found(cpu, 1_000_000, {"pipeline": 1.2})}
     assert [measured for measured, _ in found.values()] == [

@@ -97,7 +97,7 @@ def test_batches_and_statements_reach_every_partition(clients: tuple[bigquery.Cl
     assert rows_of(rest, "at_DAY") == before + 4
 
 
-def test_a_table_without_partitions_takes_any_time(clients: tuple[bigquery.Client, BigQueryWriteClient]) -> None:
+def test_a_table_without_partitions_accepts_any_time(clients: tuple[bigquery.Client, BigQueryWriteClient]) -> None:
     rest, write = clients
     schema = pa.schema([("at", COLUMNS["at"])])
     old = [{"at": datetime.datetime(1, 1, 1, tzinfo=datetime.UTC)}]

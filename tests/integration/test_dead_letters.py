@@ -39,7 +39,7 @@ def store(refused, tmp_path) -> Path:
         pytest.param(["dead-letters", "display", "nope"], "expected `show ID`", id="no such word"),
     ],
 )
-def test_a_users_mistake_is_told(store, words, part):
+def test_a_users_mistake_is_reported(store, words, part):
     code, _, err = run_command(*words, "--output", store)
     assert code == 2
     assert part in err
@@ -112,7 +112,7 @@ def test_the_real_records_compare_and_none_of_their_dead_letters_is_lost(tmp_pat
     assert (code, out.splitlines()[-1]) == (0, "no differences")  # a replay decides the repaired messages the same way
 
 
-def test_a_hostile_letter_is_shown_escaped_and_stops_no_other(tmp_path):
+def test_a_hostile_dead_letter_is_printed_escaped_and_does_not_stop_the_others(tmp_path):
     hostile = [
         '{"eventId": "\ud800", "a": "\x1b[2J\u202e\x9b31m"}'.encode("utf-8", "surrogatepass"),
         rb'{"eventId": "\ud800\u001b[2J\u202e", "eventType": "x", "data": {"debug": "\ud800"}}',

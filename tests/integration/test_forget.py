@@ -166,7 +166,7 @@ def archived(output):
     return sorted(found)
 
 
-def test_the_record_says_what_was_done_and_not_of_whom(output):
+def test_the_record_names_the_action_and_not_the_person(output):
     assert forget(output, "--yes", "--request", "DSR-17") == 0
     [path] = (output / "lake" / "forgotten").iterdir()
     record = json.loads(path.read_text())

@@ -61,7 +61,7 @@ def history(store, *words) -> list[str]:
     return out.splitlines()
 
 
-def test_an_orders_events_stand_under_their_causes_with_its_saga_after_each(store):
+def test_history_prints_an_orders_events_under_their_causes_with_the_saga_state(store):
     told = history(store, "--order", "o-1")
     shape = [(len(line) - len(line.lstrip(" └")), line.split("→")[-1].strip()) for line in told]
     assert [line.lstrip(" └").split()[1] for line in told] == [
@@ -119,7 +119,7 @@ def test_a_flow_across_topics_by_its_id_in_either_case(store):
     ],
     ids=["nobody", "limit", "two at once", "nothing named"],
 )
-def test_a_mistake_is_told(store, words, code):
+def test_a_mistake_is_reported(store, words, code):
     found, out, err = run_command("history", "--output", store, *words)
     assert (found, out) == (code, "")
     assert err

@@ -6,7 +6,7 @@ from schemas.personal_data_search import Mentions
 from tests.support.events import make_message, refused, spelled, with_data
 
 
-def test_half_a_million_bad_items_are_refused_in_bounded_memory():
+def test_half_a_million_bad_items_are_rejected_in_bounded_memory():
     import resource
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -97,7 +97,7 @@ def test_rows_reach_their_tables(tmp_path: Path, method: str) -> None:
             assert stored(client, name) == sorted((f"{name}-{number}", "x") for number in range(count))
 
 
-def test_a_row_that_insert_all_refuses_fails_alone(tmp_path: Path) -> None:
+def test_a_row_that_insert_all_rejects_fails_alone(tmp_path: Path) -> None:
     fault = {
         "on": "rest:insertAll",
         "row_errors": {"column": "order_id", "equals": "order_sagas-3", "reason": "a secret"},

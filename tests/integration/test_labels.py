@@ -38,7 +38,7 @@ def labels_of(pipeline: beam.Pipeline) -> list[str]:
     return sorted(visitor.found)
 
 
-def test_labels_of_the_main_job_stand():
+def test_labels_of_the_main_job_do_not_change():
     job = JobConfig(
         run=Run("r", 0, "0"), lake="lake", temp="temp", project="p", event_store="event_store", analytics="analytics"
     )

@@ -20,7 +20,7 @@ def lake(monkeypatch):
         yield "gs://b/lake"
 
 
-def test_files_stand_and_the_newest_manifest_of_an_hour_names_them(lake):
+def test_the_newest_manifest_of_an_hour_names_its_files(lake):
     folder = f"{lake}/{FEED}/{HOUR}"
     assert names_in(folder, "") == []
     assert newest(lake, FEED, HOUR) is None

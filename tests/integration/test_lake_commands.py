@@ -217,7 +217,7 @@ def test_a_users_mistake_is_named(finished, capsys, words, message):
     assert message in capsys.readouterr().err
 
 
-def test_a_manifest_says_the_sha256_of_its_files(output):
+def test_a_manifest_has_the_sha256_of_its_files(output):
     manifest = newest(str(output / "lake"), FEED, HOUR)
     for entry in manifest["files"]:
         assert file_sha256(str(output / "lake" / FEED / HOUR / entry["name"])) == entry["sha256"]

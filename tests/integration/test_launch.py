@@ -23,7 +23,7 @@ def store():
         yield running
 
 
-def test_a_launch_asks_for_what_the_options_say(service, store):
+def test_a_launch_requests_the_given_options(service, store):
     more = ["--subnetwork", "regions/europe-west1/subnetworks/pipelines", "--max_workers", "7", "--label", "team=data",
             "--min_workers", "2", "--num_workers", "3", "--worker_zone", "europe-west1-b", "--experiment", "one=1",
             "--service_account_email", "worker@my-project.iam.gserviceaccount.com", "--temp_location", "gs://temp/t",
@@ -70,7 +70,7 @@ def test_a_batch_template_is_launched_under_a_name_of_its_own(service, store, na
     assert not sent.get("update")
 
 
-def test_a_dry_run_asks_nothing(service):
+def test_a_dry_run_sends_no_request(service):
     code, out, _ = stream(service, "--dry_run", spec="gs://nowhere/x.json")
     assert code == 0
     assert service.requests == []
@@ -111,7 +111,7 @@ def test_a_missing_parameter_is_named(service, store):
     assert (code, "--lake" in err) == (2, True)
 
 
-def test_what_the_service_refuses_is_said_in_its_words(service, store):
+def test_a_rejection_by_the_service_is_quoted(service, store):
     service.refuse = (403, "Caller lacks dataflow.jobs.create")
     code, _, err = stream(service)
     assert code == 1

@@ -75,7 +75,7 @@ REFUSED: dict[str, tuple[Callable[[], object], list[str]]] = {
 
 
 @pytest.mark.parametrize("change", REFUSED)
-def test_a_change_that_loses_state_is_refused_by_the_steps_name(change):
+def test_a_change_that_loses_state_is_rejected_and_names_the_step(change):
     make, words = REFUSED[change]
     problems = incompatible(graph(), make())
     assert problems

@@ -62,7 +62,7 @@ def rename(graph) -> None:
             transform.unique_name = transform.unique_name.replace("DecodeMessages", "Parse", 1)
 
 
-def test_an_update_that_loses_a_step_is_refused_by_name(service, store):
+def test_an_update_that_removes_a_step_is_rejected_and_names_it(service, store):
     running_job(service, store, "renamed", rename)
     code, _, err = stream(service, "--update")
     assert code == 1
@@ -79,7 +79,7 @@ def test_an_update_that_adds_a_sink_passes(service, store):
     assert (code, err, "can replace" in out) == (0, "", True)
 
 
-def test_an_update_that_removes_a_sink_is_refused_by_its_name(service, store):
+def test_an_update_that_removes_a_sink_is_rejected_and_names_it(service, store):
     running_job(service, store, "loud", saga_alerts_topic=ALERTS)
     code, _, err = stream(service, "--update")
     assert code == 1
@@ -97,7 +97,7 @@ def recode(graph) -> None:
                 graph.components.pcollections[name].coder_id = "other"
 
 
-def test_an_update_that_changes_a_coder_is_refused_by_the_steps_name(service, store):
+def test_an_update_that_changes_a_coder_is_rejected_and_names_the_step(service, store):
     running_job(service, store, "recoded", recode)
     code, _, err = stream(service, "--update")
     assert code == 1
@@ -116,7 +116,7 @@ def test_a_mapping_carries_a_renamed_step_over(service, store, tmp_path):
     assert any(name.startswith("Parse/Decode") for name in sent)
 
 
-def test_a_change_of_the_windows_is_refused(service, store):
+def test_a_change_of_the_windows_is_rejected(service, store):
     running_job(service, store, "windows", window_seconds="120")
     code, _, err = stream(service, "--update")
     assert (code, "CountEvents" in err) == (1, True)

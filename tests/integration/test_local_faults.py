@@ -135,7 +135,7 @@ def test_all_faults_at_once(source, tmp_path):
     "status",
     ["PERMISSION_DENIED", *(pytest.param(s, marks=pytest.mark.slow) for s in ("INVALID_ARGUMENT", "NOT_FOUND"))],
 )
-def test_a_permanent_fault_is_a_dead_letter_soon(status, source, tmp_path):
+def test_a_permanent_fault_becomes_a_dead_letter_without_retries(status, source, tmp_path):
     began = time.monotonic()
     faults = [{"on": "append", "table": "events", "status": status}]
     output, summary, _ = run_with(faults, source, tmp_path, expected=1)

@@ -89,7 +89,7 @@ def test_feeds_of_the_lake_hold_no_secret(run):
         assert not path.is_file() or SECRET.encode() not in path.read_bytes()
 
 
-def test_dead_letters_say_why_without_quoting(run):
+def test_dead_letters_give_a_reason_without_payload_text(run):
     output, _, _ = run
     columns = "concat(stage, error_code, path, error_message, event_id, event_type)"
     rows = query(output, f"select count(*) from event_store.dead_letters where {columns} ilike '%{SECRET}%'")
@@ -98,7 +98,7 @@ def test_dead_letters_say_why_without_quoting(run):
     assert query(output, "select count(*) from event_store.dead_letters where error_code = 'INTERNAL'") == [(0,)]
 
 
-def test_the_event_store_keeps_the_payload_whole(run):
+def test_the_event_store_keeps_the_complete_payload(run):
     output, _, _ = run
     assert query(output, f"select count(*) from event_store.events where cast(data as varchar) like '%{SECRET}%'") == [
         (2,)

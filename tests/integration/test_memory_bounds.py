@@ -146,7 +146,7 @@ def test_avro_that_inflates_a_thousand_times_is_read_block_by_block(tmp_path):
     assert grown < 150
 
 
-def test_an_avro_block_that_inflates_beyond_the_limit_is_refused_before_it_is_held(tmp_path):
+def test_an_avro_block_that_inflates_beyond_the_limit_is_rejected_before_it_is_held(tmp_path):
     record = {
         "subscription_name": "s",
         "message_id": "1",

@@ -35,7 +35,7 @@ def promtool(folder, made, cases: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("cases", [CASES, DAYS], ids=lambda path: path.stem)
-def test_every_alert_fires_at_its_threshold_is_silent_below_and_resolves(tmp_path, cases):
+def test_every_alert_fires_at_its_threshold_and_resolves_below_it(tmp_path, cases):
     done = promtool(tmp_path, rules(), cases.read_text())
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -68,7 +68,7 @@ def test_every_alert_has_a_case_that_fires_and_one_that_is_silent():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_missing_data_does_what_the_runbook_says(name):
+def test_missing_data_acts_as_the_runbook_documents(name):
     tests = [test for path in (CASES, DAYS) for test in yaml.safe_load(path.read_text())["tests"]]
     nothing = [case for test in tests if not test["input_series"] for case in test["alert_rule_test"]]
     said = (RUNBOOKS / f"{name}.md").read_text().split("## When data is missing")[1]
@@ -92,7 +92,7 @@ def test_an_unknown_field_of_a_policy_is_an_error():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_policy_has_a_runbook_that_says_what_to_do(name):
+def test_every_policy_has_a_runbook_with_actions(name):
     text, found = (RUNBOOKS / f"{name}.md").read_text(), policy(name)
     assert text.splitlines()[0] == f"# {found['conditions'][0]['displayName']}"
     for section in ("## What fires it", "## What to do", "## When data is missing"):
@@ -103,7 +103,7 @@ def test_every_policy_has_a_runbook_that_says_what_to_do(name):
         assert (RUNBOOKS / link).exists(), link
 
 
-def test_the_commands_of_runbooks_and_deploy_page_are_taken():
+def test_the_commands_of_runbooks_and_deploy_page_are_accepted():
     pages = [*RUNBOOKS.glob("*.md"), ROOT / "docs" / "deploy.md"]
     commands = {words for path in pages for words in re.findall(r"`python -m pipelines ([^`]+)`", path.read_text())}
     assert len(commands) > 10
@@ -123,7 +123,7 @@ def test_google_reads_every_field_of_the_dashboard():
         monitoring_dashboard_v1.Dashboard.from_json('{"tiles": []}', ignore_unknown_fields=False)
 
 
-def test_counters_that_are_watched_are_counters_that_are_made():
+def test_the_monitored_counters_exist():
     names = (*COUNTER_NAMES, "sink_retries", "sink_rejected", "sink_exhausted")
     text = "".join(path.read_text() for path in POLICIES.glob("*.yaml")) + json.dumps(dashboard())
     patterns = set(re.findall(r'metric_name=~\\?"([^"\\]+)', text))

@@ -35,12 +35,12 @@ print(before - held())
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the settings are glibc's")
 @pytest.mark.parametrize(("process", "handed_back"), [("live", True), ("bounded", False)])
-def test_a_process_that_stays_hands_large_blocks_back(process, handed_back):
+def test_a_long_running_process_returns_large_blocks_to_the_system(process, handed_back):
     done = subprocess.run([sys.executable, "-c", PROGRAM, process], capture_output=True, text=True, check=True)
     assert (int(done.stdout) > 80) == handed_back
 
 
-def test_a_worker_that_gets_the_coder_knows_the_sizes():
+def test_a_pickled_coder_keeps_the_size_estimates():
     program = "import pickle, sys; coder, element = pickle.load(sys.stdin.buffer); print(coder.estimate_size(element))"
     sent = pickle.dumps((SizedCoder(), Message("orders", "m", 1, {}, b"x" * 5000)))
     told = subprocess.run([sys.executable, "-c", program], input=sent, capture_output=True, check=True)

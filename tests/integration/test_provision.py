@@ -25,7 +25,7 @@ def changed(plan):
     return {step.resource.name: step.details for step in plan.steps if step.action is not Action.KEEP}
 
 
-def test_the_first_time_makes_everything_the_second_nothing(store):
+def test_the_first_run_creates_everything_and_the_second_nothing(store):
     endpoints, target = store
     first = provision(endpoints, target)
     assert {step.action for step in first.steps} == {Action.CREATE}
@@ -62,7 +62,7 @@ def test_a_column_that_is_missing_is_added_and_rows_stay(store):
     assert provision(endpoints, target).unchanged
 
 
-def test_a_changed_type_is_refused_with_the_plan_and_nothing_is_changed(store, capsys):
+def test_a_changed_type_is_rejected_with_the_plan_and_nothing_is_changed(store, capsys):
     endpoints, target = store
     provision(endpoints, target)
     client = endpoints.bigquery
@@ -115,7 +115,7 @@ def test_datasets_of_other_names_hold_the_views_too(tmp_path):
         assert {item.dataset_id for item in endpoints.bigquery.list_datasets()} == {"es", "an"}
 
 
-def test_a_dry_run_prints_the_plan_and_makes_nothing(tmp_path, capsys):
+def test_a_dry_run_prints_the_plan_and_creates_nothing(tmp_path, capsys):
     assert main(["provision", "--output", str(tmp_path / "new"), "--dry_run"]) == 0
     assert "+ table    event_store.events: 17 columns; partitioned by DAY of publish_time" in capsys.readouterr().out
     assert not (tmp_path / "new").exists()

@@ -91,7 +91,7 @@ def test_csv_runs_nothing(directory, capsys):
     assert (line["customer_id"], line["country"], line["type"]) == ("'-c", "'=1+1", "'@x")
 
 
-def test_a_cut_table_says_so_on_stderr(directory, capsys):
+def test_a_truncated_table_is_reported_on_stderr(directory, capsys):
     code, out, err = query(directory, capsys, "--view", "order_current", "--limit", "1")
     assert (code, len(out.splitlines())) == (0, 3)
     assert "the first 1 rows; --limit 0 prints all" in err

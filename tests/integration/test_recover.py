@@ -146,7 +146,7 @@ def test_files_that_were_written_before_the_last_renewal_are_not_looked_at(targe
     assert first_publish_since(target.lake, ["killed"], 1 << 61) is None
 
 
-def test_a_segment_of_which_not_one_block_is_whole_asks_for_nothing(target, endpoints, tmp_path):
+def test_a_segment_without_a_complete_block_requests_nothing(target, endpoints, tmp_path):
     folder = tmp_path / "lake" / "archive" / "orders" / "dt=2026-06-15" / "hour=12"
     folder.mkdir(parents=True)
     (folder / ".open-20260615T1200-00.avro").write_bytes(b"Obj\x01\x02")

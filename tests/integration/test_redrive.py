@@ -135,7 +135,7 @@ def test_a_dry_run_shows_counts_and_masks_values_and_writes_nothing(refused, sto
         ),
     ],
 )
-def test_wrong_rules_are_refused_and_nothing_is_written(store, tmp_path, text, part):
+def test_wrong_rules_are_rejected_and_nothing_is_written(store, tmp_path, text, part):
     path = tmp_path / "rules.yaml"
     path.write_text(text)
     for words in (["redrive", "--check", path], ["redrive", "--output", store, "--rules", path]):

@@ -49,7 +49,7 @@ def test_backfill_brings_back_what_a_kill_took(store, known):
     assert knowledge(store) == known
 
 
-def test_backfill_makes_the_windows_and_sagas_that_it_touches_anew(store, known):
+def test_backfill_recomputes_the_windows_and_sagas_it_touches(store, known):
     lost = lose(store, "publish_time >= '2026-01-01T10:00:00Z' and publish_time < '2026-01-01T12:00:00Z'")
     replay(store, "--mode", "rebuild", "--source", "events", *ALL_TIME)  # what is left, as if no more had come
     assert knowledge(store) != known
@@ -145,7 +145,7 @@ def test_a_shadow_is_never_laid_over_another_dataset(store):
         assert part in err
 
 
-def test_an_empty_range_is_a_success_that_says_so(store, known):
+def test_an_empty_range_succeeds_and_is_reported(store, known):
     out = replay(store, "--mode", "rebuild", "--period", "previous-day", "--at", "2020-01-02T00:30:00Z")
     assert "the range is empty" in out
     assert [state for _, state in ledger(store)] == ["DONE"]
@@ -182,7 +182,7 @@ def test_a_dry_run_prints_the_estimate_and_writes_nothing(store):
         pytest.param([*NEW, "--into", "x"], "--into x", id="into without shadow"),
     ],
 )
-def test_a_bad_range_is_refused_and_nothing_is_written(store, words, part):
+def test_a_bad_range_is_rejected_and_nothing_is_written(store, words, part):
     code, _, err = run_command("replay", "--output", store, "--mode", "rebuild", *words)
     assert code == 2
     assert part in err

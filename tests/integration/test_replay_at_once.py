@@ -47,7 +47,7 @@ def test_the_second_of_two_replays_of_one_folder_is_rejected(store):
     assert not any(doubles(store).values())
 
 
-def test_a_replay_from_the_event_store_says_how_many_messages_it_has_read(store, monkeypatch):
+def test_a_replay_from_the_event_store_reports_the_messages_read(store, monkeypatch):
     monkeypatch.setattr(progress, "PLAIN_SECONDS", 0.02)
     code, _, err = run_command("replay", "--output", store, "--source", "events", "--mode", "rebuild", *ALL_TIME)
     assert code == 0, err

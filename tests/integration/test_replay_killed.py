@@ -48,7 +48,7 @@ def test_a_ledger_that_cannot_be_reached_stops_everything(store, known, monkeypa
     assert untouched(store) == []
 
 
-def test_the_second_of_two_runs_over_one_range_is_refused_and_told_the_first(store):
+def test_the_second_of_two_runs_over_one_range_is_rejected_and_names_the_first(store):
     target = Target.local(store)
     start, end = (parse_rfc3339(text)[0] for text in (NEW[1], NEW[3]))
     with target.open() as endpoints:

@@ -50,7 +50,7 @@ def state(ledger: RunLedger) -> dict[str, str]:
     return {row.run_id: row.state for row in rows}
 
 
-def test_of_many_claims_at_once_exactly_one_stands_and_the_others_are_told_it(ledger, warehouse):
+def test_of_many_concurrent_claims_one_wins_and_the_others_name_it(ledger, warehouse):
     told: dict[str, str] = {}
     start = threading.Barrier(8)
 
@@ -83,7 +83,7 @@ def test_of_many_claims_at_once_exactly_one_stands_and_the_others_are_told_it(le
         pytest.param({"command": "redrive"}, True, id="a redrive"),
     ],
 )
-def test_ranges_that_meet_are_refused(ledger, other, meets):
+def test_ranges_that_meet_are_rejected(ledger, other, meets):
     ledger.claim(CLAIM)
     if meets:
         with pytest.raises(UserError, match="first of ann@desk holds this range"):
@@ -106,7 +106,7 @@ def test_a_dead_runs_range_is_taken_over_when_its_lease_ends_and_not_before(ledg
         dead.check_held(CLAIM)  # it was only asleep
 
 
-def test_a_live_run_renews_its_lease_and_its_failure_is_recorded(ledger, warehouse):
+def test_a_running_replay_renews_its_lease_and_its_failure_is_recorded(ledger, warehouse):
     short = dataclasses.replace(ledger, lease_seconds=1)
     short.claim(CLAIM)
 

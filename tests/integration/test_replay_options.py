@@ -95,7 +95,7 @@ def taken(monkeypatch, tmp_path) -> Callable[[], list[int]]:
         pytest.param([*HOUR, "--entity", "nobody"], [], [], id="nothing"),
     ],
 )  # fmt: skip
-def test_an_option_takes_what_it_says(store, taken, words, archive, events):
+def test_an_option_accepts_its_documented_values(store, taken, words, archive, events):
     for source, expected in (("archive", archive), ("events", events)):
         code, out, err = run_command("replay", "--output", store, "--mode", "backfill", "--source", source, *words)
         assert code == 0, err
@@ -104,7 +104,7 @@ def test_an_option_takes_what_it_says(store, taken, words, archive, events):
             assert "the range is empty" in out
 
 
-def test_the_estimate_says_messages_bytes_of_the_archive_and_of_bigquery(store):
+def test_the_estimate_gives_messages_archive_bytes_and_bigquery_bytes(store):
     files = r"up to 5 messages, [1-9][\d,]* bytes of archive in 3 files, "
     for mode, source, told in (
         ("rebuild", "archive", files + r"[1-9][\d,]* bytes of BigQuery\n"),
@@ -117,7 +117,7 @@ def test_the_estimate_says_messages_bytes_of_the_archive_and_of_bigquery(store):
         assert re.fullmatch(rf"{mode} of \[.*\) of publish_time: {told}", err), err
 
 
-def test_the_ledger_keeps_what_was_asked_and_which_version_decided(store, taken):
+def test_the_run_record_has_the_request_and_the_version(store, taken):
     here = f"{pipeline_version()}/{SCHEMA_VERSION}"
     words = ("--entity", "o-1", "--as_of_version", here, "--run_id", "asked")
     code, _, err = run_command("replay", "--output", store, "--mode", "backfill", *HOUR, *words)
@@ -141,7 +141,7 @@ def test_the_ledger_keeps_what_was_asked_and_which_version_decided(store, taken)
         pytest.param(["--source", "memory"], id="source"),
     ],
 )
-def test_what_cannot_be_is_refused_in_one_line_and_nothing_is_read(store, taken, words):
+def test_impossible_options_are_rejected_in_one_line_before_reading(store, taken, words):
     run_command("replay", "--output", store, "--mode", "backfill", *HOUR, "--run_id", "twice")
     before = query(store, "select count(*) from event_store.replays")
     read = taken()

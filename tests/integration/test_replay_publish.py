@@ -142,7 +142,7 @@ def test_files_that_cannot_be_written_are_named_and_published_later(store, known
     assert untouched(store) == []
 
 
-def test_a_lost_reply_of_the_transaction_is_no_failure(store, known, monkeypatch):
+def test_a_lost_reply_of_the_transaction_is_not_a_failure(store, known, monkeypatch):
     script = engine.Engine._script
 
     def lost(self, sql, step):

@@ -83,7 +83,7 @@ def test_every_chart_has_points(page):
     )
 
 
-def test_the_console_is_silent_and_nothing_is_asked_of_the_network(page, folder):
+def test_the_console_is_silent_and_the_network_is_not_used(page, folder):
     assert page.errors == []
     assert page.requests == [(folder / "report.html").as_uri()]
 
@@ -94,7 +94,7 @@ def test_text_out_of_the_data_stays_text(page):
     assert HOSTILE in text_of(page, "#run")
 
 
-def test_the_headline_says_what_became_of_the_messages(page, folder, browser):
+def test_the_headline_gives_the_outcomes(page, folder, browser):
     assert text_of(page, ".tiles") == "Received 146 messages Valid 140 95.89 % Duplicate 1 0.68 % Dead letters 5 3.42 %"
     assert "received 146 = valid + duplicate + dead letters, 140 + 1 + 5" in text_of(page, ".check.good")
     wrong = opened(browser, folder / "wrong.html", 1200)
@@ -121,7 +121,7 @@ def test_years_of_silence_are_left_out_of_the_axis(page):
     assert left_out == ["2004-03-14 03:15:00", "2011-05-02 08:00:00"]
 
 
-def test_sagas_tell_states_ways_and_who_is_stuck(page):
+def test_sagas_prints_states_transitions_and_stuck_orders(page):
     said = text_of(page, "#sagas")
     assert "3 orders. 1 is stuck." in said
     assert "o1 PAID 2011-05-02 08:00:00 2011-05-02 08:30:00" in said
@@ -155,7 +155,7 @@ def test_dark_mode_changes_the_charts_too_also_while_the_page_is_open(folder, br
     assert all(one != other for one, other in zip(light, dark, strict=True))
 
 
-def test_an_empty_store_is_told_in_sentences(folder, browser):
+def test_an_empty_store_is_described_in_sentences(folder, browser):
     page = opened(browser, folder / "empty.html", 1200)
     assert page.errors == []
     assert page.ask("document.querySelectorAll('.plot').length") == 0

@@ -76,7 +76,7 @@ def test_a_column_that_is_not_there_is_found(zetasql):
         zetasql.analyze(next(sql for sql in asked("r") if "SUM(received)" in sql).replace("received", "receivedd"))
 
 
-def test_google_analyzes_what_a_second_start_and_a_replay_ask_about_sagas(zetasql):
+def test_google_analyzes_the_saga_queries_of_a_restart_and_a_replay(zetasql):
     """Facts of orders from the typed tables (transforms/sagas/history.py): no column of the event store is read."""
     live = BigQueryTables(NAMES.project, DATASET_OF, NAMES.event_store, NAMES.analytics)
     recent = "SELECT order_id FROM facts WHERE published >= 1781524200000000"

@@ -97,7 +97,7 @@ def test_the_record_of_a_killed_run_is_closed_by_the_next(source, tmp_path):
     assert "its process ended before the run did" in error
 
 
-def test_a_failed_run_s_summary_says_so_and_is_not_an_older_one(source, tmp_path):
+def test_the_summary_of_a_failed_run_has_state_failed_and_is_not_an_older_one(source, tmp_path):
     output, faults = tmp_path / "out", tmp_path / "faults.yaml"
     assert run_command("local", "--input", source, "--output", output)[0] == 0
     faults.write_text("faults:\n  - {on: create_stream, status: PERMISSION_DENIED}\n")

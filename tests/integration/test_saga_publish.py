@@ -60,7 +60,7 @@ def by_id(envelopes) -> dict[str, dict]:
     return {envelope["eventId"]: envelope for envelope in envelopes}
 
 
-def test_alerts_and_requests_arrive_as_envelopes_and_a_second_run_says_nothing_new(emulator):
+def test_alerts_and_requests_arrive_as_envelopes_and_a_second_run_adds_none(emulator):
     bus, orders = Bus(emulator, "sagas"), generated_orders(150, seed=31)
     expected = by_id(event for saga in reduced(orders).values() for event in saga_alert_events(saga))
     counted = publish(orders, bus.topic, delay_us=10**12)
@@ -75,7 +75,7 @@ def test_alerts_and_requests_arrive_as_envelopes_and_a_second_run_says_nothing_n
     assert by_id(bus.pull(len(expected))) == expected
 
 
-def test_what_the_input_has_not_come_to_is_not_said(emulator):
+def test_deadlines_beyond_the_input_raise_no_alert(emulator):
     bus, newest = Bus(emulator, "early"), START_US + 300 * MINUTE_US
     cut = {
         order_id: [fact for fact in facts if fact.event_time_us <= newest]
@@ -96,7 +96,7 @@ def test_what_the_input_has_not_come_to_is_not_said(emulator):
     assert by_id(bus.pull(len(happened))).keys() == happened
 
 
-def test_compensation_is_asked_for_in_its_order(emulator):
+def test_compensation_steps_are_requested_in_order(emulator):
     bus, orders = Bus(emulator, "order"), generated_orders(150, seed=33)
     publish(orders, bus.topic, delay_us=10**12)
     requests = [one for one in bus.pull(100) if one["eventType"] == "saga.compensation_requested"]
@@ -155,7 +155,7 @@ def test_local_publishes_only_where_a_topic_is_named(emulator, tmp_path: Path):
     assert query(tmp_path / "loud", "select order_id from analytics.saga_alerts order by 1") == [("o-1",), ("o-2",)]
 
 
-def test_a_replay_publishes_only_where_it_is_told_to_and_then_what_was_said_before(emulator, tmp_path: Path):
+def test_a_replay_publishes_only_with_the_option_and_then_under_the_same_ids(emulator, tmp_path: Path):
     bus, given = Bus(emulator, "replay"), failing_payment(tmp_path / "in")
     output = tmp_path / "out"
     assert run_command("local", "--input", given, "--output", output, "--saga_alerts_topic", bus.topic)[0] == 0
@@ -172,7 +172,7 @@ def test_a_replay_publishes_only_where_it_is_told_to_and_then_what_was_said_befo
     assert by_id(bus.pull(2)) == before
 
 
-def test_a_replay_whose_alerts_the_bus_refuses_does_not_stand(emulator, tmp_path: Path):
+def test_a_replay_whose_alerts_pubsub_rejects_is_not_committed(emulator, tmp_path: Path):
     output = tmp_path / "out"
     assert run_command("local", "--input", failing_payment(tmp_path / "in"), "--output", output)[0] == 0
     range_ = ("--mode", "rebuild", "--from", "2026-06-15T10:00:00Z", "--to", "2026-06-15T11:00:00Z")

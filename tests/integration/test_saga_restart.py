@@ -125,7 +125,7 @@ def restarted(tmp_path_factory, messages) -> Path:
     return output
 
 
-def test_after_two_stops_every_order_stands_as_in_one_run(orders, undisturbed, restarted):
+def test_after_two_stops_every_order_equals_that_of_one_run(orders, undisturbed, restarted):
     expected = {
         order_id: (
             saga.correlation_id, saga.state.value, saga.started_time, saga.updated_time, saga.deadline, saga.events,
@@ -143,7 +143,7 @@ def test_every_alert_has_one_row_as_in_one_run(orders, undisturbed, restarted):
     assert alerts(restarted) == expected
 
 
-def test_a_start_writes_no_row_of_what_stands(undisturbed, restarted):
+def test_a_start_writes_no_row_that_exists(undisturbed, restarted):
     """Of an order in one bundle or two there are rows of one version or two: those of the restarted run are no more."""
     told = [(order_id, version) for order_id, version, *_ in rows(restarted)]
     assert len(told) == len(set(told))
@@ -159,7 +159,7 @@ def test_a_stop_calls_no_order_stuck_whose_deadline_is_to_come(tmp_path, message
     assert all(version % 2 == 0 for *_, version in open_ones)
 
 
-def test_without_the_stores_a_second_start_tells_other_things(tmp_path, orders, messages):
+def test_without_the_stores_a_restart_gives_other_alerts(tmp_path, orders, messages):
     """What the other tests would see if the stores were not asked."""
     first, second = in_parts(messages, 2)
     run(tmp_path, "first", first, first[-1].publish_time, recalls=False)

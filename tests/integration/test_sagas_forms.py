@@ -138,7 +138,7 @@ def test_the_generated_orders_take_every_move_of_the_table(monkeypatch):
 
 
 @pytest.mark.parametrize("shards", [1, 7])
-def test_the_bounded_form_gives_the_plain_reducers_rows_and_alerts(collected, shards):
+def test_the_batch_form_gives_the_rows_and_alerts_of_the_reducer(collected, shards):
     orders = generated_orders(*ALL_MOVES)
     facts = arrivals(orders)
     Random(1).shuffle(facts)
@@ -163,7 +163,7 @@ def test_the_bounded_form_gives_the_plain_reducers_rows_and_alerts(collected, sh
     }
 
 
-def test_the_bounded_form_of_no_events_gives_nothing(collected):
+def test_the_batch_form_of_no_events_gives_nothing(collected):
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
         gather(pipeline | beam.Create([], reshuffle=False) | TrackSagas(run_id="r1"))
     assert COLLECTED == []
@@ -223,7 +223,7 @@ def test_the_watermark_alone_makes_a_saga_stuck_and_a_later_step_recovers_it(col
     assert [alert for _, alert, _ in collected_alerts()] == ["SAGA_RECOVERED", "SAGA_STUCK"]
 
 
-def test_a_fact_after_the_retention_is_counted_late_and_makes_no_row(collected, prism_options):
+def test_a_fact_after_the_retention_is_counted_late_and_adds_no_row(collected, prism_options):
     facts = arrivals(
         {"o": _spaced(next(f for f in generated_orders(80, seed=5).values() if len(f) == 4), [0, 1, 2, 3])}
     )

@@ -58,7 +58,7 @@ def test_every_row_is_what_the_simulation_planned(simulated):
     assert {saga["life"] for saga in truth} == {life.name for life in SCENARIOS}, "every kind of failure is there"
 
 
-def test_a_start_knows_what_stood_when_it_read_and_not_what_it_writes_itself(simulated):
+def test_a_start_reads_the_existing_rows_and_not_those_it_writes_itself(simulated):
     _, output = simulated
     with BigQueryEmulator(output / "warehouse.duckdb") as server, bigquery_client(server.rest_url) as client:
         history = SagaHistory(Store("local", server.rest_url), BigQueryTables("local", DATASET_OF), 0)
@@ -150,7 +150,7 @@ def test_sagas_lists_the_stuck_longest_first(simulated):
     assert [moment(row["deadline"]) for row in rows] == sorted(moment(row["deadline"]) for row in rows)
 
 
-def test_sagas_lists_states_and_says_that_there_are_more(simulated):
+def test_sagas_lists_states_and_reports_omitted_rows(simulated):
     _, output = simulated
     words = ("sagas", "--output", output, "--state", "PAID", "--state", "RESERVED", "--limit", 2)
     code, out, err = run_command(*words, "--format", "json")
@@ -160,7 +160,7 @@ def test_sagas_lists_states_and_says_that_there_are_more(simulated):
     assert "the first 2 rows" in err
 
 
-def test_sagas_tells_the_way_of_one_order(simulated):
+def test_sagas_prints_the_transitions_of_one_order(simulated):
     truth, output = simulated
     order = next(saga for saga in truth if saga["life"] == "paid_late")
     code, out, _ = run_command("sagas", "--output", output, "--order", order["order_id"], "--format", "json")
@@ -179,7 +179,7 @@ def test_sagas_tells_the_way_of_one_order(simulated):
     assert [line["time"] for line in lines] == sorted(line["time"] for line in lines)
 
 
-def test_sagas_tells_what_is_owed(simulated):
+def test_sagas_prints_the_required_compensation(simulated):
     truth, output = simulated
     order = next(saga for saga in truth if saga["life"] == "refund_owed_cancelled_first")
     _, out, _ = run_command("sagas", "--output", output, "--order", order["order_id"], "--format", "json")
@@ -189,7 +189,7 @@ def test_sagas_tells_what_is_owed(simulated):
     assert all(step.startswith("release ") for step in owed[1:])
 
 
-def test_a_project_is_asked_the_same_way_as_a_folder(simulated, monkeypatch):
+def test_a_project_is_queried_in_the_same_way_as_a_folder(simulated, monkeypatch):
     truth, output = simulated
     asked: list[str] = []
     with BigQueryEmulator(output / "warehouse.duckdb", project="shop-1") as server:

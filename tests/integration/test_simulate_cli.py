@@ -22,7 +22,7 @@ def test_the_same_seed_gives_the_same_bytes_under_any_hash_seed(tmp_path, form):
     assert digest(tmp_path / "0") == digest(tmp_path / "4242")
 
 
-def test_bad_words_on_the_command_line_exit_with_2(tmp_path):
+def test_wrong_arguments_exit_with_2(tmp_path):
     for words in (["--nope", "1"], ["--events", "many"], ["--dirty", "7"]):
         command = [sys.executable, "-m", "pipelines", "simulate", "--output", str(tmp_path / "x"), *words]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)

@@ -83,7 +83,7 @@ def test_every_message_has_one_outcome(truth):
     assert sum(truth["dead_letters_by_stage"].values()) == truth["dead_letters"]
 
 
-def test_the_shares_are_what_was_asked_for(truth):
+def test_the_shares_are_the_requested_ones(truth):
     assert truth["dead_letters"] == round(EVENTS * DIRTY)
     assert truth["duplicates"] == round(EVENTS * DUPLICATES)
     assert truth["late"] == round(EVENTS * LATE)
@@ -95,7 +95,7 @@ def test_lines_by_topic_are_as_counted(truth, lines):
     }
 
 
-def test_files_are_in_publish_order_and_in_process_messages_are_what_the_files_say(lines, planned):
+def test_files_are_in_publish_order_and_equal_the_messages_in_memory(lines, planned):
     for topic, found in lines.items():
         mine = [message for message in planned if message.topic == topic]
         assert [message.publish_us for message in mine] == sorted(message.publish_us for message in mine)
@@ -206,7 +206,7 @@ def test_events_are_linked(valid):
     assert caused > len(by_id) / 3
 
 
-def test_every_life_is_lived_and_told_in_the_sagas(truth, sagas):
+def test_every_scenario_occurs_and_is_in_the_expected_sagas(truth, sagas):
     assert set(truth["sagas"]["by_life"]) == {life.name for life in SCENARIOS}
     assert Counter(saga["state"] for saga in sagas) == truth["sagas"]["by_state"]
     assert Counter(alert for saga in sagas for alert in saga["alerts"]) == truth["sagas"]["by_alert"]
@@ -237,5 +237,5 @@ def test_sagas_are_stuck_by_their_gaps_and_nothing_is_in_doubt_at_the_end(truth,
             assert end - updated > timeout + timedelta(hours=2)
 
 
-def test_every_fault_is_there_but_the_one_that_takes_a_megabyte(truth):
+def test_every_fault_occurs_except_the_one_that_needs_a_megabyte(truth):
     assert set(truth["dead_letters_by_stage"]) == {f"{f.stage}.{f.code}" for f in FAULTS} - {"bytes.TOO_LARGE"}

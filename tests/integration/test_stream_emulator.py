@@ -184,7 +184,7 @@ def test_twenty_kills_lose_nothing(bus, tmp_path):
 
 
 @pytest.mark.skipif(not CORPUS.is_file(), reason="the corpus is not part of the project")
-def test_every_case_of_the_corpus_has_its_outcome_and_the_pipeline_lives(bus, tmp_path):
+def test_every_case_of_the_corpus_has_its_outcome_and_the_pipeline_succeeds(bus, tmp_path):
     loaded = json.loads(CORPUS.read_text())
     cases = {case["id"]: case for case in loaded["cases"]}
     output = tmp_path / "out"
@@ -211,7 +211,7 @@ def test_every_case_of_the_corpus_has_its_outcome_and_the_pipeline_lives(bus, tm
 @pytest.mark.skipif(not REAL.is_dir(), reason="the real records are not part of the project")
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_real_records_live_and_as_a_batch_give_the_same_views(bus, tmp_path):
+def test_streaming_and_batch_runs_of_real_records_give_the_same_views(bus, tmp_path):
     messages = [
         (path.name.split(".")[0], base64.b64decode(message["data"]), message["attributes"])
         for path in sorted(REAL.glob("*.jsonl.gz"))

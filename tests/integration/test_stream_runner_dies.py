@@ -26,7 +26,7 @@ def runner_of(pid: int) -> int:
     return found
 
 
-def test_a_dead_runner_is_told_and_the_same_command_goes_on(tmp_path):
+def test_a_dead_runner_is_reported_and_the_same_command_continues(tmp_path):
     need_prism_program()
     output = tmp_path / "out"
     with running_bus(tmp_path) as bus:

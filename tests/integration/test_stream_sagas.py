@@ -116,7 +116,7 @@ def test_after_twenty_kills_every_saga_is_the_batchs(bus, tmp_path):
     kill_and_start_again(bus, tmp_path, generated_orders(4000, seed=62), 4000, kills=20)
 
 
-def test_a_stop_and_a_start_in_the_middle_of_orders_lives(bus, tmp_path):
+def test_a_stop_and_a_start_while_orders_are_open(bus, tmp_path):
     orders, output = generated_orders(150, seed=63), tmp_path / "out"
     messages, options = deliveries(orders), ("--saga_alerts_topic", bus.emulator.make(["alerts"])["alerts"][0])
     process = start_stream(bus, output, *options)

@@ -65,7 +65,7 @@ def test_a_wrong_subscription_is_rejected_at_the_start(bus, tmp_path, options, s
     assert "--orders" in line
 
 
-def test_a_runner_that_is_no_program_is_one_line(bus, tmp_path):
+def test_a_runner_that_is_not_a_program_is_one_line(bus, tmp_path):
     program = tmp_path / "prism"
     program.write_text("not a program")
     orders = f"--orders={bus.feeds['orders'][1]}"

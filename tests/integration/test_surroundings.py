@@ -83,7 +83,7 @@ def test_a_run_in_the_c_locale_reads_and_writes_what_another_does(made, tmp_path
         ("ep plan 0<&- >&- 2>&-", 0, None),
     ],
 )  # fmt: skip
-def test_an_output_that_takes_nothing_is_one_line_and_a_code(made, line, code, message):
+def test_an_output_that_cannot_be_written_is_one_line_and_an_exit_code(made, line, code, message):
     done = shell(made, line)
     assert done.returncode == code, done.stderr
     lines = [text for text in done.stderr.splitlines() if not text.startswith("the first ")]

@@ -7,7 +7,7 @@ from pipelines.errors import UserError
 from pipelines.stores.target import Target
 
 
-def test_a_folder_without_a_warehouse_is_refused_and_stays_empty(tmp_path):
+def test_a_folder_without_a_warehouse_is_rejected_and_stays_empty(tmp_path):
     with (
         pytest.raises(UserError, match=f"--output {tmp_path}: there is no warehouse.duckdb"),
         Target.local(tmp_path).open(),
@@ -24,7 +24,7 @@ def test_a_second_target_of_the_same_folder_connects_to_the_first(tmp_path):
     assert (tmp_path / "warehouse.duckdb").is_file()
 
 
-def test_a_file_that_is_no_warehouse_is_a_users_mistake(tmp_path):
+def test_a_file_that_is_not_a_warehouse_is_a_users_mistake(tmp_path):
     (tmp_path / "warehouse.duckdb").write_text("no database")
     with pytest.raises(UserError, match=f"--output {tmp_path}"), Target.local(tmp_path).open():
         pass

@@ -30,7 +30,7 @@ def test_workers_that_boot_started_replay_and_change_nothing(tmp_path, script):
     check_replay(tmp_path, script)
 
 
-def test_workers_that_boot_started_stream_the_rows_of_a_bounded_run(tmp_path, script):
+def test_workers_that_boot_started_stream_the_rows_of_a_batch_run(tmp_path, script):
     check_streaming(tmp_path, script)
 
 

@@ -36,7 +36,7 @@ def built(tmp_path_factory):
         remove(made)
 
 
-def test_the_image_says_what_it_is_and_how_it_is_started(built: Built):
+def test_the_image_has_labels_and_an_entrypoint(built: Built):
     assert built.config["Entrypoint"] == ["/opt/apache/beam/boot"]
     environment = dict(one.split("=", 1) for one in built.config["Env"])
     assert environment["FLEX_TEMPLATE_PYTHON_PY_FILE"] == "/template/main.py"
@@ -120,7 +120,7 @@ def test_its_workers_replay_and_change_nothing(tmp_path, script):
     check_replay(tmp_path, script)
 
 
-def test_its_workers_stream_the_rows_of_a_bounded_run(tmp_path, script):
+def test_its_workers_stream_the_rows_of_a_batch_run(tmp_path, script):
     check_streaming(tmp_path, script)
 
 

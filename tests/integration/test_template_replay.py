@@ -74,7 +74,7 @@ def views(client) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("mode", ["backfill", "rebuild"])
-def test_a_replay_as_a_template_changes_no_view_and_says_done(output, live, mode):
+def test_a_replay_template_changes_no_view_and_records_done(output, live, mode):
     before, events = views(live), rows(live, "event_store.events", "event_id, event_type")
     run("replay", output, "--mode", mode, *RANGE, "--run_id", f"t-{mode}")
     assert views(live) == before
@@ -85,7 +85,7 @@ def test_a_replay_as_a_template_changes_no_view_and_says_done(output, live, mode
     assert not [one.dataset_id for one in live.list_datasets() if one.dataset_id.startswith("replay_")]
 
 
-def test_an_empty_range_is_a_job_that_says_so(output, live):
+def test_an_empty_range_is_a_job_that_records_it(output, live):
     run(
         "replay",
         output,
@@ -115,7 +115,7 @@ def test_a_shadow_is_compared_and_a_difference_fails_the_job(output, live):
     assert (states["same"], states["differs"]) == ("DONE", "FAILED")
 
 
-def test_a_range_that_is_held_is_refused_before_a_worker_starts(output, live):
+def test_a_claimed_range_is_rejected_before_a_worker_starts(output, live):
     pipeline = beam.Pipeline(runner=FnApiRunner())
     args = arguments("replay", output, "--mode", "rebuild", *RANGE, "--run_id", "first")
     BUILDERS["replay"](pipeline, args, "")
@@ -124,7 +124,7 @@ def test_a_range_that_is_held_is_refused_before_a_worker_starts(output, live):
     pipeline.run().wait_until_finish()
 
 
-def test_a_redrive_as_a_template_sends_dead_letters_again(output, live):
+def test_a_redrive_template_sends_dead_letters_again(output, live):
     before = rows(live, "event_store.dead_letters", "dead_letter_id")
     run("redrive", output, "--codes", "FIELD_TYPE", "MISSING_FIELD", "--run_id", "redriven")
     outcomes = [json.loads(row) for row in rows(live, "event_store.redrives", "outcome, dead_letter_id, run_id")]

@@ -41,7 +41,7 @@ def submitted(request, start, google):
     return name, f"{name}-1", google.submit(start, name, f"{name}-1")
 
 
-def test_the_job_request_says_what_was_asked_for(submitted, google):
+def test_the_job_request_has_the_given_options(submitted, google):
     name, job_name, job = submitted
     check_request(name, job_name, job, google)
 
@@ -79,7 +79,7 @@ def test_a_launcher_that_stages_the_job_makes_no_request(start, google):
     assert job["environment"]["workerPools"][0]["workerHarnessContainerImage"] == IMAGE
 
 
-def test_a_mistake_ends_the_launcher_in_one_line_and_asks_nothing(start, google):
+def test_a_mistake_ends_the_launcher_with_one_line_and_no_request(start, google):
     before = len(google.dataflow.requests)
     words = launcher_words(
         {**PARAMETERS["streaming"], "windows": "60"}, {**ENVIRONMENT, "sdkContainerImage": IMAGE}, "no"

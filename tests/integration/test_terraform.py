@@ -35,7 +35,7 @@ def test_every_variable_and_local_is_used():
     assert unused == []
 
 
-def test_every_variable_says_what_it_is_and_of_which_type():
+def test_every_variable_has_a_description_and_a_type():
     for name, body in blocks().items():
         if name.startswith("var."):
             assert body.get("description"), name
@@ -49,7 +49,7 @@ def test_it_is_formatted():
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-def test_the_examples_are_taken(module, example):
+def test_the_examples_are_accepted(module, example):
     done = run(module, "plan", "-no-color", "-input=false", f"-var-file={example}")
     assert done.returncode == 0, done.stderr
 
@@ -67,13 +67,13 @@ WITHOUT_RULE = {"deletion_protection", "lake_tables"}
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_value_is_refused_by_name(module, name):
+def test_a_bad_value_is_rejected_by_name(module, name):
     done = plan(module, **{name: BAD[name]})
     assert done.returncode == 1
     assert f'variable "{name}"' in done.stderr
 
 
-def test_every_variable_has_a_bad_value_that_is_refused():
+def test_every_variable_has_a_bad_value_that_is_rejected():
     assert {name.removeprefix("var.") for name in blocks() if name.startswith("var.")} == BAD.keys() | WITHOUT_RULE
 
 

@@ -45,7 +45,7 @@ def test_a_key_encrypts_where_it_is(module):
     assert "a key encrypts where it is" in " ".join(done.stderr.split())
 
 
-def test_the_services_are_those_that_the_doctor_looks_for(module):
+def test_the_services_are_those_that_the_doctor_checks(module):
     assert set(evaluate(module, "local.services")) == set(SERVICES)
     more = {"kms_key_name": KEY, "location": "europe-west1", "budget": {"billing_account": "012345-6789AB-CDEF01"}}
     assert set(evaluate(module, "local.services", **more)) == {*SERVICES, "cloudkms", "billingbudgets"}
@@ -110,7 +110,7 @@ def without_resources(expression: str) -> str:
     return re.sub(made, '"projects/my-project/things/made"', text)
 
 
-def test_every_view_is_made_after_the_views_it_reads(module):
+def test_every_view_is_created_after_the_views_it_reads(module):
     levels = evaluate(module, "[keys(local.views_1), keys(local.views_2), keys(local.views_3)]")
     views = json.loads((ROOT / "templates" / "bigquery" / "resources.json").read_text())["views"]
     assert sorted(name for level in levels for name in level) == sorted(views)
@@ -185,7 +185,7 @@ def test_google_reads_the_scheduler_job(module):
     assert json.loads(read.http_target.body) == {"argument": "{}"}
 
 
-def test_google_reads_the_workflow_that_terraform_makes(module):
+def test_googles_parser_reads_the_workflow_of_terraform(module):
     body = rendered(module, "google_workflows_workflow.launch")
     read = workflows_v1.Workflow.from_json(json.dumps(body), ignore_unknown_fields=False)
     assert read.source_contents == WORKFLOW.read_text()
@@ -194,7 +194,7 @@ def test_google_reads_the_workflow_that_terraform_makes(module):
 
 @pytest.mark.parametrize("values", [{}, {"kms_key_name": KEY, "location": "europe-west1", "image_tag": "0.1.0"}])
 @pytest.mark.parametrize(("name", "more"), [("doctor", ()), ("launch", ("--dry_run",))], ids=["doctor", "launch"])
-def test_the_commands_that_terraform_prints_are_taken(module, name, more, values):
+def test_the_commands_that_terraform_prints_are_accepted(module, name, more, values):
     text = as_hcl(blocks()[f"output.{name}"]["value"])
     text = text.replace("local.streaming_parameters", '{orders = "orders-sub", lake = "gs://my-lake"}')
     words = evaluate(module, without_resources(text), **values).split()

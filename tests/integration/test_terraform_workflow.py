@@ -33,7 +33,7 @@ def test_the_checker_sees_a_broken_workflow(name):
     assert any(words in problem for problem in found), found
 
 
-def test_the_workflow_asks_for_a_launch_that_google_reads():
+def test_the_launch_request_of_the_workflow_is_valid_for_google():
     steps = {
         label: step for one in yaml.safe_load(WORKFLOW.read_text())["main"]["steps"] for label, step in one.items()
     }

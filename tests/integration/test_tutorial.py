@@ -82,7 +82,7 @@ def test_the_tutorial_adds_an_event_type_a_view_and_a_sink(folder):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_the_house_accepts_what_the_tutorial_added(folder):
+def test_the_projects_tests_accept_the_tutorials_changes(folder):
     assert apply(folder, long=True) == []
     check(folder)
 

@@ -95,7 +95,7 @@ def test_the_rows_are_those_of_the_contract(duckdb_views, name):
     )
 
 
-def test_the_newest_saga_stands(duckdb_views):
+def test_the_newest_saga_row_wins(duckdb_views):
     view = find_view("order_saga_current")
     assert view is not None
     assert {row["order_id"]: row["state"] for row in duckdb_views.rows(view)} == {"o1": "COMPLETED", "o2": "CREATED"}
@@ -110,7 +110,7 @@ def test_the_newest_saga_stands(duckdb_views):
     ],
     ids=["run_states", "replay_runs", "dead_letter_states"],
 )
-def test_states_are_made_of_facts(duckdb_views, name, key, stands):
+def test_dead_letter_states_are_computed_from_stored_facts(duckdb_views, name, key, stands):
     view = find_view(f"event_store.{name}")
     assert view is not None
     assert {row[key]: row["state"] for row in duckdb_views.rows(view)} == stands

@@ -16,7 +16,7 @@ POISON = st.frozensets(st.integers(0, 19), max_size=4)
 
 @settings(max_examples=400, deadline=None)
 @given(st.lists(ANY_FAULT, max_size=40), st.sampled_from([64 << 20, 150]), POISON)
-def test_pending_rows_are_committed_once_or_lost_once(
+def test_pending_rows_are_committed_once_or_rejected_once(
     faults: list[str], max_stream_bytes: int, poison: frozenset[int]
 ) -> None:
     stored, table = run(Server(faults, poison=poison), max_stream_bytes=max_stream_bytes)
@@ -27,7 +27,7 @@ def test_pending_rows_are_committed_once_or_lost_once(
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(ANY_FAULT.filter(lambda fault: fault != "finalized"), max_size=40), POISON)
-def test_default_stream_rows_are_stored_at_least_once_or_lost(faults: list[str], poison: frozenset[int]) -> None:
+def test_default_stream_rows_are_stored_at_least_once_or_rejected(faults: list[str], poison: frozenset[int]) -> None:
     server = Server(faults, pending=False, poison=poison)
     _, table = run(server)
     assert set(server.streams[0].rows) | set(lost_rows(table)) == set(range(20))
@@ -36,7 +36,7 @@ def test_default_stream_rows_are_stored_at_least_once_or_lost(faults: list[str],
 
 @settings(max_examples=200, deadline=None)
 @given(POISON, st.booleans())
-def test_poison_rows_alone_are_lost(poison: frozenset[int], pending: bool) -> None:
+def test_only_bad_rows_are_rejected(poison: frozenset[int], pending: bool) -> None:
     server = Server([], pending=pending, poison=poison)
     stored, table = run(server)
     assert set(lost_rows(table)) == poison

@@ -24,7 +24,7 @@ messages = st.builds(
 
 
 @given(st.lists(messages, max_size=20))
-def test_the_archive_holds_every_message_as_it_came(given_messages):
+def test_the_archive_holds_every_message_unchanged(given_messages):
     expected = [
         {**archive_record(message), "publish_time": to_datetime(message.publish_time)} for message in given_messages
     ]

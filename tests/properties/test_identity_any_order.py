@@ -11,7 +11,7 @@ from transforms.decode.identity import id_words
 
 
 @given(st.lists(st.uuids(), min_size=1, max_size=50))
-def test_words_are_the_uuids(ids):
+def test_integer_pairs_equal_the_uuids(ids):
     words = id_words(pa.array([str(one) for one in ids]))
     assert [(int(high) << 64) | int(low) for high, low in words] == [one.int for one in ids]
 

@@ -55,7 +55,7 @@ def check(stores: Path, faults: list[dict[str, Any]]) -> None:
 
 @settings(max_examples=3, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(FAULTS)
-def test_local_is_whole_or_as_before(stores: Path, faults: list[dict[str, Any]]) -> None:
+def test_local_is_complete_or_unchanged(stores: Path, faults: list[dict[str, Any]]) -> None:
     check(stores, faults)
 
 
@@ -67,5 +67,5 @@ def test_a_commit_that_fails_at_any_table_leaves_everything_as_before(stores: Pa
 @pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(FAULTS)
-def test_local_is_whole_or_as_before_long(stores: Path, faults: list[dict[str, Any]]) -> None:
+def test_local_is_complete_or_unchanged_long(stores: Path, faults: list[dict[str, Any]]) -> None:
     check(stores, faults)

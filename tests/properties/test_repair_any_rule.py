@@ -57,7 +57,7 @@ def outcome(rule: Rule, payload: bytes) -> bytes:
 
 
 @given(st.lists(steps, min_size=1, max_size=4), payloads)
-def test_a_rule_repairs_or_says_why_not(steps, payload):
+def test_a_rule_repairs_or_gives_the_reason(steps, payload):
     try:
         rule = Rule.model_validate({"name": "r", "match": {}, "repair": steps, "tests": [{"given": {}, "expect": {}}]})
     except ValidationError:

@@ -55,7 +55,7 @@ NOW = st.sampled_from([None, START_US, START_US + 31 * MINUTE_US, START_US + 65 
 
 @SAGAS
 @given(facts=saga_facts(), now_us=NOW)
-def test_a_saga_is_what_the_rules_told_a_second_time_say(facts: list[SagaFact], now_us: int | None) -> None:
+def test_a_saga_equals_the_second_implementation_of_the_rules(facts: list[SagaFact], now_us: int | None) -> None:
     saga = reduce_saga("o", facts, now_us=now_us)
     told = tell(facts, now_us, DEFAULT_TIMEOUT_US)
     assert (saga.state, frozenset(saga.alerts), saga.deadline) == told
@@ -72,7 +72,7 @@ def test_order_and_repetition_make_no_difference(
 
 @SAGAS
 @given(data=st.data(), facts=saga_facts(), now_us=NOW)
-def test_folding_piece_by_piece_through_encoded_state_gives_the_whole(
+def test_folding_in_parts_through_encoded_state_equals_folding_at_once(
     data: st.DataObject, facts: list[SagaFact], now_us: int | None
 ) -> None:
     arriving = data.draw(st.permutations(facts))
@@ -105,7 +105,7 @@ def test_alerts_come_once_in_order_and_keep_what_was_raised_before(facts: list[S
 
 @FEWER
 @given(facts=saga_facts())
-def test_what_is_owed_is_in_compensation_order_and_was_asked_for(facts: list[SagaFact]) -> None:
+def test_required_steps_are_in_compensation_order_and_were_requested(facts: list[SagaFact]) -> None:
     saga = reduce_saga("o", facts, now_us=None)
     for steps in (saga.compensations, *(request.steps for request in saga.requests)):
         ranks = [("refund", "release", "cancel").index(step.step) for step in steps]

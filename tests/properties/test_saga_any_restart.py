@@ -166,7 +166,7 @@ def test_an_order_whose_retention_is_over_is_forgotten_again_and_a_late_fact_is_
     assert (stores.late, len(stores.written)) == (1, before)
 
 
-def test_the_state_after_a_recall_is_the_whole_shard():
+def test_the_state_after_a_recall_is_the_complete_shard():
     orders = generated_orders(200, seed=44)
     stores = Stores()
     stores.add_facts(*arrivals(orders))

@@ -45,7 +45,7 @@ def test_encodings_may_be_laid_end_to_end(left: list[SagaFact], right: list[Saga
 
 @FEW
 @given(facts=st.lists(any_fact(), min_size=1, max_size=4), data=st.data())
-def test_a_truncated_encoding_is_refused_unless_it_ends_between_facts(
+def test_a_truncated_encoding_is_rejected_unless_it_ends_between_facts(
     facts: list[SagaFact], data: st.DataObject
 ) -> None:
     encoded = encode_facts(facts)

@@ -39,7 +39,7 @@ def expected(batches, columns, rows):
 
 
 @given(st.data())
-def test_events_come_back_without_the_rows_that_repeat(batches, written, data):
+def test_events_are_read_from_the_store_without_duplicates(batches, written, data):
     spill, _ = written
     without = sorted(data.draw(st.sets(st.integers(0, spill.rows - 1))))
     back = read_spill(spill, without)
@@ -56,7 +56,7 @@ def test_rows_and_their_messages_are_found_by_number(batches, written, data):
     assert read_messages(spill, rows).to_pylist() == expected(batches, ["payload", "attributes"], rows)
 
 
-def test_every_identity_stands_in_one_slice(written):
+def test_every_id_is_in_exactly_one_slice(written):
     spill, slices = written
     rows = [row for part in slices.values() for row in read_ids(part)["row"].tolist()]
     assert sorted(rows) == list(range(spill.rows))

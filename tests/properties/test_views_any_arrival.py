@@ -74,7 +74,7 @@ def ordered(view, rows):
 
 @settings(max_examples=60, deadline=timedelta(seconds=30), suppress_health_check=[HealthCheck.too_slow])
 @given(histories())
-def test_every_view_says_what_the_events_say_however_they_arrived(warehouse, history):
+def test_every_view_equals_the_events_for_any_order_of_arrival(warehouse, history):
     facts, arrival, another = history
     warehouse.load(stored(arrival))
     first = {view: ordered(view, warehouse.rows(view)) for view in VIEWS}

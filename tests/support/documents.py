@@ -115,7 +115,12 @@ def copy_project(folder: Path) -> Path:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
     (folder / ".venv").symlink_to(ROOT / ".venv")
-    for name in ("requirements.txt", "requirements-dev.txt", "setup.py"):  # the environment is made: make need not
+    for name in (
+        "requirements.txt",
+        "requirements-dev.txt",
+        "pyproject.toml",
+        "setup.py",
+    ):  # older than the environment
         os.utime(folder / name, (0, 0))
     return folder
 

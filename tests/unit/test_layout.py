@@ -79,6 +79,6 @@ def test_a_folder_has_at_most_twenty_modules(folder):
     assert len(here) <= MAX_MODULES
 
 
-def test_every_package_says_what_it_holds():
+def test_every_module_has_a_docstring():
     silent = [str(path) for path in modules().values() if not ast.get_docstring(ast.parse(path.read_text()))]
     assert silent == []

@@ -68,7 +68,7 @@ def test_files_are_read_in_the_order_of_their_names(tmp_path):
     assert [message.message_id for message in read(tmp_path)] == ["1", "b.jsonl:0:00000000", "c.jsonl:0:00000000"]
 
 
-def test_avro_is_told_by_its_content(tmp_path):
+def test_avro_is_recognized_by_its_content(tmp_path):
     assert [message.message_id for message in read(write(tmp_path / "archive.bin", ARCHIVED))] == ["1"]
 
 
@@ -87,7 +87,7 @@ def test_standard_input_is_read(monkeypatch, text):
     assert not os.path.exists(ranges[0].path)
 
 
-def test_a_pipe_is_read_to_its_end_and_its_name_tells_the_topic(tmp_path):
+def test_a_pipe_is_read_to_its_end_and_its_name_gives_the_topic(tmp_path):
     pipe = tmp_path / "inventory.jsonl"
     os.mkfifo(pipe)
     thread = threading.Thread(target=lambda: pipe.write_text('{"a": 1}\n' * 3))
@@ -192,7 +192,7 @@ def test_a_damaged_file_is_named_beside_good_ones(tmp_path, name, damaged, reaso
 @pytest.mark.parametrize(
     ("name", "pack"), [("a.jsonl.gz", gzip.compress), ("a.jsonl.bz2", bz2.compress)], ids=["gzip", "bzip2"]
 )
-def test_a_file_that_inflates_without_bounds_is_refused(tmp_path, monkeypatch, name, pack):
+def test_a_file_that_inflates_without_bounds_is_rejected(tmp_path, monkeypatch, name, pack):
     monkeypatch.setattr(open_input, "FREE_BYTES", 1 << 20)
     path = write(tmp_path / name, pack(b"x" * (2 << 20)))
     with pytest.raises(UserError, match=rf"{name}: the \w+ file inflates to more than 1 MiB and 200 times its size"):

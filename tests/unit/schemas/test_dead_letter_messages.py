@@ -45,6 +45,6 @@ ELSEWHERE = ("x.y", "iot.telemetry")
     ],
     ids=lambda value: value if isinstance(value, str) else "of",
 )
-def test_a_dead_letter_says_what_is_wrong(message, said):
+def test_a_dead_letter_gives_the_reason(message, said):
     topic = "orders" if isinstance(message, bytes) or message["eventType"] in ELSEWHERE else None
     assert refused(make_message(message, topic)).error_message == said

@@ -76,7 +76,7 @@ def test_a_message_may_be_empty_and_of_any_topic():
     ],
     ids=lambda value: repr(value[-60:]) if isinstance(value, bytes) else value or "-",
 )
-def test_a_line_that_is_no_message_says_where(text, path):
+def test_a_line_that_is_not_a_message_names_its_place(text, path):
     outcome = parse_line(text, "customers")
     assert isinstance(outcome, NotAMessage)
     assert (outcome.topic, outcome.data, outcome.path) == ("customers", text, path)
@@ -110,7 +110,7 @@ def test_the_rest_form_leaves_out_what_is_empty(changes, message):
     ],
     ids=["a field", "no object", "no time"],
 )
-def test_a_line_that_is_no_message_says_why(text, reason):
+def test_a_line_that_is_not_a_message_gives_the_reason(text, reason):
     assert parse_line(text, "orders").reason == reason
 
 
@@ -121,7 +121,7 @@ def test_a_message_is_one_line_of_its_five_fields():
     )
 
 
-def test_what_is_no_message_is_a_dead_letter_of_the_source():
+def test_data_that_is_not_a_message_is_a_dead_letter_of_the_source():
     letter = not_a_message(NotAMessage("orders", b"{", "", "the line is not a JSON object"))
     assert (letter.stage, letter.code, letter.data, letter.size) == ("source", "NOT_A_MESSAGE", b"{", 1)
     assert (letter.path, letter.error_message) == ("", "the line is not a JSON object")

@@ -46,7 +46,7 @@ def test_every_form_of_a_message_is_read(value, expected, default):
     assert parse(value, default=default) == [expected]
 
 
-def test_an_answer_of_a_pull_holds_as_many_messages_as_it_says():
+def test_a_pull_response_is_counted_in_messages():
     assert parse({"receivedMessages": [{"message": REST}, {"message": SNAKE}]}) == [message()] * 2
     assert parse({"receivedMessages": []}) == []
 
@@ -63,7 +63,7 @@ def test_an_answer_of_a_pull_holds_as_many_messages_as_it_says():
     ],
     ids=["message", "base64", "no id", "no time", "in an answer", "no object"],
 )
-def test_a_message_with_a_fault_says_where(value, path):
+def test_a_fault_of_a_message_is_reported_with_its_path(value, path):
     [outcome] = parse(value)
     assert isinstance(outcome, NotAMessage)
     assert (outcome.topic, outcome.path) == ("orders", path)
@@ -95,7 +95,7 @@ def test_anything_else_is_a_plain_event_with_the_topic_of_its_type(value, topic)
     assert parse(value, own_topic=False)[0].topic == "orders"
 
 
-def test_among_messages_a_value_that_tells_no_form_is_no_message():
+def test_a_value_without_a_recognized_form_is_not_a_message():
     for value in ({}, {"a": 1}, b"null", b"not json", {"message": {"text": "hello"}}):
         assert isinstance(parse(value, default="messages")[0], NotAMessage)
     assert parse(EVENT, default="messages")[0].topic == "customers"
@@ -107,7 +107,7 @@ def test_a_given_form_holds_for_every_value():
     assert parse(REST, form="messages") == [message()]
 
 
-def test_a_message_of_no_known_topic_takes_its_events():
+def test_a_message_of_an_unknown_topic_gets_the_topic_of_its_event():
     assert parse(REST, topic="unknown", default="messages") == [message("customers")]
     assert parse({"ackId": "x", "message": REST}, topic="unknown") == [message("customers")]
     assert parse({**REST, "topic": "news"}, topic="unknown") == [message("news")]
@@ -149,7 +149,7 @@ def test_the_topic_of_a_payload_is_its_event_types():
     assert event_topic(b"[]") is None
 
 
-def test_messages_and_events_are_told_apart_by_the_first_value():
+def test_messages_and_events_are_distinguished_by_the_first_value():
     assert looks_like_messages(b'{"topic":"orders","messageId":"1"}')
     assert looks_like_messages(b'{"topic":"orders","messageId":"1","data":"e30')
     assert not looks_like_messages(b'{"eventId":"1","data":{}}')

@@ -77,7 +77,7 @@ def test_in_our_own_files_the_subscription_name_is_the_topic():
     ],
     ids=["its name", "a part of its name", "short", "the file's", "the event's"],
 )
-def test_the_topic_is_told_by_subscription_file_or_event(subscription, file_topic, topic):
+def test_the_topic_is_given_by_subscription_file_or_event(subscription, file_topic, topic):
     record = {**GOOGLE, "subscription_name": subscription, "data": EVENT}
     assert parse(MESSAGE_AVRO, record, file_topic).topic == topic
 
@@ -151,7 +151,7 @@ def test_another_schema_is_named_by_what_it_lacks(given, lacks):
 
 
 @pytest.mark.parametrize("part", list(GOOGLE))
-def test_a_record_with_a_null_is_no_message_and_is_kept_whole(part):
+def test_a_record_with_a_null_is_not_a_message_and_is_kept_unchanged(part):
     types = {field["name"]: ["null", field["type"]] for field in MESSAGE_AVRO["fields"]}
     outcome = parse(replaced(MESSAGE_AVRO, **types), {**GOOGLE, part: None}, "customers")
     assert isinstance(outcome, NotAMessage)
@@ -209,7 +209,7 @@ def test_a_record_that_fastavro_read_is_a_message(moment):
     ],
     ids=lambda record: repr(record)[:60],
 )
-def test_a_record_that_is_no_message_is_kept_whole(record):
+def test_a_record_that_is_not_a_message_is_kept_unchanged(record):
     outcome = from_record(record, "customers")
     assert isinstance(outcome, NotAMessage)
     assert outcome.topic == "customers"

@@ -112,7 +112,7 @@ def test_an_id_is_found_in_base64_that_is_torn_anywhere_before_it():
 
 
 @pytest.mark.parametrize("filler", ["", " ", "  "], ids=len)
-def test_an_id_at_the_end_of_base64_is_found_whatever_its_last_letter(filler):
+def test_an_id_at_the_end_of_base64_is_found_for_any_last_character(filler):
     for letter in string.ascii_letters + string.digits:
         name = f"C-1.{letter}"
         assert Mentions(name).in_bytes(base64.b64encode(f"the customer {filler}{name}".encode())), name
@@ -134,7 +134,7 @@ def test_attributes_are_looked_through_too():
 @pytest.mark.parametrize(
     "data", [b"", b"x", b"x\x9c", b"\x1f\x8b", b"BZh9", b"BZh91AY&SYxx", b"\\u00", b"\0" * 9, b"A" * 17]
 )
-def test_odd_bytes_are_no_error(data):
+def test_unusual_bytes_are_not_an_error(data):
     assert not Mentions(NAME).in_bytes(data)
 
 

@@ -28,6 +28,6 @@ def test_blanks_around_and_case_do_not_count(text):
 
 
 @pytest.mark.parametrize("key", [b"", KEY[:-1]], ids=["none", "short"])
-def test_a_short_key_is_refused(key):
+def test_a_short_key_is_rejected(key):
     with pytest.raises(ValueError, match=f"at least {MIN_KEY_BYTES} bytes, got {len(key)}"):
         Pseudonymizer(key)

@@ -45,7 +45,7 @@ def test_an_instant_is_read_in_any_zone(text, utc):
     ],
     ids=["1 digit", "6", "7", "never rounded up", "7 noughts", "5,001"],
 )
-def test_digits_behind_the_microsecond_are_cut_and_said(fraction, micros, cut):
+def test_digits_beyond_microseconds_are_cut_with_a_note(fraction, micros, cut):
     start = parse_rfc3339("2026-06-15T11:58:00Z")[0]
     for zone in ("11:58:00.{}Z", "11:58:00.{}z", "13:58:00.{}+02:00"):
         assert parse_rfc3339("2026-06-15T" + zone.format(fraction)) == (start + micros, cut)
@@ -97,7 +97,7 @@ def test_digits_behind_the_microsecond_are_cut_and_said(fraction, micros, cut):
     ],
     ids=repr,
 )
-def test_any_other_form_is_refused(text):
+def test_any_other_form_is_rejected(text):
     with pytest.raises(TimeFormatError):
         parse_rfc3339(text)
 

@@ -65,7 +65,7 @@ def test_a_view_without_a_time_has_no_function():
         pytest.param(GOOD.replace("-- as_of: by then\n", ""), "as_of belongs both", id="as-of-in-query-only"),
     ],
 )
-def test_a_wrong_file_is_refused(text, message):
+def test_a_wrong_file_is_rejected(text, message):
     with pytest.raises(ValueError, match=f"view analytics.v: {message}"):
         parse_view("analytics", "v", text)
 

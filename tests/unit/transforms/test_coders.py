@@ -60,7 +60,7 @@ def test_other_types_keep_beams_coder(kind):
         (BatchMetrics(0, "orders", lags=b"x" * 400), 400, 500),
     ],
 )
-def test_the_size_is_about_what_it_takes(element, least, most):
+def test_the_size_estimate_is_close_to_the_memory_used(element, least, most):
     assert least <= size_of(element) <= most
 
 
@@ -72,7 +72,7 @@ def test_a_batch_of_messages_is_sized_and_comes_back_without_being_pickled_for_i
     assert 5_000 < impl.get_estimated_size_and_observables(batch)[0] < 5_500
 
 
-def test_lists_of_dead_letters_are_compressed_and_come_back():
+def test_lists_of_dead_letters_survive_compression():
     letters = [dead_letter(MESSAGE, Refused(Stage.BYTES, Code.EMPTY, "", "empty")) for _ in range(100)]
     coder = coder_of(list[DeadLetter])
     assert type(coder) is DeadLettersCoder

@@ -11,7 +11,7 @@ REST, GRPC = "http://127.0.0.1:9050", "127.0.0.1:9060"
 
 
 @pytest.mark.parametrize("address", [REST, GRPC])
-def test_an_address_gives_back_the_token_it_was_given(address: str) -> None:
+def test_an_address_returns_its_token(address: str) -> None:
     token = access_token.new_token()
     carrying = access_token.with_token(address, token)
     assert access_token.split_token(carrying) == (address, token)

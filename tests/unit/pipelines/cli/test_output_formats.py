@@ -69,6 +69,6 @@ def test_a_table_shows_what_a_terminal_would_act_on_as_escapes():
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(0, (3, False)), (2, (2, True)), (3, (3, False)), (9, (3, False))])
-def test_a_limit_says_whether_there_was_more(limit, expected):
+def test_a_limit_reports_whether_rows_were_omitted(limit, expected):
     text, printed = written("json", [[n] for n in range(3)], limit, ["n"])
     assert (printed, len(text.splitlines())) == (expected, expected[0])

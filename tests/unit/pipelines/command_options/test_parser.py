@@ -43,7 +43,7 @@ def test_a_value_may_look_like_an_option_behind_a_double_dash():
     assert parser.parse_args(["--", "--word"]).word == "--word"
 
 
-def test_the_version_is_told(capsys):
+def test_the_version_is_printed(capsys):
     with pytest.raises(SystemExit) as stop:
         main(["--version"])
     assert stop.value.code == 0
@@ -65,5 +65,5 @@ def test_the_help_names_every_command_once():
     ("given", "hint"),
     [("ORDER_CURENT", "; did you mean order_current?"), ("as-of", "; did you mean as_of?"), ("zzz", "")],
 )
-def test_near_words_are_meant(given, hint):
+def test_a_misspelt_word_gets_a_suggestion(given, hint):
     assert did_you_mean(given, ["order_current", "as_of"]) == hint

@@ -52,7 +52,7 @@ def test_streaming_modes_reach_the_spec():
 
 
 @pytest.mark.parametrize("name", HERE)
-def test_every_parameter_says_what_it_is(name):
+def test_every_parameter_has_help(name):
     for parameter in metadata(TEMPLATES[name])["parameters"]:
         assert parameter["label"], parameter
         assert len(parameter["helpText"]) > 10, parameter
@@ -67,7 +67,7 @@ def test_every_parameter_says_what_it_is(name):
 
 
 @pytest.mark.parametrize("name", HERE)
-def test_every_option_is_a_parameter_or_says_why_not(name):
+def test_every_option_is_a_parameter_or_has_a_reason(name):
     template = TEMPLATES[name]
     options = {option_name(action) for action, _ in option_actions(template)}
     parameters = {parameter["name"] for parameter in metadata(template)["parameters"]} - {DISPATCH}
@@ -91,7 +91,7 @@ REGEXES = [
 
 
 @pytest.mark.parametrize(("name", "value", "good"), REGEXES, ids=[f"{name}={value}" for name, value, _ in REGEXES])
-def test_the_service_can_refuse_a_bad_value(name, value, good):
+def test_the_service_can_reject_a_bad_value(name, value, good):
     parameters = {parameter["name"]: parameter for parameter in metadata(TEMPLATES["streaming"])["parameters"]}
     assert all(re.fullmatch(pattern, value) for pattern in parameters[name]["regexes"]) is good
 
@@ -106,7 +106,7 @@ def test_the_command_prints_a_spec():
     "image",
     ["event-pipelines", "europe-docker.pkg.dev/p/r/n", "europe-docker.pkg.dev/p/r/n:latest", "a/b@sha256:12", "a/B:1"],
 )
-def test_an_image_that_can_change_is_refused(image):
+def test_an_image_that_can_change_is_rejected(image):
     code, out, err = run_command("template-spec", "--template", "streaming", "--image", image)
     assert code == 2
     assert f"--image {image}" in err
@@ -114,6 +114,6 @@ def test_an_image_that_can_change_is_refused(image):
 
 
 @pytest.mark.parametrize("text", ["2026-01-01T00:00:00Z", "2026-01-01T00:00:00z", "2026-01-01t00:00:00.5+01:00"])
-def test_launch_takes_the_times_and_the_defaults_that_the_command_takes(text):
+def test_launch_accepts_the_times_and_defaults_of_the_command(text):
     given = {"lake": "gs://bucket-x/lake", "mode": "backfill", "from": text, "to": text}
     check_parameters(metadata(TEMPLATES["replay"]), given)

@@ -77,7 +77,7 @@ BAD_ORDER = order(8, orderId="")
         pytest.param(MessageFilter(AT, AT + 1, "event_time"), "ok", id="event time: what is dead has none"),
     ],
 )
-def test_a_choice_takes_what_it_names(choice, taken):
+def test_a_filter_selects_the_named_messages(choice, taken):
     messages = {"ok": order(1), "bad": BAD, "bad-order": BAD_ORDER, "line": NotAMessage("orders", b"", "", "")}
     assert " ".join(name for name, message in messages.items() if choice.takes(message, DECODER)) == taken
 
@@ -129,12 +129,12 @@ def test_states_after_each_event():
     assert list(newest_states(told, ("status",))) == ["", "status=NEW", "status=VIP"]
 
 
-def test_an_alert_of_the_very_first_event_is_told():
+def test_an_alert_of_the_first_event_is_published():
     row = {"correlation_id": "c", "event_time": to_datetime(AT), "event_id": "1", "event_type": "inventory.released"}
     assert list(order_states("o", [{**row, "sku": "s", "quantity": 1}])) == ["RELEASED ILLEGAL_TRANSITION"]
 
 
-def test_the_fact_of_a_row_holds_all_that_the_row_says_of_it():
+def test_the_fact_of_a_row_holds_all_its_saga_values():
     row = {
         "event_time": to_datetime(AT), "event_id": "1", "event_type": "inventory.reserved", "correlation_id": "c",
         "status": "NEW", "payment_id": "p", "reservation_id": "r", "sku": "s", "quantity": 2,

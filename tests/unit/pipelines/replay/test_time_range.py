@@ -58,7 +58,7 @@ def test_a_range_checks_its_arguments(values):
     ],
     ids=["across an edge", "from edge to edge", "to the end of time"],
 )
-def test_the_hours_of_a_range_are_those_that_it_touches(start, end, count):
+def test_the_hours_of_a_range_are_those_it_overlaps(start, end, count):
     found = [to_rfc3339(from_datetime(hour)) for hour in hours(us(start), us(end))]
     assert len(found) == count
     assert found[0] == start[:13] + ":00:00Z"

@@ -82,7 +82,7 @@ def test_ticks_are_few_ascending_and_not_in_a_silence(days):
 @pytest.mark.parametrize(
     ("width", "words"), [(60, "minute"), (900, "15 minutes"), (3600, "hour"), (DAY, "day"), (7 * DAY, "7 days")]
 )
-def test_a_width_has_words(width, words):
+def test_a_window_width_is_written_in_words(width, words):
     assert width_words(width) == words
 
 
@@ -127,7 +127,7 @@ def test_stacked_bars_hold_every_message_in_the_colour_of_its_topic():
     ]
 
 
-def test_a_lag_below_a_millisecond_is_drawn_at_one_and_told_as_it_is():
+def test_a_lag_below_a_millisecond_is_drawn_at_one_and_labelled_exactly():
     (line, *_) = lag_chart([Lag("orders", START, -5000, 10, 20, 3)], 60).data
     assert (line.y[0], line.customdata[0]) == (1.0, "-5 s")
 

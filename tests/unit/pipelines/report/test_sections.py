@@ -13,7 +13,7 @@ SUMMARY = {
 }  # fmt: skip
 
 
-def test_undelivered_rows_stand_in_the_headline_and_by_table() -> None:
+def test_undelivered_rows_are_in_the_headline_and_per_table() -> None:
     section = tables_section(SUMMARY)
     assert section is not None
     page = render(SUMMARY, [section])
@@ -23,7 +23,7 @@ def test_undelivered_rows_stand_in_the_headline_and_by_table() -> None:
         assert cell in page
 
 
-def test_a_run_that_delivered_every_row_says_so() -> None:
+def test_a_run_that_delivered_every_row_reports_it() -> None:
     whole = {**SUMMARY, "tables": {"events": {"made": 8, "rows": 8, "undelivered": 0}}, "undelivered": {}}
     section = tables_section(whole)
     assert section is not None

@@ -19,9 +19,9 @@ REFUSED = "run-1: nothing was published, the result is not complete: table event
     ],
     ids=["in this process", "in a worker process"],
 )
-def test_an_error_of_our_own_is_told_whole_without_the_label_of_its_step(error: Exception) -> None:
+def test_an_error_of_this_project_is_shown_without_the_step_label(error: Exception) -> None:
     assert describe(error) == f"the run failed: {REFUSED}"
 
 
-def test_the_text_of_any_other_error_is_not_told() -> None:
+def test_the_text_of_an_unexpected_error_is_not_shown() -> None:
     assert describe(ValueError("ada@example.com")) == "the run failed: ValueError"

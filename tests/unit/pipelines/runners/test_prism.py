@@ -17,7 +17,7 @@ def test_a_run_outlives_the_deadline_of_a_call_to_the_job_server():
     assert options.view_as(PortableOptions).job_server_timeout > YEAR_SECONDS
 
 
-def test_prism_collects_early_unless_the_user_says_when(monkeypatch):
+def test_prism_collects_early_unless_the_user_sets_gogc(monkeypatch):
     monkeypatch.delenv("GOGC", raising=False)
     assert prism_environment()["GOGC"] == "25"
     monkeypatch.setenv("GOGC", "200")
@@ -25,7 +25,7 @@ def test_prism_collects_early_unless_the_user_says_when(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "/dev/null"])
-def test_a_file_that_is_no_program_is_a_mistake_that_names_it(tmp_path, name):
+def test_a_file_that_is_not_a_program_is_a_mistake_that_names_it(tmp_path, name):
     with pytest.raises(UserError, match=f"^{name}: is not a program that can be executed as Prism; go install "):
         Prism(Path(name), tmp_path / "log")
 

@@ -23,7 +23,7 @@ EVENT = Event(
 )  # fmt: skip
 
 
-def test_live_messages_are_such_as_a_bus_can_carry():
+def test_published_messages_are_valid_for_pubsub():
     found = list(messages(SimulationConfig(events=4000, dirty=0.3, format="live")))
     outcomes = Counter(message.outcome for message in found)
     assert len(found) == 4000
@@ -33,7 +33,7 @@ def test_live_messages_are_such_as_a_bus_can_carry():
     assert outcomes["TIME_RANGE"] > 0
 
 
-def test_truth_follows_a_stream_that_is_stopped_early():
+def test_expected_results_match_a_stream_that_is_stopped_early():
     simulation = Simulation(SimulationConfig(events=5000, seed=4))
     taken = list(islice(simulation.messages(), 1200))
     assert simulation.truth.received == len(taken) == 1200
@@ -46,13 +46,13 @@ def test_all_event_types_are_on_their_topics():
 
 
 @pytest.mark.parametrize("size", [420, 500, 900])
-def test_events_have_the_size_asked_for(size):
+def test_events_have_the_requested_size(size):
     found = [len(m.data) for m in messages(SimulationConfig(events=3000, event_bytes=size)) if m.outcome == "valid"]
     assert sum(found) / len(found) == pytest.approx(size, rel=0.06)
 
 
 @pytest.mark.parametrize("rate", [0.001, 5.0, 100_000.0])
-def test_event_time_runs_at_the_rate_asked_for(rate):
+def test_event_time_advances_at_the_requested_rate(rate):
     simulation = Simulation(SimulationConfig(events=2000, rate=rate, dirty=0, start="2027-03-01T06:00:00+02:00"))
     times = [message.event.time_us for message in simulation.messages() if message.outcome == "valid"]
     start = int(datetime(2027, 3, 1, 4, tzinfo=UTC).timestamp() * SECOND)

@@ -53,7 +53,7 @@ def test_notes_are_raised_by_what_the_bytes_hold(planned):
             assert unknown == ("UNKNOWN_FIELD" in message.notes)
 
 
-def test_a_bad_message_never_takes_the_id_of_a_planned_event_unless_that_is_its_fault(planned):
+def test_an_invalid_message_has_an_event_id_of_its_own_unless_the_id_is_its_fault(planned):
     ids = {message.event.event_id for message in planned if message.outcome == "valid"}
     for message in planned:
         if message.outcome not in ("valid", "duplicate", "EVENT_ID_CONFLICT"):

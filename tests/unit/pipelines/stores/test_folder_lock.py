@@ -81,7 +81,7 @@ def test_the_lock_of_a_killed_process_is_taken_over_and_its_owner_reported(tmp_p
         assert f"`local` (process {os.getpid()} " in reject(tmp_path / "out")
 
 
-def test_a_lock_of_another_host_is_rejected_and_the_message_says_how_to_remove_it(tmp_path):
+def test_a_lock_of_another_host_is_rejected_with_the_way_to_remove_it(tmp_path):
     write_owner(tmp_path / "o u t", host="elsewhere", pid=dead_pid())
     message = reject(tmp_path / "o u t")
     assert "(process " in message
@@ -145,7 +145,7 @@ def test_a_file_in_place_of_the_folder_is_rejected(tmp_path):
     assert reject(tmp_path / "out") == f"--output {tmp_path / 'out'}: is a file, a folder is needed"
 
 
-def test_the_owner_is_shown_to_readers_and_only_while_it_lives(tmp_path, other):
+def test_the_lock_owner_is_shown_to_readers_only_while_it_runs(tmp_path, other):
     owner = folder_owner(tmp_path / "out")
     assert owner is not None
     assert owner.pid == other.pid

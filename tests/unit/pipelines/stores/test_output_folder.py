@@ -138,7 +138,7 @@ def test_a_file_that_is_a_link_into_the_output_is_rejected(tmp_path):
         check_apart([f"{tmp_path}/in/a.avro"], [f"{tmp_path}/in/a.avro"], tmp_path / "lake")
 
 
-def test_folders_beside_each_other_are_taken(tmp_path):
+def test_sibling_folders_are_accepted(tmp_path):
     fill(tmp_path, {"out/lake/a.avro": "a", "output/orders.jsonl": "a", "in/orders.jsonl": "a"})
     for given in (tmp_path / "output", tmp_path / "in", tmp_path / "in" / "orders.jsonl"):
         check_apart([str(given), "gs://bucket/out"], ["gs://bucket/out/a.avro"], tmp_path / "out")

@@ -65,7 +65,7 @@ def test_a_cloudevent_of_attributes_is_the_same_event(event_type, prefix):
     )
 
 
-def test_its_data_may_stand_behind_a_bom():
+def test_its_data_may_follow_a_byte_order_mark():
     event = accepted(
         make_message(b"\xef\xbb\xbf" + json.dumps(DATA["order.updated"]).encode(), "orders", attributes()), ACCEPTING
     )
@@ -81,19 +81,19 @@ def test_the_content_type_may_be_absent_or_an_attribute(given):
     assert accepted(message(DATA["order.updated"], given=given), ACCEPTING).event_id == EVENT_ID
 
 
-def test_its_own_content_type_stands_before_that_of_the_transport():
+def test_its_own_content_type_precedes_the_transports():
     assert accepted(message(DATA["order.updated"], given=attributes() | {"content-type": "text/plain"}), ACCEPTING)
     given = attributes(datacontenttype="text/plain") | {"content-type": "application/json"}
     assert refused(message(DATA["order.updated"], given=given), ACCEPTING).code == "CONTENT_TYPE"
 
 
-def test_another_content_type_is_refused():
+def test_another_content_type_is_rejected():
     given = {**attributes(datacontenttype=ABSENT), "content-type": "text/plain"}
     assert refused(message(DATA["order.updated"], given=given), ACCEPTING).code == "CONTENT_TYPE"
     assert refused(message(structured(datacontenttype="text/plain")), ACCEPTING).code == "CONTENT_TYPE"
 
 
-def test_a_cloudevent_is_taken_where_a_decoder_is_told_to_and_refused_elsewhere():
+def test_a_cloudevent_is_accepted_only_with_the_option():
     assert accepted(message(structured()), Decoder(accept_cloudevents=True)).event_id == EVENT_ID
     assert refused(message(structured())).path == "eventId"
     assert refused(message(DATA["order.updated"], given=attributes())).path == "eventId"
@@ -144,7 +144,7 @@ def test_a_cloudevent_keeps_the_same_rules(event, code, path):
 
 @pytest.mark.parametrize("name", ["eventId", "eventType", "eventTime", "dataContentType", "metadata"])
 @pytest.mark.parametrize("value", ["x", {}, None], ids=repr)
-def test_an_object_that_speaks_both_ways_is_no_cloudevent(name, value):
+def test_an_object_with_both_envelopes_is_not_a_cloudevent(name, value):
     letter = refused(message(structured(**{name: value})), ACCEPTING)
     collides = name == "dataContentType"  # with datacontenttype
     assert letter.code == ("KEY_COLLISION" if collides else "MISSING_FIELD")
@@ -162,6 +162,6 @@ def test_a_dead_cloudevent_names_its_event():
     assert (letter.code, letter.event_id, letter.event_type) == ("JSON_NUMBER", EVENT_ID, "order.updated")
 
 
-def test_attributes_beside_data_that_is_no_object():
+def test_attributes_of_an_event_whose_data_is_not_an_object():
     assert refused(make_message(b"[]", "orders", attributes()), ACCEPTING).code == "NOT_OBJECT"
     assert refused(make_message(b"", "orders", attributes()), ACCEPTING).code == "EMPTY"

@@ -40,7 +40,7 @@ def text_of(event: dict) -> bytes:
 
 
 @pytest.mark.parametrize("event_type", EVENT_TYPES)
-def test_an_event_says_what_its_message_says(event_type):
+def test_an_event_has_the_values_of_its_message(event_type):
     message = make_message(make_event(event_type), attributes={"origin": "till"})
     event = accepted(message)
     assert (event.event_id, event.event_type, event.topic) == (EVENT_ID, event_type, topic_of(event_type))
@@ -83,7 +83,7 @@ def test_an_amount_of_nought_has_no_exponent_that_numeric_could_not_hold(written
     assert str(event.amount) == "0"
 
 
-def test_data_is_kept_letter_by_letter():
+def test_data_is_kept_character_by_character():
     data = '{ "value" : 6.10e1,\n"deviceId":"a", "metric":"b", "caf\\u00e9": 1 }'
     event = accepted(
         make_message(spelled(make_event("iot.telemetry", data=0), '"data":0', f'"data" :  {data}'), "iot-events")
@@ -122,7 +122,7 @@ def test_data_is_kept_letter_by_letter():
         ),
     ],
 )  # fmt: skip
-def test_what_is_odd_is_noted(event, expected):
+def test_unusual_values_get_a_note(event, expected):
     assert notes(event) == expected
 
 
@@ -171,11 +171,11 @@ def test_an_event_sent_again_has_the_same_content(again):
     ],
     ids=["time", "cause", "flow", "extension", "text", "absent", "unknown", "type"],
 )
-def test_an_event_that_says_something_else_has_other_content(other):
+def test_an_event_with_other_values_has_another_content_hash(other):
     assert accepted(make_message(other)).content != accepted(make_message(make_event())).content
 
 
-def test_extensions_and_data_cannot_be_taken_for_each_other():
+def test_extensions_and_data_are_not_confused():
     contents = {
         accepted(make_message(event)).content
         for event in (make_event(x="1"), with_data("order.updated", x="1"), make_event(metadata={**METADATA, "x": "1"}))
@@ -205,7 +205,7 @@ def test_both_ways_of_reading_give_the_same_event(event_type, monkeypatch):
     ],
     ids=["plain", "letters", "unknown", "BOM", "BOM and unknown", "BOM and refused"],
 )
-def test_a_message_is_looked_through_once_and_only_where_something_is_odd(data, times, monkeypatch):
+def test_a_message_is_scanned_once_and_only_if_the_fast_path_rejects_it(data, times, monkeypatch):
     looked, inspect = [], schemas.decode.decoder.inspect_object
     monkeypatch.setattr(schemas.decode.decoder, "inspect_object", lambda *given: looked.append(data) or inspect(*given))
     decode(make_message(data))

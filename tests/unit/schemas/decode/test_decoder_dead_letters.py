@@ -99,12 +99,12 @@ LATER = {
 
 @pytest.mark.parametrize("later", LATER)
 @pytest.mark.parametrize("code", EARLIER)
-def test_a_fault_of_the_text_stands_before_any_later_one(code, later):
+def test_a_fault_of_the_text_precedes_any_later_one(code, later):
     letter = refused(make_message(text_of(LATER[later])[:-1] + EARLIER[code] + b"}"))
     assert (letter.stage, letter.code) == ("json", code)
 
 
-def test_a_fault_of_the_envelope_stands_before_one_of_the_data():
+def test_a_fault_of_the_envelope_precedes_one_of_the_data():
     letter = refused(make_message({**with_data("order.updated", orderId=ABSENT), "eventTime": "x"}))
     assert (letter.stage, letter.code) == ("envelope", "TIME_FORMAT")
 
@@ -136,7 +136,7 @@ def test_a_dead_letter_names_its_event_where_it_could_be_read(event, event_id, e
 @pytest.mark.parametrize(
     "data", [b"", b"{", b"\x00\xff" * 100, b"x" * MAX_BYTES], ids=["none", "short", "binary", "limit"]
 )
-def test_a_dead_letter_keeps_the_bytes_as_they_came(data):
+def test_a_dead_letter_keeps_the_original_bytes(data):
     message = make_message(data, "news", {"k": "v"})
     letter = refused(message)
     assert (letter.data, letter.size, letter.sha256) == (data, len(data), hashlib.sha256(data).hexdigest())
@@ -164,7 +164,7 @@ def test_a_redrive_counts_its_attempts(attribute, attempt):
     assert refused(make_message(b"", attributes=attributes)).attempt == attempt
 
 
-def test_the_name_of_a_dead_letter_follows_from_what_failed_and_how_often():
+def test_the_id_of_a_dead_letter_is_computed_from_message_and_attempt():
     first = refused(make_message(b"{"))
     assert first.dead_letter_id == refused(make_message(b"{")).dead_letter_id
     assert len(first.dead_letter_id) == 32
@@ -202,7 +202,7 @@ def planted() -> list[bytes]:
     return [*found, SECRET.encode("utf-16"), SECRET.encode() * 100_000]
 
 
-def test_no_value_and_no_unknown_key_is_told_in_a_dead_letter():
+def test_a_dead_letter_quotes_no_value_and_no_unknown_key():
     told = 0
     for data in planted():
         for topic in ("orders", "customers", SECRET):
@@ -224,7 +224,7 @@ def test_every_dead_letter_has_a_code_of_its_stage():
             assert Code(outcome.code) in CODES_OF[Stage(outcome.stage)]
 
 
-def test_an_exception_that_nobody_expected_is_a_dead_letter_that_quotes_nothing(monkeypatch):
+def test_an_unexpected_exception_is_a_dead_letter_without_payload_text(monkeypatch):
     def broken(*_):
         raise RuntimeError(SECRET)
 
@@ -234,5 +234,5 @@ def test_an_exception_that_nobody_expected_is_a_dead_letter_that_quotes_nothing(
     assert (letter.path, letter.error_message) == ("", "an exception nobody expected")
 
 
-def test_a_refusal_reads_as_its_words():
+def test_a_rejection_quotes_the_text_of_the_service():
     assert str(Refused(Stage.DATA, Code.FIELD_TYPE, "data.sku", "a text is needed", 7)) == "a text is needed"

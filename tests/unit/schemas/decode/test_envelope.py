@@ -22,7 +22,7 @@ def refusal(topic: str = "orders", **changes) -> tuple[Code, str]:
     return refused.value.code, refused.value.path
 
 
-def test_a_good_envelope_is_taken_as_it_is():
+def test_a_valid_envelope_is_accepted_unchanged():
     envelope = checked()
     assert envelope == Envelope(
         EVENT_ID,
@@ -134,7 +134,7 @@ def test_json_is_the_content_type(value):
     ],
     ids=repr,
 )  # fmt: skip
-def test_any_other_content_type_is_refused(value):
+def test_any_other_content_type_is_rejected(value):
     assert refusal(dataContentType=value) == (Code.CONTENT_TYPE, "dataContentType")
 
 
@@ -160,7 +160,7 @@ def test_a_source_may_send_its_own_event_types_only(source):
 @pytest.mark.parametrize(
     "text", ["", "2026-03-01T11:59:00", "2026-03-01 11:59:00Z", "1772366340", "2026-02-29T00:00:00Z"]
 )
-def test_an_event_time_that_is_no_time(text):
+def test_an_event_time_that_is_not_a_time(text):
     assert refusal(eventTime=text) == (Code.TIME_FORMAT, "eventTime")
 
 
@@ -208,7 +208,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize("position", range(len(FAULTS) - 1), ids=[code.value for code, _ in FAULTS[:-1]])
-def test_of_several_faults_the_first_in_the_order_stands(position):
+def test_of_several_faults_the_first_in_order_is_reported(position):
     code, fault = FAULTS[position]
     for later_code, later in FAULTS[position + 1 :]:
         assert refusal(**{**later, **fault})[0] is code, later_code

@@ -246,5 +246,5 @@ def test_items_may_be_empty_and_many():
         ({"orderId": "", "customerId": ""}, Code.FIELD_FORMAT, "orderId"),
     ],
 )
-def test_of_several_faults_the_first_in_the_order_stands(changes, code, path):
+def test_of_several_faults_the_first_in_order_is_reported(changes, code, path):
     assert outcome("order.created", **changes) == (code, f"data.{path}")

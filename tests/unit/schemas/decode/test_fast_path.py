@@ -104,7 +104,7 @@ def reads_plain(text: bytes, topic: str = "orders") -> bool:
     ],
     ids=["whole", "no content type", "no causation", "null causation"],
 )
-def test_an_event_with_nothing_odd_is_plain(event_type, separators, changes):
+def test_a_regular_event_takes_the_fast_path(event_type, separators, changes):
     text = json.dumps(make_event(event_type, **changes), separators=separators, ensure_ascii=False)
     assert reads_plain(text.encode(), topic_of(event_type))
 
@@ -112,7 +112,7 @@ def test_an_event_with_nothing_odd_is_plain(event_type, separators, changes):
 @pytest.mark.parametrize("content_type", [ABSENT, None, "application/json", "application/json; charset=utf-8"])
 @pytest.mark.parametrize("causation", [{}, {"causationId": None}, {"causationId": CAUSATION_ID}], ids=repr)
 @pytest.mark.parametrize("event_type", ["order.updated", "iot.telemetry"])
-def test_a_message_without_white_space_is_told_by_its_size_alone(event_type, causation, content_type, monkeypatch):
+def test_a_message_without_white_space_is_recognized_by_its_size(event_type, causation, content_type, monkeypatch):
     monkeypatch.setattr(schemas.decode.fast_path, "_marks", lambda envelope, text: -1)
     metadata = {"correlationId": CORRELATION_ID, **causation}
     event = make_event(event_type, metadata=metadata, dataContentType=content_type)
@@ -121,7 +121,7 @@ def test_a_message_without_white_space_is_told_by_its_size_alone(event_type, cau
     assert not reads_plain(spaced, topic_of(event_type))
 
 
-def test_letters_beyond_ascii_are_plain_and_the_size_has_a_limit(monkeypatch):
+def test_characters_beyond_ascii_take_the_fast_path_up_to_a_size_limit(monkeypatch):
     text = json.dumps(with_data("order.updated", status="5 £"), ensure_ascii=False).encode()
     monkeypatch.setattr(schemas.decode.fast_path, "MAX_BYTES", len(text))
     assert reads_plain(text)
@@ -227,7 +227,7 @@ def test_a_list_with_rules_of_its_own_or_of_objects_without_a_shape_has_none():
     assert shape_of(Parts) is not None
 
 
-def test_a_shape_takes_the_fields_of_its_model_alone():
+def test_a_column_shape_accepts_only_the_fields_of_its_model():
     read = msgspec.json.Decoder(shape_of(Telemetry)).decode
     assert read(b'{"deviceId":"a","metric":"b","value":1}').deviceId == "a"
     with pytest.raises(msgspec.ValidationError, match="unknown field"):

@@ -32,7 +32,7 @@ def test_a_golden_message_has_its_outcome(case, line):
         assert (outcome.code, outcome.path) == (case["expect"], case.get("path", ""))
 
 
-def test_duplicates_and_conflicts_are_told_by_content():
+def test_duplicates_and_conflicts_differ_by_content():
     seen: dict[str, bytes] = {}
     for case, line in CASES:
         outcome = outcome_of(line)

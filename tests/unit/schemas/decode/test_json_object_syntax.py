@@ -63,12 +63,12 @@ def test_numbers_that_are_finite_keep_their_text(number):
     "text",
     ['{"a":1,"a":1}', '{"a":1,"\\u0061":2}', '{"x":{"a":1,"a":2}}', '{"x":[{"":0,"":0}]}', '{"a":1,"b":2,"a":3}'],
 )
-def test_a_key_that_stands_twice(text):
+def test_a_duplicate_key(text):
     assert parse_object(text.encode()) is None
     assert code_of(text.encode()) is Code.JSON_DUPLICATE_KEY
 
 
-def test_of_a_key_that_stands_twice_no_value_is_read():
+def test_no_value_of_a_duplicate_key_is_used():
     with pytest.raises(Refused) as refused:
         inspected(b'{"a":1,"b":2,"a":3}')
     assert refused.value.value == {"b": 2}
@@ -78,7 +78,7 @@ def test_of_a_key_that_stands_twice_no_value_is_read():
     "text",
     ['{"a":"\\ud800"}', '{"a":"\\udc00\\ud800"}', '{"\\udfff":1}', '{"a":["\\ud83d "]}', '["\\ud800"]', '"\\ud800"'],
 )
-def test_half_a_surrogate_pair_is_no_text(text):
+def test_half_a_surrogate_pair_is_not_text(text):
     assert parse_object(text.encode()) is None
     assert code_of(text.encode()) is Code.STRING_CONTENT
 
@@ -119,5 +119,5 @@ def test_what_the_caller_sees_counts_by_the_same_order():
     ['{"a":1}', ' \n{"a":1}\t', '\ufeff{"a":1}', json.dumps({"a": 1}, indent=4)],
     ids=["plain", "white space", "BOM", "pretty"],
 )
-def test_what_is_odd_is_read_all_the_same(text):
+def test_unusual_values_are_still_read(text):
     assert inspected(text.encode()) == {"a": 1}

@@ -27,7 +27,7 @@ def test_the_tables_of_the_page_are_up_to_date():
     assert set(BLOCKS) == set(made)
 
 
-def test_every_code_stands_on_the_page_in_the_order_of_the_checks():
+def test_every_code_is_on_the_page_in_the_order_of_the_checks():
     table = PAGE.read_text().partition("<!-- made: codes -->")[2].partition("<!-- end -->")[0]
     rows = re.findall(r"^\| ([A-Z_]+) \| [a-z, ]+ \|", table, re.MULTILINE)
     assert rows == [code.value for code in Code]
@@ -40,7 +40,7 @@ def test_the_example_of_the_page_is_valid():
     assert not isinstance(parse_line(json.dumps({**message, "data": "e30="}).encode(), ""), NotAMessage)
 
 
-def test_a_block_is_made_anew_and_nothing_else_is_touched():
+def test_a_block_is_regenerated_and_nothing_else_changes():
     page = fill("before <!-- made: notes -->\nyesterday\n<!-- end --> between <!-- made: codes --><!-- end --> after")
     assert page.startswith("before <!-- made: notes -->\n| note |")
     assert "yesterday" not in page

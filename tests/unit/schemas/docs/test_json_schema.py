@@ -10,7 +10,7 @@ def schema_of(name):
     return event_json_schema(REGISTRY.get(name))
 
 
-def test_the_envelope_is_said_whole():
+def test_the_envelope_is_complete():
     schema = schema_of("payment.failed")
     data = schema["properties"].pop("data")
     assert (data["title"], "title" in data["properties"]["reason"]) == ("PaymentFailed", False)

@@ -61,7 +61,7 @@ def rule(*steps: dict, **more) -> Rule:
         ),
     ],
 )  # fmt: skip
-def test_a_step_does_what_it_says(step, before, after):
+def test_a_step_changes_the_payload_as_documented(step, before, after):
     assert repair(rule(step), before.encode()).decode() == after
 
 
@@ -81,19 +81,19 @@ def test_a_step_does_what_it_says(step, before, after):
         ),
     ],
 )
-def test_what_cannot_be_repaired_says_so_without_a_value(step, payload):
+def test_an_impossible_repair_is_reported_without_a_value(step, payload):
     with pytest.raises(NotRepaired) as refused:
         repair(rule(step), payload.encode())
     assert "secret" not in str(refused.value)
 
 
 @pytest.mark.parametrize("text", ["", ".", "a.", "a..b", "[0]", "a[x]", "a[", "a]b", "a[0]b"])
-def test_a_wrong_path_is_refused(text):
+def test_a_wrong_path_is_rejected(text):
     with pytest.raises(ValueError, match="no path"):
         parse_path(text)
 
 
-def test_a_star_stands_for_any_index():
+def test_a_star_matches_any_index():
     assert path_matches("data.items[*].sku", "data.items[12].sku")
     assert not path_matches("data.items[*].sku", "data.items[12].quantity")
 
@@ -106,7 +106,7 @@ def test_a_step_does_exactly_one_known_thing(steps):
         Step.model_validate(steps)
 
 
-def test_rules_of_one_name_are_refused():
+def test_rules_with_the_same_name_are_rejected():
     one = {"name": "r", "match": {}, "repair": [{"drop": {"path": "a"}}], "tests": [{"given": {"a": 1}, "expect": {}}]}
     assert load_rules(json.dumps({"rules": [one]})).rules[0].name == "r"
     with pytest.raises(RulesError, match=r"^line 1, column \d+: two rules are named 'r'$"):
@@ -149,12 +149,12 @@ GOOD = {"name": "r", "match": {}, "repair": [{"drop": {"path": "a"}}], "tests": 
         pytest.param({"tests": [{"given": "{", "expect": {}}]}, "test 1: the payload is not JSON", id="its test cannot be repaired"),
     ],
 )  # fmt: skip
-def test_a_file_of_wrong_rules_says_what_and_where(text, problem):
+def test_a_wrong_rules_file_is_reported_with_its_place(text, problem):
     with pytest.raises(RulesError, match=problem):
         load_rules(text if isinstance(text, str) else json.dumps({"rules": [{**GOOD, **text}]}))
 
 
-def test_a_whole_text_is_compared_as_text_and_need_not_be_json():
+def test_the_whole_payload_is_compared_as_text_and_need_not_be_json():
     whole = {"repair": [{"replace": {"pattern": "'", "with": '"'}}]}
     assert load_rules(json.dumps({"rules": [{**GOOD, **whole, "tests": [{"given": "{'a':1", "expect": '{"a":1'}]}]}))
     with pytest.raises(RulesError, match="not the expected one"):
@@ -194,7 +194,7 @@ def test_a_step_without_its_place_changes_nothing(step, before):
         ({"json_patch": [{"op": "remove", "path": "/b"}]}, "{}", "the JSON Patch does not apply"),
     ],
 )
-def test_what_cannot_be_repaired_says_why(step, payload, reason):
+def test_an_impossible_repair_gives_the_reason(step, payload, reason):
     with pytest.raises(NotRepaired) as refused:
         repair(rule(step), payload.encode())
     assert str(refused.value) == reason
@@ -210,7 +210,7 @@ def test_a_rule_file_error_with_control_characters_is_one_line():
     assert str(refused.value).isprintable()
 
 
-def test_a_lone_surrogate_is_not_repaired_and_says_why():
+def test_a_lone_surrogate_is_not_repaired_and_the_reason_is_given():
     with pytest.raises(NotRepaired, match="a text holds half of a surrogate pair"):
         repair(rule({"drop": {"path": "b"}}), rb'{"a": "\ud800", "b": 1}')
 
@@ -253,7 +253,7 @@ def test_a_mask_shows_keys_of_any_script_and_ends_at_2_000_characters():
     assert len(mask(json.dumps("a" * 9_000).encode())) == 2_000
 
 
-def test_what_is_no_json_is_masked_whole():
+def test_a_payload_that_is_not_json_is_masked_completely():
     assert mask(b"secret") == "(6 bytes that are not JSON)"
     assert mask(json.dumps(["a" * 99]).encode(), keep=10) == '["xxxxxxx…'
 

@@ -42,7 +42,7 @@ def test_matches_are_replaced(pattern, replacement, text, result):
         ("\ud83c", "surrogate"),
     ],
 )
-def test_a_wrong_pattern_says_what_is_wrong(pattern, problem, capfd):
+def test_a_wrong_pattern_is_reported_with_the_reason(pattern, problem, capfd):
     with pytest.raises(ValueError, match=problem):
         compile_pattern(pattern)
     assert capfd.readouterr().err == ""
@@ -62,7 +62,7 @@ def test_a_wrong_replacement_is_found_when_the_file_is_loaded(replacement):
         load_rules(json.dumps({"rules": [one]}))
 
 
-def test_a_pattern_that_would_backtrack_for_ever_takes_no_time():
+def test_a_pattern_with_catastrophic_backtracking_ends_quickly():
     began = time.process_time()
     assert replace_all("(a+)+$", "x", "a" * 200_000 + "b").endswith("b")
     assert time.process_time() - began < 5

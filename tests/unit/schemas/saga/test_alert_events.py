@@ -53,7 +53,7 @@ def test_an_alert_is_an_envelope_of_the_contract() -> None:
     }
 
 
-def test_compensation_is_asked_for_in_its_order() -> None:
+def test_compensation_steps_are_requested_in_order() -> None:
     request = _by_type()["saga.compensation_requested"]
     assert request["metadata"]["causationId"] == event_id(4)
     assert request["data"] == {
@@ -83,7 +83,7 @@ def test_an_alert_keeps_its_id_when_late_facts_move_it() -> None:
     assert before["eventId"] == after["eventId"]
 
 
-def test_a_request_gets_another_id_when_a_late_fact_makes_it_ask_for_more() -> None:
+def test_a_compensation_request_gets_another_id_when_a_late_fact_adds_steps() -> None:
     late = fact(at("11:00:11"), 7, "inventory.reserved", sku="SKU-2", quantity=1)
     name = "saga.compensation_requested"
     before, after = _by_type()[name], _by_type([*FACTS, late])[name]

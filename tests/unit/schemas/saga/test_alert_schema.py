@@ -61,6 +61,6 @@ def without_nothing(value: Any) -> Any:
     [{"event": "x"}, {"eventId": 3}, {"data": "x"}, {"data": {"orderId": "o", "customer": "c"}}],
     ids=json.dumps,
 )
-def test_what_is_something_else_is_refused(message, change):
+def test_other_values_are_rejected(message, change):
     with pytest.raises(json_format.ParseError):
         json_format.Parse(json.dumps({**published()[0], **change}), message())

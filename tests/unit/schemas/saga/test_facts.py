@@ -59,7 +59,7 @@ def test_a_cancellation_comes_back_as_one() -> None:
         pytest.param(HAPPY[2], 1, id="an id at the end"),
     ],
 )
-def test_what_is_cut_off_is_refused(whole: SagaFact, cut: int) -> None:
+def test_truncated_data_is_rejected(whole: SagaFact, cut: int) -> None:
     with pytest.raises(ValueError, match=r"^truncated saga facts$"):
         decode_facts(encode_facts([whole])[:-cut])
 
@@ -89,12 +89,12 @@ def test_appending_keeps_unequal_facts_of_one_event_id() -> None:
         pytest.param(HAPPY[1]._replace(sku="é"), "ascii", id="id not ASCII"),
     ],
 )
-def test_what_does_not_fit_is_refused(bad: SagaFact, message: str) -> None:
+def test_values_that_do_not_fit_are_rejected(bad: SagaFact, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         encode_facts([bad])
 
 
-def test_an_unknown_format_is_refused() -> None:
+def test_an_unknown_format_is_rejected() -> None:
     encoded = bytearray(encode_facts(HAPPY))
     encoded[0] |= 0x10
     with pytest.raises(ValueError, match="format 1"):

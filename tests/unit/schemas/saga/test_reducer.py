@@ -18,7 +18,7 @@ CORPUS = SHARED / "corpus" / "messages.json"
 
 
 @pytest.mark.parametrize("golden", GOLDENS, ids=lambda path: path.stem)
-def test_a_golden_saga_is_decided_as_its_file_says(golden: Path) -> None:
+def test_a_golden_saga_gives_the_expected_result(golden: Path) -> None:
     case = json.loads(golden.read_text())
     facts = [golden_fact(spec, position) for position, spec in enumerate(case["facts"], start=1)]
     want = expected(case["expect"])
@@ -121,7 +121,7 @@ def test_unequal_facts_under_one_event_id_count_once_whatever_comes_first() -> N
         pytest.param([SagaFact(0, event_id(1), "iot.telemetry", None, "")], MINUTE_US, "iot.telemetry", id="no saga"),
     ],
 )
-def test_what_is_no_saga_is_refused(facts: list[SagaFact], timeout_us: int, message: str) -> None:
+def test_bytes_that_are_not_a_saga_are_rejected(facts: list[SagaFact], timeout_us: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         reduce_saga("o", facts, now_us=None, timeout_us=timeout_us)
 
@@ -150,12 +150,12 @@ def test_a_fact_keeps_no_free_text_of_a_status() -> None:
         pytest.param((Row((State.START,), (Input.PAID,), None),), "no row", id="not total"),
     ],
 )
-def test_a_table_that_is_no_function_is_refused(rows: tuple[Row, ...], message: str) -> None:
+def test_a_table_that_is_not_a_function_is_rejected(rows: tuple[Row, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         expand(rows)
 
 
-def test_a_table_gives_every_cell_its_rule_and_a_rule_without_a_target_keeps_the_state() -> None:
+def test_every_cell_of_the_transition_table_has_a_rule() -> None:
     opens = Row((State.START,), tuple(Input), State.CREATED)
     others = tuple(state for state in State if state is not State.START)
     stays = Row(others, tuple(Input), None, step=False, alert=AlertName.ILLEGAL_TRANSITION)

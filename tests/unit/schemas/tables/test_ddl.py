@@ -52,7 +52,7 @@ def test_a_dataset():
     )
 
 
-def test_a_view_and_its_function_say_what_they_show():
+def test_a_view_and_its_function_have_descriptions():
     header = "-- Things.\n-- key: a\n-- as_of: by then\n-- a: the one\n-- b: the other\n"
     view = parse_view(ANALYTICS, "v", f"{header}SELECT a, b FROM ${{analytics}}.t WHERE ${{as_of}}")
     assert create_view(view, NAMES).splitlines() == [

@@ -46,7 +46,7 @@ def own_fields(name: str) -> list[dict]:
     return TABLES[name].bigquery_fields()[len(COMMON) :]
 
 
-def test_texts_times_and_counts_are_always_there_unless_told():
+def test_texts_times_and_counts_are_required_unless_optional():
     assert text("a", "who", policy_tag="payload") == Column("a", "STRING", "who", required=True, policy_tag="payload")
     assert time("a", "when", required=False) == Column("a", "TIMESTAMP", "when")
     assert count("a", "how many") == Column("a", "INT64", "how many", required=True)
@@ -99,7 +99,7 @@ def test_partition_and_cluster(name, partition, cluster):
     assert (TABLES[name].partition, TABLES[name].cluster) == (partition, cluster)
 
 
-def test_items_are_structs_and_absence_is_told_apart_from_emptiness():
+def test_items_are_structs_and_missing_differs_from_empty():
     items = next(field for field in own_fields("order_events") if field["name"] == "items")
     assert items["mode"] == "REPEATED"
     assert [(field["name"], field["type"], field["mode"]) for field in items["fields"]] == [
@@ -116,7 +116,7 @@ def test_lags_are_numbers_that_may_be_unknown():
     ]
 
 
-def test_no_personal_text_stands_in_analytics():
+def test_no_personal_text_is_in_analytics():
     for table in TABLES.values():
         if table.dataset == "analytics":
             assert not {"name", "email", "phone"} & {column.name for column in table.columns}
@@ -214,12 +214,12 @@ def test_payload_columns_bear_their_policy_tag():
     }  # fmt: skip
 
 
-def test_tables_are_made_anew_for_any_registry():
+def test_tables_are_generated_for_any_registry():
     assert all_tables(REGISTRY) == TABLES
     assert typed_table("payment_events") == TABLES["payment_events"]
 
 
-def test_one_column_says_in_three_schemas_whether_it_may_be_null():
+def test_nullability_of_a_column_is_equal_in_three_schemas():
     free, due = Column("note", "STRING", "a remark"), Column("note", "STRING", "a remark", required=True)
     said = {"name": "note", "type": "STRING", "description": "a remark"}
     assert [one.bigquery_field() for one in (free, due)] == [{**said, "mode": "NULLABLE"}, {**said, "mode": "REQUIRED"}]
@@ -233,7 +233,7 @@ def test_a_column_that_one_model_does_not_require_is_as_any_other_optional_colum
     assert columns["two"] == Column("two", "FLOAT64", "two of the event")
 
 
-def test_a_field_that_would_take_null_is_refused_for_it_would_lose_that_it_is_personal():
+def test_a_nullable_field_is_rejected_because_its_personal_mark_would_be_lost():
     with pytest.raises(TypeError, match=r"Note\.author: null is no value .* write `author: T = optional\(\)`"):
 
         class Note(Payload):

@@ -115,7 +115,7 @@ def test_a_folder_in_the_place_of_a_file_cannot_be_read(lake):
     assert findings(lake) == [(path.name, "cannot be read (IsADirectoryError)")]
 
 
-def test_what_manifests_say_is_json_of_the_newest_generation(lake):
+def test_manifest_listing_is_json_of_the_newest_generation(lake):
     path = manifest(lake)
     older = json.loads(path.read_text())
     newer = path.with_name(path.name.replace("000001", "000002"))

@@ -66,7 +66,7 @@ def test_bundles_of_a_minute_are_one_file_with_a_manifest(tmp_path, clock):
 
 
 @pytest.mark.parametrize("cut", [1, 20, 300], ids=lambda cut: f"{cut}-bytes-missing")
-def test_after_a_crash_whole_blocks_are_kept_and_the_torn_one_is_cut(tmp_path, clock, cut):
+def test_after_a_crash_complete_blocks_are_kept_and_the_incomplete_one_is_cut(tmp_path, clock, cut):
     crashed = Segments(str(tmp_path), FEED, "run-a", clock)
     crashed.append(messages(4))
     crashed.append(messages(4, 4))
@@ -102,7 +102,7 @@ def test_a_kill_while_a_segment_is_finished_leaves_one_file_that_the_manifest_na
     assert list(tmp_path.glob("archive/orders/dt=*/hour=*/.open-*")) == []
 
 
-def test_a_segment_that_never_held_a_block_is_taken_away(tmp_path, clock):
+def test_a_segment_without_a_block_is_removed(tmp_path, clock):
     folder = tmp_path / "archive/orders/dt=2026-06-15/hour=12"
     folder.mkdir(parents=True)
     (folder / ".open-20260615T1200-00.avro").write_bytes(b"Obj\x01\x02")
@@ -128,7 +128,7 @@ def test_two_processes_take_two_shards(tmp_path, clock):
     assert [path.name[13:16] for path in finished(tmp_path)] == ["-00", "-01"]
 
 
-def test_messages_stand_under_the_hour_of_their_publish_time(tmp_path, clock):
+def test_messages_are_archived_under_the_hour_of_their_publish_time(tmp_path, clock):
     archive = Segments(str(tmp_path), FEED, "run", clock)
     archive.append([*messages(1), *messages(1, 1, NOON - 3600_000_000)])
     archive.close()

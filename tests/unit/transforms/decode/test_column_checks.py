@@ -142,7 +142,7 @@ def read_or_none(texts):
     return [int(at) if fit else None for at, fit in zip(*parse_times(strings(texts)), strict=True)]
 
 
-def test_a_time_is_read_as_it_stands_or_not_at_all():
+def test_a_time_is_parsed_exactly_or_rejected():
     assert {text: read_or_none([text]) for text in TIMES} == {text: [micros_of(text)] for text in TIMES}
 
 
@@ -153,5 +153,5 @@ def test_times_of_all_sizes_are_read_among_each_other():
     assert read_or_none([]) == []
 
 
-def test_texts_are_what_their_bytes_say():
+def test_texts_equal_their_bytes():
     assert texts_of([b"a", None, "é".encode()]).to_pylist() == ["a", None, "é"]

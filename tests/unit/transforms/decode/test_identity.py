@@ -35,17 +35,17 @@ ENDS_AS_A = B[:19] + A[19:]
         ),
     ],
 )
-def test_the_first_stands(events, expected):
+def test_the_first_is_retained(events, expected):
     assert repeats(events) == expected
 
 
-def test_a_repeat_says_which_row_of_which_input_it_is():
+def test_a_duplicate_names_its_input_and_row():
     ids = np.concatenate([identities(rows([(A, 2, "m", 7), (B, 2, "m", 7)]), 100), identities(rows([(A, 1, "m", 7)]))])
     found = find_repeats(ids, np.array([4, 4, 9], np.uint32))
     assert (found.source.tolist(), found.row.tolist()) == ([4], [100])
 
 
-def test_words_of_a_slice_are_those_of_its_rows():
+def test_integer_pairs_of_a_slice_are_those_of_its_rows():
     ids = pa.array([str(uuid.UUID(int=number)) for number in range(10)])
     assert id_words(ids[4:7])[:, 1].tolist() == [4, 5, 6]
 

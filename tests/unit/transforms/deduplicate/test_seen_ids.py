@@ -19,7 +19,7 @@ def remember(seen: Seen, ids: np.ndarray) -> None:
     seen.add(0, classify_ids(ids, seen).added)
 
 
-def test_the_first_stands_and_the_rest_of_a_batch_repeats_it():
+def test_the_first_is_retained_and_the_rest_of_a_batch_are_duplicates():
     verdict = classify_ids(ids_of((1, 5, 20), (1, 5, 10), (2, 5, 30)), Seen())
     assert verdict.new.tolist() == [False, True, True]
     assert verdict.duplicate.tolist() == [True, False, False]
@@ -49,7 +49,7 @@ def test_other_content_under_a_known_id_is_a_conflict():
     assert verdict.duplicate.tolist() == [False, True]
 
 
-def test_a_repeat_that_was_published_earlier_is_kept_as_a_row():
+def test_a_duplicate_that_was_published_earlier_is_kept_as_a_row():
     seen = Seen()
     remember(seen, ids_of((1, 5, 20)))
     verdict = classify_ids(ids_of((1, 5, 10), (1, 5, 15)), seen)

@@ -65,7 +65,7 @@ def test_a_saga_that_stays_stuck_is_forgotten_too():
     assert not SagaShard(DEFAULT_TIMEOUT_US, DAY_US, stream.log)
 
 
-def test_a_row_of_a_forgotten_order_that_comes_again_stands_below_the_old_one():
+def test_a_row_of_an_expired_order_ranks_below_the_old_one():
     facts = arrivals({"o": _happy()})
     stream = Stream(retention_us=DAY_US)
     stream.add_facts(*facts[:-1])
@@ -84,7 +84,7 @@ def _happy():
     )
 
 
-def test_a_stuck_saga_stays_stuck_when_a_late_fact_is_no_step():
+def test_a_stuck_saga_stays_stuck_when_a_late_fact_is_not_a_step():
     created, *_ = _happy()
     update = created._replace(
         event_time_us=created.event_time_us + MINUTE_US,

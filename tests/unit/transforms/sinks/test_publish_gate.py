@@ -18,7 +18,7 @@ def test_complete_tables_pass() -> None:
     ],
     ids=["rejected", "missing", "more than made"],
 )
-def test_an_incomplete_table_refuses_the_publish_and_is_named_with_its_counts(counts: TableCounts, says: str) -> None:
+def test_an_incomplete_table_fails_the_publish_and_is_named_with_its_counts(counts: TableCounts, says: str) -> None:
     with pytest.raises(PublishRefused, match=r"^run-1: nothing was published") as refused:
         check_publish([TableCounts("payment_events", 5, 5), counts], "run-1")
     assert says in str(refused.value)

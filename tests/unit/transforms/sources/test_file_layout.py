@@ -43,11 +43,11 @@ PULLED = {"ackId": "x", "message": {"data": "e30=", "messageId": "1", "publishTi
     ],
     ids=lambda value: repr(value)[:30],
 )
-def test_a_layout_is_told(text, kind, default):
+def test_a_layout_is_recognized(text, kind, default):
     assert layout_of(text.encode()) == (kind, default)
 
 
-def test_a_large_event_over_lines_is_told_by_its_beginning():
+def test_a_large_event_over_several_lines_is_recognized_by_its_beginning():
     event = {**EVENT, "more": ["x" * 100] * 2000}
     assert layout_of(json.dumps(event, indent=2).encode()[: 64 << 10]) == ("values", "events")
 

@@ -91,7 +91,7 @@ def test_damage_is_named_with_its_file(damage, reason):
         read(damage(data))
 
 
-def test_a_block_with_more_or_fewer_records_than_it_says_is_damaged():
+def test_a_block_whose_record_count_is_wrong_is_damaged():
     data = written(RECORDS[:2])
     at = len(written([]))
     assert data[at] == 4
@@ -137,7 +137,7 @@ def test_a_deflated_block_that_ends_early_is_damaged():
         inflate("deflate", whole[:-2])
 
 
-def test_a_header_without_bounds_is_refused():
+def test_a_header_without_bounds_is_rejected():
     endless = b"Obj\x01" + b"\x02\x02a" + b"\xfe\xff\xff\xff\x0f"
     with pytest.raises(DamagedInput, match="header is damaged"):
         read(endless)

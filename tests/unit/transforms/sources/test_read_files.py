@@ -21,7 +21,7 @@ def lines_of(path, size, range_bytes, form="events"):
     return found
 
 
-def test_lines_longer_than_a_read_come_whole(tmp_path):
+def test_lines_longer_than_a_read_are_complete(tmp_path):
     lines = [b"a" * 3_000_000, b"b", b"c" * 1_500_000]
     path = tmp_path / "orders.jsonl"
     path.write_bytes(b"\r\n".join(lines))
@@ -51,7 +51,7 @@ def test_a_plain_event_has_the_topic_of_its_type(tmp_path):
     assert {message.topic for message in read_range(part, 0, own_topic=False)} == {"orders"}
 
 
-def test_each_value_of_a_file_tells_its_form(tmp_path):
+def test_the_form_of_each_value_of_a_file_is_recognized(tmp_path):
     path = tmp_path / "orders.jsonl"
     message = message_line("orders", 3, b"data", "2026-06-15T12:00:00Z", {})
     path.write_text(f'{message}\n{{"eventId": "1"}}\nnot json\n')
@@ -105,11 +105,11 @@ def test_plain_events_are_named_by_file_range_and_line(tmp_path):
         ("stdin", "unknown"),
     ],
 )
-def test_the_names_of_file_and_folders_tell_the_topic(path, topic):
+def test_the_names_of_file_and_folders_give_the_topic(path, topic):
     assert topic_of(path) == topic
 
 
-def test_the_archive_gives_its_messages_back(tmp_path):
+def test_the_archive_is_read_back_as_the_same_messages(tmp_path):
     messages = [
         Message("orders", str(n), 1_781_524_800_000_001 + n, {"k": "v"} if n else {}, b"d%d" % n) for n in range(3)
     ]

@@ -96,7 +96,7 @@ def test_a_message_keeps_its_topic_times_and_attributes(make):
     assert delivery.message.attributes == {"k": "v"}
 
 
-def test_what_is_taken_stays_leased_until_it_is_acknowledged(make):
+def test_pulled_messages_stay_leased_until_acknowledged(make):
     pulled, client = make(received("a", "b", "c"))
     until(lambda: pulled.waiting() == 3)
     pulled.take(2)
@@ -115,7 +115,7 @@ def test_leases_of_a_long_bundle_are_extended(make, monkeypatch):
     assert pulled.outstanding() == 1
 
 
-def test_what_was_never_taken_is_given_back_at_once(make):
+def test_messages_that_were_never_read_are_returned_at_once(make):
     pulled, client = make(received("a", "b"))
     until(lambda: pulled.waiting() == 2)
     pulled.take(1)
@@ -182,7 +182,7 @@ def test_a_server_that_does_not_answer_is_a_failure_after_a_while(make, monkeypa
     assert "does not answer" in pulled.failure
 
 
-def test_what_waits_is_bounded_by_bytes(monkeypatch):
+def test_waiting_messages_are_limited_in_bytes(monkeypatch):
     client = FakeClient(*(received(str(number), size=600) for number in range(50)))
     pulled = Subscription("projects/p/subscriptions/s", "orders", 100, max_waiting_bytes=1000, client=client)
     try:
@@ -195,7 +195,7 @@ def test_what_waits_is_bounded_by_bytes(monkeypatch):
         pulled.end()
 
 
-def test_a_batch_is_bounded_by_bytes_and_a_larger_message_is_taken_alone(make):
+def test_a_batch_is_limited_in_bytes_and_a_larger_message_is_a_batch_of_its_own(make):
     pulled, _ = make(received("a", "b", size=400), received("c", size=5000), received("d"))
     until(lambda: pulled.waiting() == 4)
     batches = [[delivery.ack_id for delivery in pulled.take(10, 1000)] for _ in range(3)]
@@ -203,7 +203,7 @@ def test_a_batch_is_bounded_by_bytes_and_a_larger_message_is_taken_alone(make):
     assert pulled.take(10, 1000) == []
 
 
-def test_a_response_that_is_too_large_is_asked_for_again_in_parts(make):
+def test_a_response_that_is_too_large_is_requested_again_in_parts(make):
     pulled, client = make(received("a", "b"), ResourceExhausted("larger than max"), received("c"))
     until(lambda: pulled.waiting() == 3)
     assert client.asked[1] > client.asked[2]

@@ -63,7 +63,7 @@ def test_a_batch_is_counted_by_window_and_event_type():
     ]
 
 
-def test_a_bounded_run_has_one_row_a_window_and_event_type_from_all_its_batches():
+def test_a_batch_run_has_one_row_per_window_and_event_type():
     day = BASE - BASE % 86_400_000_000
     batches = [wide((day, "a", "1"), (day - 1, "a", "5")), wide((day + 1, "a", "2"), (day - 1, "b", None))]
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
@@ -83,12 +83,12 @@ def test_a_bounded_run_has_one_row_a_window_and_event_type_from_all_its_batches(
         assert_that(made, equal_to(expected))
 
 
-def test_rows_of_counts_say_their_pane_and_their_run():
+def test_rows_of_counts_have_their_pane_and_run():
     [row] = event_count_rows(counts([(BASE, "a", 2, None)]), 60, 3, "run-1").to_pylist()
     assert (row["pane"], row["run_id"]) == (3, "run-1")
 
 
-def test_partial_counts_add_up_and_an_amount_nobody_had_stays_null():
+def test_partial_counts_are_added_and_a_missing_amount_stays_null():
     first = counts([(BASE, "a", 2, Decimal("0.1")), (BASE, "b", 1, None)])
     second = counts([(BASE, "a", 1, Decimal("0.2")), (BASE, "b", 4, None)])
     rows = event_count_rows(merge_counts([first, second]), 60, 0, "r").to_pylist()

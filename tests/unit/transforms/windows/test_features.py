@@ -133,7 +133,7 @@ def wide(*rows):
     )
 
 
-def test_measurements_are_the_columns_of_telemetry_with_the_id_in_two_words():
+def test_measurements_are_the_columns_of_telemetry_with_the_id_in_two_integers():
     event_id = "00000000-0000-0001-8000-00000000000a"
     found = measurements(wide(("d", "t", 1.5, NOON, event_id)))
     assert found.schema == MEASUREMENTS
@@ -149,7 +149,7 @@ def test_no_telemetry_has_no_measurements_but_their_columns():
         assert (measurements(rows).num_rows, measurements(rows).schema) == (0, MEASUREMENTS)
 
 
-def test_the_file_of_an_hour_holds_its_features_and_says_how_many():
+def test_the_file_of_an_hour_holds_its_features_and_their_count():
     table = measured(("a", "t", 1.0, 0), ("b", "t", 2.0, 0), ("b", "t", 4.0, 70))
     file = features_file(table, HOUR, 60)
     assert (file.feed, file.partition) == ("ml/iot_features", "dt=2026-06-15/hour=12")
@@ -160,12 +160,12 @@ def test_the_file_of_an_hour_holds_its_features_and_says_how_many():
 
 
 @pytest.mark.parametrize("seconds", [1, 60, 3600])
-def test_windows_that_divide_an_hour_are_taken(seconds):
+def test_windows_that_divide_an_hour_are_accepted(seconds):
     assert DeviceFeatures(window_seconds=seconds).temp is None
 
 
 @pytest.mark.parametrize("seconds", [7, 3601, 7200])
-def test_windows_that_do_not_divide_an_hour_are_refused(seconds):
+def test_windows_that_do_not_divide_an_hour_are_rejected(seconds):
     with pytest.raises(ValueError, match=f"^window_seconds must divide an hour for features, got {seconds}$"):
         DeviceFeatures(window_seconds=seconds)
 
@@ -177,7 +177,7 @@ def test_the_spread_is_the_populations_by_numpys_account():
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["measurements in a folder", "measurements shuffled"])
-def test_telemetry_becomes_a_file_an_hour_whatever_batches_it_came_in(tmp_path, kept):
+def test_telemetry_is_one_file_per_hour_for_any_batches(tmp_path, kept):
     ids = [f"00000000-0000-0001-8000-00000000000{number}" for number in range(4)]
     early, late = NOON, NOON + 3600 * SECOND
     batches = [

@@ -23,12 +23,12 @@ def close(watch: TopicMonitor, number: int):
 
 
 @pytest.mark.parametrize(("name", "value"), [("lag_ms", 0), ("dead_letters", -1), ("throughput_share", float("nan"))])
-def test_a_rule_that_is_not_positive_is_refused(name, value):
+def test_a_rule_that_is_not_positive_is_rejected(name, value):
     with pytest.raises(ValueError, match=rf"^{name} must be positive, got {value}$"):
         AlertRules(**{name: value})
 
 
-def test_the_rules_are_the_contracts_unless_told_otherwise():
+def test_the_rules_are_the_contracts_by_default():
     assert vars(AlertRules()) == {
         "lag_ms": 30_000, "throughput_share": 0.8, "dead_letters": 100, "baseline_windows": 60, "baseline_least": 10
     }  # fmt: skip
@@ -65,7 +65,7 @@ def test_the_baseline_is_silent_until_enough_windows_are_known_and_then_the_medi
     assert [one.baseline for one in close(watch, 4)] == [None, None, None, 2.0]
 
 
-def test_the_baseline_knows_the_last_windows_only():
+def test_the_baseline_includes_only_the_last_windows():
     watch = TopicMonitor("orders")
     watch.add([window(number, 60 * (number + 1)) for number in range(7)])
     assert [one.baseline for one in close(watch, 7)][5:] == [3.0, 4.0]

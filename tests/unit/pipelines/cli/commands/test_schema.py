@@ -56,7 +56,7 @@ def test_an_example_value_comes_from_the_model_that_declares_it():
 
 
 @pytest.mark.parametrize("name", EVENT_TYPES)
-def test_the_json_schema_takes_the_example(name, capsys):
+def test_the_json_schema_accepts_the_example(name, capsys):
     contract = printed(capsys, name)
     jsonschema_rs.meta.validate(contract)
     jsonschema_rs.Draft202012Validator(contract).validate(example_event(REGISTRY.get(name)))
@@ -111,11 +111,11 @@ def violations(event: dict) -> int:
         with_data("order.created", totalAmount="1." + "0" * 10),
     ],
 )
-def test_the_json_schema_refuses_what_decode_refuses(event):
+def test_the_json_schema_rejects_what_decode_rejects(event):
     assert violations(event)
 
 
-def test_the_json_schema_takes_whatever_decode_takes():
+def test_the_json_schema_accepts_what_decode_accepts():
     taken = 0
     for case, _ in golden_cases():
         if case["expect"] == "valid" and "BOM_REMOVED" not in case.get("notes", []):

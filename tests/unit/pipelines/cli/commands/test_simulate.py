@@ -23,7 +23,7 @@ def digest(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
 
 
-def test_writes_one_file_a_topic_and_the_truth(tmp_path, capsys):
+def test_simulate_writes_one_file_per_topic_and_the_expected_results(tmp_path, capsys):
     assert run("--output", tmp_path / "in", "--events", 1000) == 0
     assert sorted(path.name for path in (tmp_path / "in").iterdir()) == FILES
     assert "generated 1,000 messages" in capsys.readouterr().out
@@ -37,7 +37,7 @@ def test_another_seed_gives_other_bytes_of_the_same_number(tmp_path):
 
 
 @pytest.mark.parametrize("events", [1, 2, 3, 17, 999])
-def test_exactly_as_many_lines_as_asked(tmp_path, events):
+def test_the_number_of_lines_is_the_requested_one(tmp_path, events):
     run("--output", tmp_path, "--events", events, "--dirty", 0.2, "--duplicates", 0.2)
     lines = [line for path in tmp_path.glob("*.jsonl") if path.name != "truth-sagas.jsonl"
              for line in path.read_bytes().splitlines()]  # fmt: skip
@@ -73,12 +73,12 @@ def test_a_bad_value_is_named_with_its_option(option, value):
     assert f"--{option} {value}" in str(mistake.value)
 
 
-def test_shares_that_leave_no_event_to_copy_are_refused():
+def test_shares_that_leave_no_event_to_copy_are_rejected():
     with pytest.raises(UserError, match=r"--dirty 0\.6 with --duplicates 0\.4"):
         SimulationConfig(dirty=0.6, duplicates=0.4)
 
 
-def test_a_folder_in_use_is_refused_and_left_as_it_was(tmp_path):
+def test_a_folder_in_use_is_rejected_and_left_as_it_was(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(UserError, match=f"--output {tmp_path}: is not empty"):
         run("--output", tmp_path, "--events", 10)
@@ -94,7 +94,7 @@ def test_overwrite_replaces_the_files_of_an_earlier_run(tmp_path):
     assert digest(tmp_path)["orders.jsonl"] != before["orders.jsonl"]
 
 
-def test_an_output_that_is_a_file_is_refused(tmp_path):
+def test_an_output_that_is_a_file_is_rejected(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="is not a folder"):
         run("--output", tmp_path / "file", "--events", 10)

@@ -31,7 +31,7 @@ from tests.support.command import run_command
         ),
     ],
 )
-def test_a_mistake_is_named_and_nothing_is_made(words, said, tmp_path, monkeypatch):
+def test_a_mistake_is_named_and_nothing_is_created(words, said, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, _, err = run_command("stream", *words)
     assert code == 2
@@ -80,7 +80,7 @@ def machine(tmp_path, monkeypatch):
         ),
     ],
 )
-def test_what_the_demo_needs_and_misses_is_one_message_that_says_how_to_get_it(here, said, machine, tmp_path):
+def test_missing_tools_of_the_demo_are_one_message_with_the_way_to_install_them(here, said, machine, tmp_path):
     machine(**here)
     code, _, err = run_command("stream-demo", "--output", tmp_path / "demo")
     assert code == 2

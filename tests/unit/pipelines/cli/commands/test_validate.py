@@ -43,7 +43,7 @@ def test_good_events_end_with_0(verdicts):
     assert verdicts(GOOD + "\n") == (0, ["1: valid", "1 received: 1 valid, 0 duplicate, 0 dead letter"])
 
 
-def test_a_dead_letter_ends_with_1_and_says_where(verdicts):
+def test_a_dead_letter_exits_with_1_and_names_the_line(verdicts):
     code, lines = verdicts(f"{GOOD}\n{BAD}\n")
     assert code == 1
     assert lines == [
@@ -53,7 +53,7 @@ def test_a_dead_letter_ends_with_1_and_says_where(verdicts):
     ]
 
 
-def test_dead_letters_come_with_what_to_do_next(tmp_path, capsys):
+def test_dead_letters_are_printed_with_the_next_step(tmp_path, capsys):
     path = tmp_path / "events.jsonl"
     path.write_text(f'{BAD}\n{{"id": 1}}\n{{"id": 2}}\n')
     assert run(str(path), "--as_of", PUBLISHED) == 1
@@ -69,7 +69,7 @@ def test_lines_are_numbered_as_in_the_file(verdicts):
     assert len(lines) == 2
 
 
-def test_an_event_sent_again_is_told_from_one_that_says_something_else(verdicts):
+def test_a_duplicate_differs_from_a_conflict(verdicts):
     other = json.dumps(with_data("order.updated", status="LOST"))
     code, lines = verdicts("\n".join([GOOD, GOOD, other, other]))
     assert code == 1
@@ -81,7 +81,7 @@ def test_an_event_sent_again_is_told_from_one_that_says_something_else(verdicts)
     ]
 
 
-def test_notes_are_told(verdicts):
+def test_notes_are_printed(verdicts):
     assert verdicts(json.dumps(make_event(x=1)))[1][0] == "1: valid UNKNOWN_FIELD"
 
 
@@ -158,13 +158,13 @@ def test_a_line_cut_off_does_not_hide_the_others(verdicts):
     ],
     ids=["UTF-16", "deep", "array", "null", "binary", "empty object", "types"],
 )
-def test_what_is_no_event_is_a_dead_letter(verdicts, text, code):
+def test_data_that_is_not_an_event_is_a_dead_letter(verdicts, text, code):
     exit_code, lines = verdicts(text)
     assert exit_code == 1
     assert code in lines[0]
 
 
-def test_cloudevents_are_taken_where_asked(verdicts):
+def test_cloudevents_are_accepted_with_the_option(verdicts):
     event = make_event()
     cloud = {
         "specversion": "1.0",
@@ -204,14 +204,14 @@ def test_gzip_and_standard_input(verdicts, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("typed", "said"), [(True, "reading standard input; Ctrl-D ends it\n"), (False, "")], ids=["typed", "piped"]
 )
-def test_who_types_is_told_how_to_end(monkeypatch, capsys, typed, said):
+def test_an_interactive_user_sees_how_to_stop(monkeypatch, capsys, typed, said):
     source = type("Terminal", (io.BytesIO,), {"isatty": lambda self: typed})(GOOD.encode())
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=source))
     assert run("-", "--as_of", PUBLISHED) == 0
     assert capsys.readouterr().err == said
 
 
-def test_compressed_bytes_under_another_name_are_told(verdicts):
+def test_compressed_bytes_under_another_name_are_recognized(verdicts):
     assert "COMPRESSED" in verdicts(gzip.compress(GOOD.encode(), mtime=0))[1][0]
 
 

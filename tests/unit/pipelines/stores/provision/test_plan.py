@@ -99,7 +99,7 @@ def partition(**values):
         pytest.param(partition(), "partitioned not at all", id="no-partition"),
     ],
 )
-def test_what_would_lose_data_is_refused_and_said(disturb, why):
+def test_a_change_that_would_lose_data_is_rejected_and_named(disturb, why):
     found = existing()
     disturb(found)
     made = plan(found)
@@ -109,7 +109,7 @@ def test_what_would_lose_data_is_refused_and_said(disturb, why):
     assert why in str(step)
 
 
-def test_a_view_in_the_place_of_a_table_is_refused():
+def test_a_view_with_the_name_of_a_table_is_rejected():
     found = existing()
     found["view", "event_store.events"] = found.pop(("table", "event_store.events"))
     assert "a view of this name is there already" in str(only(plan(found)))
@@ -140,14 +140,14 @@ def test_labels_of_others_stay():
     assert only(plan(found)).body["labels"]["team"] == "x"
 
 
-def test_a_dataset_elsewhere_is_refused():
+def test_a_dataset_in_another_location_is_rejected():
     found = existing()
     found["dataset", "analytics"]["location"] = "US"
     found["dataset", "event_store"]["location"] = "EU"
     assert "it stands in US, not in eu" in str(only(plan(found, location="eu")))
 
 
-def test_an_expiry_of_tables_with_data_needs_a_second_word():
+def test_an_expiry_of_tables_with_data_needs_a_confirmation():
     found = existing()
     assert plan(found, expiry_days={"event_store": 30}).refused
     made = plan(found, expiry_days={"event_store": 30}, allow_shorter_expiry=True)
@@ -163,7 +163,7 @@ def test_a_longer_expiry_and_none_at_all_are_set_at_once_and_an_option_not_given
     assert len(plan(found, expiry_days={"event_store": 0}).of(Action.CHANGE)) == 2
 
 
-def test_a_policy_tag_guards_payload_columns_and_is_never_taken_away_in_passing():
+def test_a_policy_tag_guards_payload_columns_and_is_never_removed_by_an_update():
     tag = {"names": ["projects/p/locations/l/taxonomies/1/policyTags/2"]}
     made = plan(existing(), policy_tags={"payload": tag["names"][0]})
     guarded = {

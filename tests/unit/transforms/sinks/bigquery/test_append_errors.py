@@ -62,7 +62,7 @@ def test_every_status_of_grpc_and_of_bigquery_is_classified() -> None:
         assert append_errors.classify("UNKNOWN", name).kind in Kind
 
 
-def test_an_accepted_append_is_no_failure() -> None:
+def test_an_accepted_append_is_not_a_failure() -> None:
     reply = types.AppendRowsResponse(append_result=types.AppendRowsResponse.AppendResult(offset=7))
     assert append_errors.classify_reply(reply, COLUMNS, 10) is None
 
@@ -93,7 +93,7 @@ def test_row_errors_that_name_no_row_of_the_request_reject_the_whole_request() -
 
 
 @pytest.mark.parametrize("status", ["PERMISSION_DENIED", "NOT_FOUND", "SCHEMA_MISMATCH_EXTRA_FIELDS"])
-def test_a_permanent_refusal_names_the_permission_or_the_command_that_helps(status: str) -> None:
+def test_a_permanent_rejection_names_the_permission_or_the_command_that_helps(status: str) -> None:
     assert "bigquery.tables." in append_errors.classify(status).reason
 
 
@@ -117,7 +117,7 @@ def test_an_exception_of_a_call_has_one_meaning(error: Exception, kind: Kind) ->
     assert SECRET not in repr(failure)
 
 
-def test_the_end_of_a_connection_never_says_that_rows_are_written() -> None:
+def test_a_closed_connection_never_confirms_rows() -> None:
     """409 closes an idle connection: taken for ALREADY_EXISTS of our rows, it would lose them."""
     assert append_errors.classify_connection(exceptions.AlreadyExists("idle")).kind is Kind.TRANSIENT
 

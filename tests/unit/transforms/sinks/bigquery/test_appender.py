@@ -19,13 +19,13 @@ def test_without_faults_one_stream_holds_all_in_order() -> None:
     assert table.lost == []
 
 
-def test_a_reply_lost_after_the_write_adds_nothing_twice() -> None:
+def test_a_reply_lost_after_the_write_adds_no_row_twice() -> None:
     stored, table = run(Server(["ok", "lost", "ok", "lost"]))
     assert stored == list(range(20))
     assert len(table.sealed) == 1
 
 
-def test_a_bad_row_is_lost_alone_with_its_column() -> None:
+def test_a_bad_row_alone_is_rejected_with_its_column() -> None:
     stored, table = run(Server(["ok", "bad row"]))
     assert sorted(stored) == [row for row in range(20) if row != 3]
     (lost,) = table.lost
@@ -115,7 +115,7 @@ def test_after_a_table_took_rows_again_bad_rows_are_searched_one_by_one_again() 
     assert sorted(server.committed(table.sealed)) == [row for row in range(3072) if row not in poison]
 
 
-def test_rows_of_a_stream_that_cannot_be_finalized_are_lost_and_not_committed() -> None:
+def test_rows_of_a_stream_that_cannot_be_finalized_are_rejected_and_not_committed() -> None:
     stored, table = run(Server(["ok"] * 10 + ["forbidden"]))
     assert stored == []
     assert sorted(lost_rows(table)) == list(range(20))
@@ -147,7 +147,7 @@ def test_a_stream_that_took_nothing_is_not_finalized() -> None:
     assert not server.streams[0].finalized
 
 
-def test_lost_rows_travel_without_those_they_were_cut_from() -> None:
+def test_rejected_rows_are_sent_without_the_batch_they_were_sliced_from() -> None:
     server = Server(["forbidden"])
     table = appender(server)
     table.append(batch(0, 3000), mark=None)
@@ -181,7 +181,7 @@ def test_reset_forgets_a_failed_bundle() -> None:
     ],
     ids=["empty", "none", "first", "both", "part of one", "more than sent", "fewer than held", "other offset"],
 )
-def test_a_row_count_says_which_appends_a_stream_holds(
+def test_a_row_count_determines_which_appends_a_stream_holds(
     held: int, in_doubt: list[tuple[int, int]], count: int, taken: int | None
 ) -> None:
     assert appends_held(held, in_doubt, count) == taken

@@ -72,7 +72,7 @@ def test_a_failure_long_after_the_last_begins_a_new_outage() -> None:
     assert table.wait(RetryState())
 
 
-def test_a_budget_of_zero_waits_never() -> None:
+def test_a_budget_of_zero_never_waits() -> None:
     clock = Clock()
     assert not patience(clock, budget=0).wait(RetryState())
     assert clock.slept == []
@@ -85,6 +85,6 @@ def test_waits_are_counted_once() -> None:
     assert (table.take_waits(), table.take_waits()) == (2, 0)
 
 
-def test_a_negative_budget_is_refused() -> None:
+def test_a_negative_budget_is_rejected() -> None:
     with pytest.raises(ValueError, match="budget_seconds"):
         RetryBudget(-1)

@@ -35,12 +35,12 @@ def test_a_row_comes_back_as_it_went() -> None:
     assert from_dict(row, LETTERS).equals(letter())
 
 
-def test_a_file_takes_json_parsed() -> None:
+def test_a_json_value_of_a_fault_file_is_parsed() -> None:
     assert to_dicts(letter(), LETTERS, parse_json=True)[0]["attributes"] == {"a": 1}
 
 
 @pytest.mark.parametrize(("budget", "retries"), [(0, 0), (0.2, 1), (1, 2), (600, 11)])
-def test_the_waits_of_beam_fit_into_the_budget(budget: float, retries: int) -> None:
+def test_the_retries_of_beam_fit_into_the_budget(budget: float, retries: int) -> None:
     assert retries_within(budget) == retries
     assert sum(0.2 * 2**wait for wait in range(retries)) <= budget
 
@@ -70,7 +70,7 @@ def test_an_insert_error_has_one_code_and_no_value(
     assert insert_failure([error], LETTERS) == (code, reason, column)
 
 
-def test_beams_log_of_refused_rows_is_emptied() -> None:
+def test_beams_log_of_rejected_rows_is_emptied() -> None:
     record = logging.LogRecord(
         "beam", logging.ERROR, "", 0, "There were errors inserting to BigQuery: a secret", (), None
     )

@@ -24,7 +24,7 @@ from transforms.sinks.files.write_manifests import _publish
 CONTENT = FileContent("ml/iot_features", "dt=2026-06-15/hour=12", "parquet", 3, b"abc")
 
 
-def test_a_file_gets_its_final_name_when_it_is_whole(tmp_path):
+def test_a_file_gets_its_final_name_when_it_is_complete(tmp_path):
     written = write_file(str(tmp_path), CONTENT, "r1")
     [path] = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert path == tmp_path / CONTENT.feed / CONTENT.partition / written.name
