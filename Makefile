@@ -48,7 +48,7 @@ format: $(VENV)/.ready ## format the code
 
 reference: $(VENV)/.ready ## regenerate reference pages, DDL, Terraform's schemas and template metadata from the code
 	$(BIN)/python -m pipelines.cli.reference_docs docs/reference
-	$(BIN)/python -m schemas.docs.contract_page docs/data-contract.md docs/read-side.md docs/event-store-views.md
+	$(BIN)/python -m schemas.docs.contract_page docs/data-contract.md docs/error-codes.md docs/read-side.md docs/event-store-views.md
 	$(BIN)/python -m pipelines provision --export templates/bigquery
 	$(BIN)/python -m pipelines template-spec --write_metadata templates
 

@@ -31,6 +31,7 @@ COMMANDS = {
     "stream": "run the main job over Pub/Sub subscriptions",
     "stream-demo": "run the streaming job on this machine, against the Pub/Sub emulator",
     "provision": "create or update datasets, tables and views",
+    "settings": "show or change what all runs of a store agree on",
     "query": "read a view of the read side, as it is now or as of a time",
     "sagas": "list the sagas of orders, and which are stuck",
     "history": "list the events of one entity in order, with what each changed",

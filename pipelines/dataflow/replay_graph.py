@@ -19,7 +19,15 @@ from pipelines.replay.compare.run import CompareRequest, compare
 from pipelines.replay.engine import Engine
 from pipelines.replay.ledger import Claim, RunLedger
 from pipelines.replay.request import ReplayRequest
-from pipelines.replay.run import ReplayResult, claim_range, estimate_replay, job_of, source_of, undelivered_of
+from pipelines.replay.run import (
+    ReplayResult,
+    claim_range,
+    estimate_replay,
+    job_of,
+    source_of,
+    undelivered_of,
+    window_of,
+)
 from pipelines.replay.shadow import prepare_shadow
 from pipelines.stores.target import Endpoints, Target
 from schemas.timestamps import SECOND_US
@@ -97,7 +105,7 @@ def build_replay(pipeline: beam.Pipeline, request: ReplayRequest, *, compared: b
             request.target,
             claim,
             lease_seconds=request.lease_seconds,
-            window_seconds=request.job.window_seconds,
+            window_seconds=window_of(request),
         )
         job = job_of(endpoints, request)
         engine = Engine(endpoints, request.target, ledger, claim, job)

@@ -1,9 +1,9 @@
-"""After a kill: store what a streaming run had archived and not stored, before the next run on the same stores begins.
+"""After a kill: store what a streaming run had archived and not stored, before the next writer of the stores begins.
 
 The range begins where the run records say (pipelines/stream/run_record.py), or with the first message of segments that
 were left open, minus a margin. A backfill of the range from the archive adds what is missing (docs/decisions/0008). Its
 claim is recorded before the segments are finished, so that a recovery that is killed itself is repeated by the next
-run. Sagas are left to the streaming run, which reads their history itself.
+run. A streaming run reads the history of its sagas itself; a batch command has the recovery compute them.
 """
 
 import glob
@@ -37,13 +37,16 @@ LEASE_SECONDS = 20
 COMMAND = "stream"
 
 
-def recover(endpoints: Endpoints, target: Target, job: JobConfig, who: str, since: int | None = None) -> bool:
+def recover(
+    endpoints: Endpoints, target: Target, job: JobConfig, who: str, since: int | None = None, *, sagas: bool = False
+) -> bool:
     """Store what a killed run left in the archive alone; a failure is a warning.
 
     Args:
         who: user and host, for the run record.
         since: publish time (UTC microseconds) from which on runs that did not end cleanly may lack rows; None: there
             are none.
+        sagas: compute the sagas of the range too.
 
     Returns:
         Whether nothing is left to recover.
@@ -67,7 +70,7 @@ def recover(endpoints: Endpoints, target: Target, job: JobConfig, who: str, sinc
             again = job.with_run_id(run_id).model_copy(
                 update={"temp": f"{job.temp}/recovery", "saga_alerts_topic": None}
             )
-            engine = Engine(endpoints, target, ledger, claim, again, sagas=False)
+            engine = Engine(endpoints, target, ledger, claim, again, sagas=sagas)
             choice = MessageFilter(wanted.start, wanted.end, accept_cloudevents=job.accept_cloudevents)
             plan = plan_archive(target.lake, wanted, skip_damaged=True)
             if plan.damaged:

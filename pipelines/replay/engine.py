@@ -227,7 +227,7 @@ class Engine:
             self.drop(files=False)
             raise RunFailed(
                 f"{self.claim.run_id}: the rows are published, the files of {self.target.lake} are not"
-                f" ({error.strerror or type(error).__name__}); the next replay or redrive publishes them"
+                f" ({error.strerror or type(error).__name__}); the next command that writes publishes them"
             ) from error
         self.drop()
 

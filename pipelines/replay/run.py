@@ -22,8 +22,9 @@ from pipelines.replay.shadow import prepare_shadow
 from pipelines.replay.staging import drop_leftovers, drop_staging, finish_publishes
 from pipelines.replay.time_range import Range
 from pipelines.replay.undelivered import Undelivered, computed_rows
+from pipelines.replay.unfinished import finish_killed_runs
 from pipelines.stores.bigquery_errors import AWAY, away
-from pipelines.stores.provision.provision import provision
+from pipelines.stores.settings import provision_agreed
 from pipelines.stores.target import Endpoints, Target
 from pipelines.stores.undelivered_letters import add_undelivered_letters
 from transforms.sources.filter_messages import ChooseMessages
@@ -74,15 +75,31 @@ def estimate_replay(endpoints: Endpoints, request: ReplayRequest) -> Estimate:
         raise UserError(f"--source {request.source}: the event store cannot be read: {away(error)}") from error
 
 
+def prepare_replay(endpoints: Endpoints, request: ReplayRequest) -> None:
+    """Provision the stores of a folder and finish what killed commands left there, before the range is looked at.
+
+    Raises:
+        UserError: the run records cannot be read, or an option differs from the settings of the store.
+    """
+    if request.target.directory is None:
+        return
+    RunLedger(endpoints.bigquery, request.target, request.lease_seconds).reach()
+    provision_agreed(endpoints, request.target, run_id=request.run_id, window_seconds=window_of(request))
+    finish_killed_runs(endpoints, request.target, job_of(endpoints, request))
+
+
 def claim_range(
-    endpoints: Endpoints, target: Target, claim: Claim, *, lease_seconds: int, window_seconds: int
+    endpoints: Endpoints, target: Target, claim: Claim, *, lease_seconds: int, window_seconds: int | None
 ) -> RunLedger:
     """Provision the stores, claim the range, and finish or drop what dead runs have left; return the run records.
 
+    Args:
+        window_seconds: the window of the run; None if it writes elsewhere, so that it may differ from the store's.
+
     Raises:
-        UserError: another run holds the range.
+        UserError: another run holds the range, or the window differs from the store's.
     """
-    provision(endpoints, target, window_seconds=window_seconds)
+    provision_agreed(endpoints, target, run_id=claim.run_id, window_seconds=window_seconds)
     add_undelivered_letters(endpoints.bigquery, target)
     ledger = RunLedger(endpoints.bigquery, target, lease_seconds)
     for dead in ledger.claim(claim):
@@ -134,7 +151,7 @@ def run_replay(
         request.target,
         claim,
         lease_seconds=request.lease_seconds,
-        window_seconds=request.job.window_seconds,
+        window_seconds=window_of(request),
     )
     with ledger.held(claim, Store(request.target.project, endpoints.rest_url).client()):
         if not plan.messages:
@@ -161,3 +178,8 @@ def run_replay(
     return ReplayResult(
         request.run_id, request.mode, request.range, counts, time.monotonic() - began, len(plan.damaged)
     )
+
+
+def window_of(request: ReplayRequest) -> int | None:
+    """Return the window that the store must have; None for a shadow, whose datasets have their own."""
+    return None if request.shadow is not None else request.job.window_seconds

@@ -18,16 +18,18 @@ from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
 from pipelines import streaming
 from pipelines.config import JobConfig
 from pipelines.errors import RunFailed, UserError
-from pipelines.job import make_job, whoami
+from pipelines.job import make_job
 from pipelines.lake.recovery import recover_folder
 from pipelines.process import exit_despite_threads, hand_back_memory, share_interpreter
-from pipelines.replay.crash_recovery import first_publish_since, recover
+from pipelines.replay.ledger import RunLedger
+from pipelines.replay.staging import finish_publishes
+from pipelines.replay.unfinished import recover_streams
 from pipelines.runners.direct import counters, run_to_end
 from pipelines.runners.prism import Prism, prism_flags
 from pipelines.sinks import tables_of
 from pipelines.stores.folder_lock import lock_folder
-from pipelines.stores.provision.provision import provision
-from pipelines.stores.target import Endpoints, Target
+from pipelines.stores.settings import check_settings, provision_agreed
+from pipelines.stores.target import Endpoints
 from pipelines.stores.undelivered_letters import add_undelivered_letters
 from pipelines.stream.drain import drain_on_signals
 from pipelines.stream.monitor import (
@@ -39,7 +41,7 @@ from pipelines.stream.monitor import (
     silence_worker,
 )
 from pipelines.stream.request import FinishedStream, StreamRequest
-from pipelines.stream.run_record import StreamRecord, close_interrupted, interrupted_runs
+from pipelines.stream.run_record import StreamRecord
 from pipelines.stream.subscription_check import check_subscriptions
 from pipelines.stream.summary import write_failure, write_summary
 from schemas.timestamps import to_rfc3339
@@ -88,9 +90,14 @@ def run_stream(
         recover_folder(target.directory)
         endpoints = stack.enter_context(target.open(create=True, apart=True))
         about = {"run_id": request.run_id, "started": to_rfc3339(request.started)}
+        options = {
+            "window_seconds": request.options.window_seconds,
+            "dedup_horizon_seconds": request.config.dedup_horizon_seconds,
+        }
+        check_settings(endpoints.bigquery, target, **options)
         write_summary(target.directory, {**about, "state": "RUNNING"})
         try:
-            provision(endpoints, target, window_seconds=request.options.window_seconds)
+            provision_agreed(endpoints, target, run_id=request.run_id, **options)
             if done := add_undelivered_letters(endpoints.bigquery, target):
                 notify(done)
             job = make_job(
@@ -101,7 +108,8 @@ def run_stream(
                 started=request.started,
                 temp=str(work),
             )
-            _recover(endpoints, target, job)
+            finish_publishes(endpoints, target, RunLedger(endpoints.bigquery, target))
+            recover_streams(endpoints, target, job)
             with _record(request, endpoints, job) as record:
                 counted = _run_job(request, job, endpoints, work, notify)
                 record.done(sum(counted.get(f"received_{topic}", 0) for topic in TOPIC_LABELS))
@@ -110,18 +118,6 @@ def run_stream(
             reason = str(error) if isinstance(error, (RunFailed, UserError)) else type(error).__name__
             write_failure(target.directory, about, reason)
             raise
-
-
-def _recover(endpoints: Endpoints, target: Target, job: JobConfig) -> None:
-    """Store what runs that did not end cleanly have archived and not stored, and close their records."""
-    dead = interrupted_runs(endpoints.bigquery, target)
-    since = min((run.since for run in dead), default=None)
-    if since is not None:
-        renewed = min(run.renewed for run in dead)
-        archived = first_publish_since(target.lake, [run.run_id for run in dead], renewed)
-        since = since if archived is None else min(since, archived)
-    if recover(endpoints, target, job, whoami(), since):
-        close_interrupted(endpoints.bigquery, target, dead, job.run.run_id)
 
 
 def _record(request: StreamRequest, endpoints: Endpoints, job: JobConfig) -> StreamRecord:

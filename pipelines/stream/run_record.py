@@ -1,7 +1,7 @@
 """The run record of a streaming run in `event_store.runs`: RUNNING while it lives, DONE at a clean end.
 
-A run that ends in any other way leaves its record RUNNING: the next run on the same stores then restores from the
-archive what was not stored (pipelines/replay/crash_recovery.py), and closes the record as FAILED. The record says from
+A run that ends in any other way leaves its record RUNNING: the next command that writes to the same stores then restores
+from the archive what was not stored (pipelines/replay/unfinished.py), and closes the record as FAILED. The record says from
 which publish time on messages may be missing: what was in flight some time before the last renewal, because rows of
 one message reach their tables at different times.
 """
@@ -12,37 +12,24 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from google.cloud import bigquery
 
 from pipelines.job import whoami
 from pipelines.stores.bigquery_errors import AWAY
+from pipelines.stores.interrupted_streams import COMMAND
 from pipelines.stores.sql_text import string_literal
 from pipelines.stores.target import Target
 from schemas.tables.definitions import RUNS, SCHEMA_VERSION
-from schemas.timestamps import from_datetime, to_rfc3339
+from schemas.timestamps import to_rfc3339
 
-COMMAND = "stream"
 RENEW_SECONDS = 15.0
 """How often a record on this machine is renewed; in the cloud each renewal is a job, so it is less often."""
 RENEW_CLOUD_SECONDS = 300.0
 LEASE_PERIODS = 4
 """A run in the cloud counts as dead when this many renewals are missing."""
-
-
-@dataclass(frozen=True)
-class Interrupted:
-    """A run that did not end cleanly: messages published from `since` on, UTC microseconds, may be missing.
-
-    `renewed`: when its record was written last, UTC microseconds.
-    """
-
-    run_id: str
-    since: int
-    renewed: int
 
 
 class StreamRecord:
@@ -138,42 +125,6 @@ class StreamRecord:
         columns = ", ".join(cells)
         table = self._target.table("event_store", RUNS.name)
         self._client.query(f"INSERT INTO `{table}` ({columns}) VALUES ({', '.join(cells.values())})").result()
-
-
-def interrupted_runs(client: bigquery.Client, target: Target) -> list[Interrupted]:
-    """Return the streaming runs that did not end cleanly.
-
-    The caller holds the lock of a folder's stores, so that each RUNNING record there is of a dead process. In the cloud
-    a run is dead when its lease is over.
-    """
-    dead = "TRUE" if target.directory is not None else "lease_until < CURRENT_TIMESTAMP()"
-    sql = f"""SELECT run_id, range_from, recorded_time FROM (
-  SELECT *, ROW_NUMBER() OVER (PARTITION BY run_id ORDER BY IF(state = 'RUNNING', 0, 1) DESC, recorded_time DESC) AS newest
-  FROM `{target.table("event_store", RUNS.name)}` WHERE command = '{COMMAND}'
-) WHERE newest = 1 AND state = 'RUNNING' AND {dead} ORDER BY recorded_time"""
-    rows: list[Any] = list(client.query(sql).result())
-    return [Interrupted(row.run_id, from_datetime(row.range_from), from_datetime(row.recorded_time)) for row in rows]
-
-
-def close_interrupted(client: bigquery.Client, target: Target, runs: list[Interrupted], by: str) -> None:
-    """Record that what interrupted runs had not stored is stored.
-
-    Args:
-        runs: the runs that were recovered.
-        by: the run that recovered them.
-    """
-    table = target.table("event_store", RUNS.name)
-    for run in runs:
-        cells = {
-            "run_id": string_literal(run.run_id),
-            "recorded_time": "CURRENT_TIMESTAMP()",
-            "state": "'FAILED'",
-            "command": string_literal(COMMAND),
-            "mode": "'stream'",
-            "ended_time": "CURRENT_TIMESTAMP()",
-            "error": string_literal(f"it did not end cleanly; {by} stored what was missing"),
-        }
-        client.query(f"INSERT INTO `{table}` ({', '.join(cells)}) VALUES ({', '.join(cells.values())})").result()
 
 
 def _timestamp(time_us: int) -> str:

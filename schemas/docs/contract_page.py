@@ -1,4 +1,4 @@
-"""Generate the tables of docs/data-contract.md, docs/read-side.md and docs/event-store-views.md from the code.
+"""Generate the tables of docs/data-contract.md, error-codes.md, read-side.md and event-store-views.md from the code.
 
 `python -m schemas.docs.contract_page FILE …` rewrites them between a page's markers; a test compares them.
 """

@@ -64,7 +64,9 @@ SETTINGS = Table(
     (
         time("changed_time", "when the settings were changed"),
         count("window_seconds", "width of the windows of counts, features and metrics, in seconds"),
-        count("dedup_horizon_seconds", "how long a streaming run remembers an event id, in seconds"),
+        count(
+            "dedup_horizon_seconds", "how long a streaming run remembers an event id, in seconds; 0 before the first"
+        ),
         text("schema_version", "version of the tables"),
         Column("pii_key_version", "STRING", "version of the key of pseudonyms; NULL if there is no key"),
         text("run_id", "the run that changed them"),

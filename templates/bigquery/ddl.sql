@@ -93,7 +93,7 @@ OPTIONS (description = "Run records: one row per change of a run's state. Later 
 CREATE TABLE IF NOT EXISTS `${project}`.`${event_store}`.settings (
   changed_time TIMESTAMP NOT NULL OPTIONS (description = "when the settings were changed"),
   window_seconds INT64 NOT NULL OPTIONS (description = "width of the windows of counts, features and metrics, in seconds"),
-  dedup_horizon_seconds INT64 NOT NULL OPTIONS (description = "how long a streaming run remembers an event id, in seconds"),
+  dedup_horizon_seconds INT64 NOT NULL OPTIONS (description = "how long a streaming run remembers an event id, in seconds; 0 before the first"),
   schema_version STRING NOT NULL OPTIONS (description = "version of the tables"),
   pii_key_version STRING OPTIONS (description = "version of the key of pseudonyms; NULL if there is no key"),
   run_id STRING NOT NULL OPTIONS (description = "the run that changed them")

@@ -8,9 +8,10 @@ import pytest
 from pipelines.config import JobConfig
 from pipelines.replay.crash_recovery import first_publish_since, open_segments, recover
 from pipelines.replay.engine import Engine
+from pipelines.stores.interrupted_streams import close_interrupted, interrupted_runs
 from pipelines.stores.provision.provision import provision
 from pipelines.stores.target import Endpoints, Target
-from pipelines.stream.run_record import StreamRecord, close_interrupted, interrupted_runs
+from pipelines.stream.run_record import StreamRecord
 from schemas.message import Message
 from schemas.timestamps import SECOND_US
 from tests.support.saga_events import arrivals, generated_orders, messages_of

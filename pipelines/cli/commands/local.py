@@ -20,6 +20,7 @@ from pipelines.job import JobOptions, make_job, make_run_id
 from pipelines.lake.recovery import recover_folder
 from pipelines.lake.undo import undo_run
 from pipelines.options import add_job_arguments, job_options, parse_moment, positive, read_key, run_name
+from pipelines.replay.unfinished import finish_killed_runs
 from pipelines.report import write_report
 from pipelines.runners.direct import RUNNERS, counters, make_pipeline, run_to_end
 from pipelines.stores.folder_lock import lock_folder
@@ -34,8 +35,8 @@ from pipelines.stores.output_folder import (
     write_failure,
     write_summary,
 )
-from pipelines.stores.provision.provision import provision
-from pipelines.stores.run_record import Run, close_dead_runs, recorded
+from pipelines.stores.run_record import Run, recorded
+from pipelines.stores.settings import SettingsDiffer, check_settings, provision_agreed
 from pipelines.stores.target import Endpoints, Target, check_not_served
 from pipelines.stores.undelivered_letters import add_undelivered_letters
 from pipelines.version import pipeline_version
@@ -107,8 +108,9 @@ def run(args: argparse.Namespace) -> int:
         run_id = make_run_id(args.run_id, started)
         about = {"run_id": run_id, "version": pipeline_version(), "started": to_rfc3339(started)}
         try:
-            write_summary(folder, {**about, "state": "RUNNING"})
             summary = {**about, **_run_job(args, target, source, run_id, started, options, faults, began)}
+        except SettingsDiffer:
+            raise  # nothing was changed, the summary of the last run included
         except BaseException as error:
             write_failure(folder, about, error)
             raise
@@ -141,14 +143,16 @@ def _run_job(
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder / WORK, ignore_errors=True)
         endpoints = stack.enter_context(target.open(create=True, faults=faults))
-        provision(endpoints, target, window_seconds=args.window_seconds)
+        check_settings(endpoints.bigquery, target, window_seconds=args.window_seconds)
+        write_summary(folder, {**about, "state": "RUNNING"})
+        provision_agreed(endpoints, target, run_id=run_id, window_seconds=args.window_seconds)
         notices.print_notes(filter(None, [add_undelivered_letters(endpoints.bigquery, target)]))
-        close_dead_runs(endpoints.bigquery, target, run_id)
         record = Run(
             run_id=run_id, command="local", started=started, mode="batch", source="files", configuration=vars(args)
         )
-        counts = stack.enter_context(recorded(endpoints.bigquery, target, record))
         job = make_job(options, target, write_endpoint=endpoints.write_endpoint, run_id=run_id, started=started)
+        finish_killed_runs(endpoints, target, job)
+        counts = stack.enter_context(recorded(endpoints.bigquery, target, record))
         if args.bigquery_method != "STORAGE_WRITE" and endpoints.rest_url:
             stack.enter_context(point_beam_at(endpoints.rest_url, target.project))
         pipeline = make_pipeline(args.runner, args.direct_num_workers)

@@ -17,6 +17,7 @@ from pipelines.stores.provision.provision import provision
 from pipelines.stores.provision.resources import Settings, policy_tag_names, wanted
 from pipelines.stores.provision.stores import Existing
 from pipelines.stores.run_record import Run, close_dead_runs, recorded
+from pipelines.stores.settings import DEFAULT_WINDOW_SECONDS, check_settings, provision_agreed
 from pipelines.stores.target import Target, add_target_arguments
 from schemas.registry import REGISTRY
 from schemas.tables.definitions import ANALYTICS, EVENT_STORE
@@ -33,9 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--window_seconds",
         type=int,
-        default=60,
         metavar="S",
-        help="width of the windows of event_counts_current, seconds",
+        help="width of the windows of event_counts_current, seconds (default: the store's, 60 for a new store)",
     )
     for dataset in (EVENT_STORE, ANALYTICS):
         parser.add_argument(
@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Provision, print the plan, or export."""
-    if args.window_seconds < 1:
+    if args.window_seconds is not None and args.window_seconds < 1:
         raise UserError(f"--window_seconds {args.window_seconds}: must be at least 1")
     if args.export is not None:
         written = export(Path(args.export))
@@ -67,10 +67,13 @@ def run(args: argparse.Namespace) -> int:
     target = Target.from_args(args)
     if args.dry_run and target.directory is not None and not (target.directory / WAREHOUSE).exists():
         nothing: Existing = {}
-        print(make_plan(wanted(target, REGISTRY, target.names(args.window_seconds), settings), nothing, settings))
+        names = target.names(args.window_seconds or DEFAULT_WINDOW_SECONDS)
+        print(make_plan(wanted(target, REGISTRY, names, settings), nothing, settings))
         return 0
     with lock_folder(None if args.dry_run else target.directory, "provision"), target.open(create=True) as endpoints:
-        plan = provision(endpoints, target, REGISTRY, args.window_seconds, settings, args.dry_run)
+        stored = check_settings(endpoints.bigquery, target, window_seconds=args.window_seconds)
+        window_seconds = stored.window_seconds if stored else args.window_seconds or DEFAULT_WINDOW_SECONDS
+        plan = provision(endpoints, target, REGISTRY, window_seconds, settings, args.dry_run)
         print(plan)
         if not args.dry_run:
             started = wall_us()
@@ -81,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
                 target,
                 Run(run_id=run_id, command="provision", started=started, configuration=vars(args)),
             ):
-                pass
+                provision_agreed(endpoints, target, run_id=run_id, window_seconds=window_seconds)
     return 0
 
 

@@ -8,7 +8,7 @@ from pipelines.command_options.replay import add_arguments as add_arguments
 from pipelines.command_options.replay import replay_request
 from pipelines.lake.recovery import recovered
 from pipelines.options import read_key
-from pipelines.replay.run import estimate_replay, run_replay
+from pipelines.replay.run import estimate_replay, prepare_replay, run_replay
 from pipelines.stores.folder_lock import lock_folder
 
 HELP = "Process a range again, from the archive or the event store, into the live tables or into separate datasets."
@@ -19,6 +19,8 @@ def run(args: argparse.Namespace) -> int:
     request = replay_request(args, read_key(args.pii_key_file))
     directory = None if args.dry_run else request.target.directory
     with lock_folder(directory, "replay"), recovered(directory), request.target.open() as endpoints:
+        if not args.dry_run:
+            prepare_replay(endpoints, request)
         plan = estimate_replay(endpoints, request)
         print(f"{request.mode} of {request.range}: {plan}", file=sys.stderr)
         if args.dry_run:

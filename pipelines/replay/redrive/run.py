@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import apache_beam as beam
 
+from pipelines.config import JobConfig
 from pipelines.errors import UserError
 from pipelines.job import JobOptions, make_job, whoami
 from pipelines.replay.engine import Engine
@@ -26,8 +27,9 @@ from pipelines.replay.redrive.records import (
 from pipelines.replay.run import claim_range
 from pipelines.replay.time_range import Range
 from pipelines.replay.undelivered import Undelivered, hours_and_orders, message_of_row
+from pipelines.replay.unfinished import finish_killed_runs
 from pipelines.runners.direct import RUNNERS
-from pipelines.stores.provision.provision import provision
+from pipelines.stores.settings import provision_agreed
 from pipelines.stores.sql_text import string_literal
 from pipelines.stores.target import Endpoints, Target
 from pipelines.stores.undelivered_letters import add_undelivered_letters
@@ -111,7 +113,8 @@ def plan_letters(endpoints: Endpoints, request: RedriveRequest, *, writes: bool)
     client, target = endpoints.bigquery, request.target
     RunLedger(client, target, request.lease_seconds).reach()
     if writes:
-        provision(endpoints, target, window_seconds=request.job.window_seconds)
+        provision_agreed(endpoints, target, run_id=request.run_id, window_seconds=request.job.window_seconds)
+        finish_killed_runs(endpoints, target, _job_of(endpoints, request))
         add_undelivered_letters(client, target)
     plan = plan_redrive(
         read_letters(client, target, request.selection),
@@ -174,7 +177,7 @@ def _run_graph(
     report: Callable[[str], None],
 ) -> RedriveResult:
     client, target, run_id, started = endpoints.bigquery, request.target, request.run_id, request.started
-    job = make_job(request.job, target, write_endpoint=endpoints.write_endpoint, run_id=run_id, started=started)
+    job = _job_of(endpoints, request)
     engine = Engine(
         endpoints, target, ledger, claim, job,
         runner=request.runner, workers=request.workers, archives=True, report=report,
@@ -205,6 +208,16 @@ def _run_graph(
         len(plan.left),
         len(plan.rows),
         len(delivered),
+    )
+
+
+def _job_of(endpoints: Endpoints, request: RedriveRequest) -> JobConfig:
+    return make_job(
+        request.job,
+        request.target,
+        write_endpoint=endpoints.write_endpoint,
+        run_id=request.run_id,
+        started=request.started,
     )
 
 

@@ -1,7 +1,7 @@
 """Rows whose partition is out of reach of streaming go through a PENDING stream of their own.
 
 Events from 2000-01-01 on are valid, but BigQuery takes rows of a partition more than 1,825 days back or 366 days ahead
-only from load jobs, DML and PENDING streams, not from the default stream
+only from load jobs, DML and (tested against the emulator only) PENDING streams, not from the default stream
 (https://cloud.google.com/bigquery/docs/streaming-data-into-bigquery#time-unit_column_partitioning;
 https://github.com/mozilla/gcp-ingestion/pull/2721 quotes the error). The table itself says which rows these are, so
 nothing here depends on the numbers.
