@@ -1,4 +1,4 @@
-"""What holds for all tests: the support's assertions say what they compare, and the longest files are begun first."""
+"""Settings of all tests: detailed assertions in tests.support, and the longest files first."""
 
 import pytest
 
@@ -8,5 +8,5 @@ LONGEST = ("test_stream_emulator.py", "test_stream_sagas.py", "test_stream_is_re
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files are handed out to processes in this order: one of minutes must not be what is left at the end."""
+    """Order in which files are given to processes: a file that takes minutes must not start last."""
     items.sort(key=lambda item: item.path.name not in LONGEST)

@@ -1,4 +1,4 @@
-"""AppendRows against the BigQuery emulator, well and sick: every row is stored once, or failed once with its reason."""
+"""AppendRows against the BigQuery emulator, with and without faults: every row is stored once, or fails once with its reason."""
 
 import logging
 import time

@@ -1,4 +1,4 @@
-"""A bounded run appears as a whole: after its last bundle, table by table, its events last; a failed one not at all."""
+"""A batch run is published as a whole: after its last bundle, table by table, events last; a failed run not at all."""
 
 from pathlib import Path
 from typing import Any

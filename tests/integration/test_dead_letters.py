@@ -1,4 +1,4 @@
-"""`dead-letters` and `history`: every dead letter says where it stands, and no payload is shown."""
+"""`dead-letters` and `history`: every dead letter has its state, and no payload is shown."""
 
 import json
 import shutil

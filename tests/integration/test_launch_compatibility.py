@@ -1,4 +1,4 @@
-"""What a running job can become: renamed, changed and removed steps are refused by name, an added sink passes."""
+"""Changes of a running job: renamed, changed and removed steps are rejected by name, an added sink is accepted."""
 
 from collections.abc import Callable
 

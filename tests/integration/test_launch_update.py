@@ -1,4 +1,4 @@
-"""`launch` over a job that runs: an update of the same graph passes, one that would lose something is refused by name."""
+"""`launch` over a running job: an update with the same graph is accepted, one that would lose state is rejected by name."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a user can do wrong with `local`, and what the command says: exit 2, one or two lines, nothing half-written."""
+"""User mistakes with `local`: exit 2, one or two lines, no partial output."""
 
 import gzip
 import json

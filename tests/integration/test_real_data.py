@@ -1,4 +1,4 @@
-"""The real records give exactly what stands in their expected.json; a second run gives the same rows."""
+"""Real records give exactly the rows of their expected.json; a second run gives the same rows."""
 
 import json
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""docs/reference is made of the code and says what the code does: options, error codes, tables, metrics."""
+"""docs/reference is generated from the code and current: options, error codes, tables, metrics."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Whole replays as processes: of two at once over one range one stands, and a long one says how far it is."""
+"""Replays as processes: of two concurrent runs over one range one wins, and a long one reports its progress."""
 
 import subprocess
 import sys

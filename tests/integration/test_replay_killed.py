@@ -1,4 +1,4 @@
-"""Replays killed at any moment, refused by the ledger, or two over one range: the next one completes them."""
+"""Replays killed at any moment, rejected by the run records, or concurrent: the next run completes them."""
 
 import json
 import random

@@ -1,4 +1,4 @@
-"""The ledger: of many claims at once one stands, a dead run's range is free after its lease, and silence is told."""
+"""Run records: of many concurrent claims one wins, a dead run's range is free after its lease, and errors are reported."""
 
 import dataclasses
 import threading

@@ -1,4 +1,4 @@
-"""The bounded and the streaming form of the sagas give what the plain reducer gives, for hundreds of orders at once."""
+"""The batch and streaming forms of the sagas equal the reducer, for hundreds of orders at once."""
 
 import pickle
 from collections import Counter

@@ -1,4 +1,4 @@
-"""A program that wants the contract alone gets it without Beam: a second instead of five."""
+"""A program can import the data contract without Beam: one second instead of five."""
 
 import subprocess
 import sys

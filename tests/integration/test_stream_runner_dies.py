@@ -1,4 +1,4 @@
-"""The runner dies under a live run: one line says how to go on, and going on loses nothing."""
+"""The runner dies during a streaming run: one line names the command to continue, and no message is lost."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Sagas of a live run on Prism against the Pub/Sub emulator: killed, stopped and started again."""
+"""Sagas of a streaming run on Prism with the Pub/Sub emulator: killed, stopped and restarted."""
 
 import json
 import random

@@ -1,4 +1,4 @@
-"""Late data through the whole live graph: in every table, counted late by its own clock, the newest pane right."""
+"""Late data in the complete streaming graph: in every table, counted as late by its publish time, the latest pane exact."""
 
 import json
 import uuid

@@ -1,4 +1,4 @@
-"""The replay and redrive templates' graphs on Beam's own runner: the tables say what the commands' runs say."""
+"""The graphs of the replay and redrive templates on Beam's own runner give the tables of the commands."""
 
 import argparse
 import json

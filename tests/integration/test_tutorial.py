@@ -1,4 +1,4 @@
-"""The tutorial does what it says: its files and edits are applied in order to a copy, its commands run, its outputs read."""
+"""The tutorial works: its files and edits are applied in order to a copy, its commands run, its outputs are checked."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ ORDERED = fences(TUTORIAL)
 
 
 def apply(folder: Path, *, long: bool) -> list[str]:
-    """Go through the page from top to bottom; return the commands that were left out."""
+    """Apply the page from top to bottom; return the commands that were left out."""
     left_out, printed = [], ""
     for fence in ORDERED:
         where, name = f"{TUTORIAL}:{fence.line}", fence.value("file")
@@ -56,7 +56,7 @@ def folder(tmp_path):
 
 
 def check(folder: Path) -> None:
-    """Look at what the page promises: tables, outcomes, view, files."""
+    """Check the results that the page shows: tables, outcomes, view, files."""
     output = folder / "build" / "tutorial" / "output"
     summary = json.loads((output / "summary.json").read_text())
     assert not summary["difference"]

@@ -1,4 +1,4 @@
-"""Dead letters that their table did not take are added to it by the next command, each once."""
+"""Dead letters that their table did not accept are added by the next command, each once."""
 
 import base64
 import json

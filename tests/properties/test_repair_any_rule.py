@@ -1,4 +1,4 @@
-"""Any accepted rule applied to any payload gives bytes or says in fixed words why not: nothing else is raised."""
+"""Any accepted rule applied to any payload returns bytes or a fixed reason; nothing else is raised."""
 
 import contextlib
 import json

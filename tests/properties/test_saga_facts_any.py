@@ -1,4 +1,4 @@
-"""The compact form keeps every fact that the contract lets through, end to end, and refuses one cut short."""
+"""The compact form keeps every valid fact, and rejects a truncated one."""
 
 import pytest
 from hypothesis import given, settings

@@ -36,7 +36,7 @@ def collect(result: FailedRows | tuple[str, int]) -> None:
 
 
 class Warehouse:
-    """A BigQuery emulator with the tables, and what a test asks of it."""
+    """A BigQuery emulator with the tables, and queries of its state."""
 
     def __init__(self, server: BigQueryEmulator) -> None:
         self.target = server.grpc_target
@@ -67,7 +67,7 @@ def batches(table: str, rows: int, size: int = 40, prefix: str = "") -> list[Tab
 
 
 def run(elements: list[TableRows], server: Warehouse, **options: Any) -> tuple[list[FailedRows], Counter[str]]:
-    """Run a pipeline of some bundles; give what failed and how many rows each table says it took."""
+    """Run a pipeline of some bundles; return the failures and the number of rows that each table accepted."""
     results.clear()
     options = {"retry_budget_seconds": 20.0, "limits": SMALL, **options}
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:

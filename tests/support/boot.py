@@ -32,7 +32,7 @@ def boot_script(folder: Path, boot: Path, environment: Path) -> Path:
 
 
 def worker_script(folder: Path, command: str, before: str = "") -> Path:
-    """Write a script that Prism starts as a worker. Prism quotes the worker's id; boot wants it bare."""
+    """Write a script that Prism starts as a worker. Prism quotes the worker's id; boot needs it without quotes."""
     script = folder / "boot.sh"
     script.write_text(
         "#!/bin/bash\n"

@@ -38,7 +38,7 @@ def rows(client, table: str, columns: str = "*") -> list[str]:
 
 
 def stood(client) -> Views:
-    """Return what a run leaves: the views, the events as they came and the dead letters."""
+    """Return what a run leaves: the views, the unchanged events and the dead letters."""
     return {
         **{name: rows(client, f"analytics.{name}") for name in VIEWS},
         "events": rows(client, "event_store.events_distinct", EVENTS),
@@ -81,7 +81,7 @@ def simulated_run(folder: Path, events: int, *more: object) -> Path:
 
 
 def check_replay(folder: Path, script: Path) -> None:
-    """Replay a run's archive as a rebuild: nothing changes, and the ledger says what was done."""
+    """Replay a run's archive as a rebuild: nothing changes, and a run record is written."""
     output = simulated_run(folder, 800, "--dirty", 0.05)
     with Target.local(output).open() as endpoints:
         before = stood(endpoints.bigquery)
@@ -105,7 +105,7 @@ def check_redrive(folder: Path, script: Path) -> None:
 
 
 def check_streaming(folder: Path, script: Path) -> None:
-    """Stream from the Pub/Sub emulator; a bounded run in this process over the archive that came of it says the same."""
+    """Stream from the Pub/Sub emulator; a batch run in this process over its archive gives the same result."""
     with running_bus(folder) as bus:
         bus.publish(simulated(folder / "in", 600))
         out = folder / "out"

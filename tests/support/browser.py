@@ -23,7 +23,7 @@ _ANSWER_SECONDS = 60
 
 
 class Page:
-    """One tab. `errors` are what the console complained of, `requests` the addresses that the page asked for."""
+    """One tab. `errors` are the errors of the console, `requests` the addresses that the page requested."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection

@@ -1,6 +1,6 @@
 """The image, built for real: templates/build.sh with buildah, and programs run in the file system that comes of it.
 
-No image registry is asked. The base images are made here: Python's is a Debian root (its release is that of the
+No image registry is used. The base images are built here: Python's is a Debian root (its release is that of the
 Dockerfile's base, and so is its Python), Beam's holds the boot that `go install` leaves, and the launcher's a stand-in.
 """
 
@@ -47,7 +47,7 @@ class Built:
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """What the image says of itself: Env, Entrypoint, Labels."""
+        """The image configuration: Env, Entrypoint, Labels."""
         found: dict[str, Any] = json.loads(self.buildah("inspect", self.container))["OCIv1"]["config"]
         return found
 

@@ -25,7 +25,7 @@ ENDED = {"JOB_STATE_CANCELLED", "JOB_STATE_DRAINED", "JOB_STATE_DONE", "JOB_STAT
 
 @dataclass
 class DataflowService:
-    """What the service holds: jobs by id, every request as it came, and the address."""
+    """What the service holds: jobs by id, every request unchanged, and the address."""
 
     port: int = 0
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class DataflowService:
         return f"http://127.0.0.1:{self.port}"
 
     def add_job(self, name: str, **more: Any) -> dict[str, Any]:
-        """Put a job there, running unless said otherwise."""
+        """Add a job, in state RUNNING by default."""
         job = {
             "id": f"2026-06-15_12_00_00-{next(self.numbers):06d}",
             "projectId": "my-project",

@@ -1,4 +1,4 @@
-"""Events as several runs stored them: the rows of the event store and the typed tables, and what the views must say.
+"""Events as several runs stored them: the rows of the event store and the typed tables, and the expected rows of the views.
 
 `expected` folds the same events in plain Python, without SQL, from the contract's words: each event once, and only if
 the event store holds it; the newest value by (event time, event id) that is not null.

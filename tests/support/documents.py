@@ -1,4 +1,4 @@
-"""What the documents say, as data: their fences, commands and links; and a copy of the project to run them in."""
+"""The documents as data: their code blocks, commands and links; and a copy of the project to run them in."""
 
 import os
 import re
@@ -28,7 +28,7 @@ _SHELL = re.compile(r"[|&;$<]")
 
 @dataclass(frozen=True)
 class Fence:
-    """One fenced block of a page: `info` is what stands behind the back-ticks."""
+    """One fenced block of a page: `info` is the text after the back-ticks."""
 
     page: str
     line: int
@@ -72,7 +72,7 @@ def fences(page: str) -> list[Fence]:
 
 
 def spans(page: str) -> list[str]:
-    """Return what stands between single back-ticks outside fences."""
+    """Return the text between single back-ticks outside code blocks."""
     return _SPAN.findall(_FENCE.sub("", text_of(page)))
 
 

@@ -1,6 +1,6 @@
-"""The golden messages of tests/data: each line is a message that also says what must become of it.
+"""The golden messages of tests/data: each line is a message with its expected outcome.
 
-`text` is its payload to read and edit; `python -m tests.support.golden` writes `data` (base64) anew from it.
+`text` is its payload to read and edit; `python -m tests.support.golden` regenerates `data` (base64) from it.
 """
 
 import base64
@@ -20,12 +20,12 @@ def golden_lines() -> list[bytes]:
 
 
 def golden_cases() -> list[tuple[dict[str, Any], bytes]]:
-    """Return what each line says, beside the line itself."""
+    """Return each line with its parsed value."""
     return [(json.loads(line), line) for line in golden_lines()]
 
 
 def refresh() -> None:
-    """Write `data` anew from `text`."""
+    """Regenerate `data` from `text`."""
     cases = [json.loads(line) for line in MESSAGES.read_bytes().splitlines()]
     for case in cases:
         if "text" in case:

@@ -26,7 +26,7 @@ FACTS = [
     _order(2, "updated", 30, status="PAID"),  # no items: the newest list stays
     _order(3, "updated", 60, items=[], total_amount=Decimal("0")),  # an empty list is news
     _order(4, "completed", 90, completed_at=at(80)),
-    _order(5, "updated", 10, status="OLD", currency="USD"),  # late: older than what is known
+    _order(5, "updated", 10, status="OLD", currency="USD"),  # late: older than the known facts
     # Two at the same instant: the greater event id is the newer.
     _order(6, "created", 100, "o2", customer_id="c2", items=[_line("a", 1)], status="FIRST"),
     _order(7, "updated", 100, "o2", status="SECOND"),
@@ -84,7 +84,7 @@ NEVER_STORED = [
         "81", "payment.processed", at(50), {"payment_id": "p", "order_id": "o", "amount": Decimal(5), "currency": "EUR"}
     ),
 ]
-# The same ids again, later and with other words, from a run that could not know: the first publication stands.
+# The same ids again, later and with other values, from a run without the earlier state: the first publication is retained.
 CONFLICTS = [
     _order(2, "updated", 500, status="CONFLICT", order_id="o9"),
     Fact("19", "inventory.reserved", at(500), {"sku": "conflict", "quantity": 1}),

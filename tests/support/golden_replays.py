@@ -1,4 +1,4 @@
-"""Run records, dead letters and redrives for the two views that say where replays and dead letters stand."""
+"""Run records, dead letters and redrives for the two views with the states of replays and dead letters."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def _fact(run: str, seconds: float, state: str, **more: Any) -> dict[str, Any]:
 LEDGER: Rows = [
     _fact("r1", 1, "RUNNING", lease_until=at(601)),
     _fact("r1", 200, "RUNNING", lease_until=at(801)),
-    _fact("r1", 100, "DONE", messages=5, appended=1),  # a lease renewed while the run ended: the end stands
+    _fact("r1", 100, "DONE", messages=5, appended=1),  # a lease renewed while the run ended: the final state wins
     _fact("r2", 2, "RUNNING", lease_until=at(602)),
     _fact("r3", 3, "RUNNING", lease_until=at(603)),
     _fact("r3", 700, "FAILED", error="its lease ended"),

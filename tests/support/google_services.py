@@ -1,4 +1,4 @@
-"""Google's REST services on one loopback port, as far as the doctor asks them: a healthy project, to be made sick.
+"""Google's REST services on one loopback port, as far as the doctor uses them: a healthy project, into which tests put faults.
 
 `/SERVICE/PATH` answers from a dictionary; BigQuery but for permissions is passed on to the BigQuery emulator.
 """

@@ -44,7 +44,7 @@ def make_venv(directory: Path, wheel: Path) -> Path:
     """Make a venv that holds the lock's packages and the wheel, and nothing else; return its python."""
     venv.EnvBuilder(symlinks=True, with_pip=False).create(directory)
     site = next((directory / "lib").glob("python3*")) / "site-packages"
-    link_packages(site, {**locked(), "pip": ""})  # the image has pip: boot asks it for Beam's version
+    link_packages(site, {**locked(), "pip": ""})  # the image has pip: boot queries it for Beam's version
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
     return directory / "bin" / "python"

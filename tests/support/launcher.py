@@ -41,7 +41,7 @@ ENVIRONMENT = {
 
 
 def parameter_errors(metadata: dict[str, Any], given: dict[str, str]) -> list[str]:
-    """Return what the service says of parameters before it starts a launcher."""
+    """Return the errors of the service for parameters, before it starts a launcher."""
     known = {parameter["name"]: parameter for parameter in metadata["parameters"]}
     errors = [f"{name} is missing" for name, one in known.items() if not one.get("isOptional") and name not in given]
     for name, value in given.items():

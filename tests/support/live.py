@@ -139,7 +139,7 @@ def _children(pid: int) -> list[int]:
 
 
 def wait_until_running(process: subprocess.Popen, output: Path, seconds: float = 90) -> None:
-    """Wait until a stream says that it runs; fail with what it said where it does not."""
+    """Wait until a stream reports that it runs; otherwise fail with its output."""
     limit = time.monotonic() + seconds
     while "\nrun " not in "\n" + (said := (output / "stream.log").read_text()):
         assert process.poll() is None, said[-3000:]

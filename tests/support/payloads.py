@@ -1,4 +1,4 @@
-"""What the payload's own checks say of bytes."""
+"""Results of the JSON checks on bytes."""
 
 import pytest
 
@@ -7,12 +7,12 @@ from schemas.outcomes import Code, Refused
 
 
 def inspected(data: bytes):
-    """Return what is found in an object."""
+    """Return the findings in an object."""
     return inspect_object(data, lambda value: ())
 
 
 def code_of(data: bytes) -> Code:
-    """Return the code that refuses these bytes."""
+    """Return the code with which these bytes are rejected."""
     with pytest.raises(Refused) as refused:
         inspected(data)
     return refused.value.code

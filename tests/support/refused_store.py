@@ -1,4 +1,4 @@
-"""A store with dead letters: some that a rule repairs, some that it does not."""
+"""A store with dead letters: some can be repaired by a rule, others not."""
 
 import json
 from pathlib import Path
@@ -38,7 +38,7 @@ def event(number: int, event_type: str, source: str, data: dict) -> bytes:
 
 
 def refused_store(folder: Path) -> Path:
-    """Make a store with one event, and dead letters: two that a rule repairs, one that fails again, one without a rule."""
+    """Create a store with one event, and dead letters: two that a rule repairs, one that fails again, one without a rule."""
     stock = [
         event(number, "inventory.reserved", "inventory-service", {"sku": "a", "quantity": quantity, "orderId": "o-1"})
         for number, quantity in ((1, 1), (2, "2"), (3, "3"), (4, "many"))

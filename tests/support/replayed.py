@@ -1,7 +1,7 @@
 """A stream and a replay of it, from the pipeline's own functions, without Beam: what each stores, counts, knows.
 
 The stream takes deliveries in the order of arrival, in batches, judged by what was seen before; its windows fire when a
-watermark that may be anywhere says so, and again for what comes later. The replay takes the archive once, at the end.
+watermark at any position fires, and again for later messages. The replay reads the archive once, at the end.
 """
 
 import json
@@ -85,7 +85,7 @@ def stream(
 ) -> Known:
     """Run the stream. `fires[i]`: windows fire after batch i. `forgets[i]`: a restart before batch i with lost state.
 
-    What a restart with lost state counts twice is not compared: `event_counts` says so of itself (docs/data-contract.md#outputs).
+    Rows that a restart with lost state counts twice are not compared (docs/data-contract.md#outputs).
     """
     known, seen = Known(), Seen()
     timely: list[pa.Table] = []
@@ -140,6 +140,6 @@ def replay(archive: Sequence[Message], make: Features = features) -> Known:
 
 
 def tables_of(known: Known) -> dict[tuple[str, str], Any]:
-    """Return what is stored, as DuckViews loads it; a table without rows is emptied."""
+    """Return the stored rows in the form that DuckViews loads; a table without rows is emptied."""
     names = (EVENTS.name, *REGISTRY.by_table())
     return {(TABLES[name].dataset, name): (TABLES[name], known.rows.get(name, [])) for name in names}

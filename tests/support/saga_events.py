@@ -25,7 +25,7 @@ _WORDS = (
 )
 _GAPS = (0, 0, 1, 1, 2, 5, 29, 30, 31, 45, 100)
 COLLECTED: list[tuple[str, Any]] = []
-"""What `collect` saw: workers of a loopback runner live in this process."""
+"""The elements that `collect` received: workers of a loopback runner run in this process."""
 
 
 class Arrival(NamedTuple):
@@ -129,7 +129,7 @@ def event_batches(facts: Iterable[Arrival]) -> Iterator[EventBatch]:
 
 
 def reduced(orders: dict[str, list[SagaFact]]) -> dict[str, Saga]:
-    """Return what the plain reducer says of the orders at the end of all time."""
+    """Return the reducer's result for the orders at the maximum time."""
     return {order_id: reduce_saga(order_id, facts, now_us=END_OF_INPUT_US) for order_id, facts in orders.items()}
 
 

@@ -38,7 +38,7 @@ def fact(time_us: int, number: int, event_type: str, corr: int = 1, **fields: An
 
 
 def golden_fact(spec: Mapping[str, Any], position: int) -> SagaFact:
-    """Return the fact of one line of a golden file; its id is its position unless it says another."""
+    """Return the fact of one line of a golden file; its id is its position unless the line has one."""
     rest = {name: value for name, value in spec.items() if name not in ("at", "type", "id")}
     return fact(at(spec["at"]), spec.get("id", position), spec["type"], **rest)
 

@@ -1,4 +1,4 @@
-"""The saga's rules told a second time, without a table: each answer is looked up in the whole ordered history.
+"""A second implementation of the saga rules, without a table: each answer is computed from the whole ordered history.
 
 Slow and plain on purpose; it shares no code with the reducer but the fact itself.
 """
@@ -11,7 +11,7 @@ from schemas.saga.facts import SagaFact
 
 
 class Told(NamedTuple):
-    """What the oracle says of a saga."""
+    """The result of the oracle for a saga."""
 
     state: str
     alerts: frozenset[str]
@@ -24,7 +24,7 @@ class _Read(NamedTuple):
     holds: int  # units of stock held after the fact
     held_before: int
     matched: int  # units that a release gave back
-    unmatched: int  # units that a release gave back although nobody held them
+    unmatched: int  # released units that were not reserved
 
 
 def tell(facts: Sequence[SagaFact], now_us: int | None, timeout_us: int) -> Told:

@@ -1,4 +1,4 @@
-"""What the stores of a folder say, for tests of replays: views, counted rows, features; and a store that lost a part."""
+"""The contents of a folder's stores, for tests of replays: views, row counts, features; and a store with missing rows."""
 
 import contextlib
 import os
@@ -41,7 +41,7 @@ def knowledge(output: Path) -> dict[str, Any]:
 
 
 def doubles(output: Path) -> dict[str, int]:
-    """Return how many rows each table of events has beyond one an event, and dead letters beyond one a failure."""
+    """Return how many rows each table has beyond one per event, and dead letters beyond one per failure."""
     found = {}
     for table in ("event_store.events", *(f"analytics.{name}" for name in TYPED)):
         [(found[table],)] = query(output, f"select count(*) - count(distinct event_id) from {table}")

@@ -1,4 +1,4 @@
-"""A template launched to loopback: the services that it meets, and what its job request and its staged graph must say."""
+"""Launch a template against local services; check its job request and its staged graph."""
 
 import json
 import subprocess
@@ -80,7 +80,7 @@ class Cloud:
         return {Path(name).name: self.storage.read("temp", name) for name in names}
 
     def polls(self, job_name: str) -> list[str]:
-        """Return what was asked of the service about a job after it was submitted."""
+        """Return the requests about a job after it was submitted."""
         job = next(job for job in self.dataflow.jobs.values() if job["name"] == job_name)
         return [path for method, path, _ in self.dataflow.requests if method == "GET" and job["id"] in path]
 
@@ -104,7 +104,7 @@ def cloud(folder: Path) -> Iterator[Cloud]:
 
 
 def check_request(name: str, job_name: str, job: dict[str, Any], cloud: Cloud) -> None:
-    """Assert that a job request says what the launch asked for."""
+    """Assert that a job request has the options of the launch."""
     streaming = TEMPLATES[name].streaming
     environment = job["environment"]
     pool = environment["workerPools"][0]

@@ -17,7 +17,7 @@ JUMPS = {"end", "break", "continue"}
 
 
 def problems(workflow: dict[str, Any]) -> list[str]:
-    """Return what is wrong with a workflow."""
+    """Return the errors of a workflow."""
     return [problem for name, body in workflow.items() for problem in _subworkflow(name, body)]
 
 

@@ -86,7 +86,7 @@ class ZetaSql:
 
     def analyze(self, sql: str) -> Any:
         """Return the resolved statement; the engine's own error where it does not hold."""
-        if self._known is None:  # a catalog is long to tell: it is told once for many statements
+        if self._known is None:  # sending a catalog is slow: it is sent once for many statements
             root = CatalogBuilder("root").with_builtin_functions(self._functions).build()
             root.catalog.append(SimpleCatalog(name=NAMES.project, catalog=list(self._datasets.values())))
             self._known = self._service.register_catalog(simple_catalog=root).registered_id

@@ -1,4 +1,4 @@
-"""For a child process that launches to loopback: Beam's check of the endpoint refuses a port, which loopback needs."""
+"""For a child process that launches to loopback: Beam's check of the endpoint rejects a port, which a local service needs."""
 
 import sys
 
