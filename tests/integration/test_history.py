@@ -100,7 +100,7 @@ def test_a_customers_state_is_the_newest_of_each_field_and_no_name_is_shown(stor
 
 def test_a_devices_last_measurement(store):
     states = [line.split("→")[1].strip() for line in history(store, "--device", "d-1")]
-    assert states == ["metric=m value=2.5", "metric=n value=3.0"]
+    assert states == ["metric=m value=2.5", "metric=n value=3"]
 
 
 def test_a_flow_across_topics_by_its_id_in_either_case(store):

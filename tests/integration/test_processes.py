@@ -13,15 +13,15 @@ from transforms.coders import SizedCoder
 PROGRAM = """
 import sys
 from pathlib import Path
-from pipelines import memory
+from pipelines import process
 
 def held():
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("RssAnon"))
 
-memory.keep_memory()
+process.keep_memory()
 if sys.argv[1] == "live":
-    memory.hand_back_memory()
+    process.hand_back_memory()
 between = []
 blocks = []
 for _ in range(100):

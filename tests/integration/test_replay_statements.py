@@ -9,7 +9,7 @@ from pipelines.cli.commands.history import select
 from pipelines.replay.compare.tables import compared_tables
 from pipelines.replay.event_store_source import store_queries
 from pipelines.replay.ledger import Claim, RunLedger
-from pipelines.replay.merge_statements import Statements
+from pipelines.replay.merge_statements import NOTHING_UNDELIVERED, Statements
 from pipelines.replay.redrive.letters import Selection, letters_sql
 from pipelines.replay.redrive.listing import list_sql
 from pipelines.replay.shadow import shadow_target
@@ -61,6 +61,7 @@ def scripts() -> dict[str, str]:
     ledger = RunLedger(None, LIVE)  # type: ignore[arg-type]
     ends = {"guard": ledger.guard(CLAIM), "done": ledger.row(CLAIM, "DONE", counts={"messages": 1})}
     return {
+        "missing": made.find_missing(NOTHING_UNDELIVERED),
         "changes of a backfill": made.find_changes(rebuild=False),
         "changes of a rebuild": made.find_changes(rebuild=True),
         "clear": made.clear_unclean(),

@@ -67,7 +67,7 @@ def received(*names: str, size: int = 100):
 
 
 def until(what) -> None:
-    limit = time.monotonic() + 5
+    limit = time.monotonic() + 60
     while not what():
         assert time.monotonic() < limit
         time.sleep(0.01)
