@@ -159,6 +159,8 @@ def _discard_output() -> None:
 def _error_stream(given: GlobalOptions, name: str) -> Iterator[None]:
     """Send log records, and failures of threads, to standard error in the format that was asked for."""
     before, hook = sys.stderr, threading.excepthook
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
     if given.log_format == "json":
         sys.stderr = stream = JsonLines(before, name.removeprefix(f"{PROG} "))
         logging.basicConfig(level=logging.WARNING, handlers=[JsonHandler(stream)], force=True)
@@ -177,6 +179,8 @@ def _error_stream(given: GlobalOptions, name: str) -> Iterator[None]:
         yield
     finally:
         threading.excepthook = hook
+        root.handlers[:] = handlers  # a caller in this process keeps its own
+        root.setLevel(level)
         if isinstance(sys.stderr, JsonLines):
             sys.stderr.close()
         sys.stderr = before

@@ -26,6 +26,7 @@ STAGED = staged_target(LIVE, "run-1")
 SHADOW = shadow_target(LIVE, "beside")
 WORK = ("BEGIN TRANSACTION", "COMMIT TRANSACTION")
 MADE = {
+    "replayed": ["event_id"], "missing": ["event_id"],
     "fresh": ["event_id"], "repeats": ["event_id"], "hours": ["hour", "clean"], "facts": ["event_id", "order_id"],
     "held_facts": ["event_id", "order_id"], "orders": ["order_id", "clean"],
 }  # fmt: skip
