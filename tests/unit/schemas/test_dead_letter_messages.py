@@ -1,4 +1,4 @@
-"""What a dead letter says: one fixed text a check, which people filter by and which quotes no value."""
+"""The message of a dead letter: one fixed text per check, for filters, without any value."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Every JSON form of a message is read, in camel and snake case, and a plain event is told from it."""
+"""Every JSON form of a message is read, in camel and snake case, and distinguished from a plain event."""
 
 import base64
 import json

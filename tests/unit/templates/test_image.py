@@ -1,4 +1,4 @@
-"""The image's lock holds what requirements.txt asks for, each with a hash; and the Dockerfile keeps its promises."""
+"""The image's lock file holds the packages of requirements.txt, each with a hash; checks of the Dockerfile."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""The coders of batches: the size of an element is told, not found out by encoding it."""
+"""The coders of batches: the size of an element is estimated without encoding it."""
 
 import pickle
 import re

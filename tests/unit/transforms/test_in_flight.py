@@ -1,4 +1,4 @@
-"""What a source asks before it takes more: how many messages and bytes are between it and the tables."""
+"""The limit of a source: the number of messages and bytes between it and the tables."""
 
 import uuid
 

@@ -1,4 +1,4 @@
-"""Notes before time is lost: each in its case, and none where there is nothing to say."""
+"""Notices before long work: each in its case, and none otherwise."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a replay reads: rows of the store are the messages they came from, filters take what they say, trees have causes."""
+"""Input of a replay: rows of the store equal their messages, filters select as documented, trees have causes."""
 
 import itertools
 import json

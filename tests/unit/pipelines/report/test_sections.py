@@ -1,4 +1,4 @@
-"""What the sections say that need no store: rows by table, and the headline."""
+"""Sections of the report that need no store: rows per table, and the headline."""
 
 from pipelines.report.page import render
 from pipelines.report.sections import tables_section

@@ -1,4 +1,4 @@
-"""What the failure of a batch run says: our own errors whole, any other by its place, never by its text."""
+"""The message of a failed batch run: errors of this project complete, others by their place, never by their text."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The simulation in process: live messages, sizes, large messages, quotas, and the curve of a day."""
+"""The simulator in this process: published messages, sizes, large messages, quotas, and the curve of a day."""
 
 import ast
 from collections import Counter

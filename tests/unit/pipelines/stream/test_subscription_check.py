@@ -1,4 +1,4 @@
-"""What is checked of each subscription before a streaming run starts, and what a user is told."""
+"""The checks of each subscription before a streaming run starts, and their messages."""
 
 from types import SimpleNamespace
 

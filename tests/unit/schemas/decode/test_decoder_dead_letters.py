@@ -1,4 +1,4 @@
-"""A message becomes a dead letter: which code stands first, what is told of it, and what is not."""
+"""A message becomes a dead letter: the first code, the reported details, and what is not quoted."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""docs/data-contract.md is made from the code, and says of each thing what the code does."""
+"""docs/data-contract.md is generated from the code and current."""
 
 import json
 import re

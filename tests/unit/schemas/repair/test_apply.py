@@ -1,4 +1,4 @@
-"""Rules repair payloads, digit by digit, or say in fixed words why they cannot."""
+"""Rules repair payloads and keep all digits, or give the reason in fixed words."""
 
 import json
 

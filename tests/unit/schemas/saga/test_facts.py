@@ -1,4 +1,4 @@
-"""The compact form of a fact keeps everything, is small, may be appended to, and refuses what it cannot hold."""
+"""The compact form of a fact keeps all values, is small, can be appended to, and rejects values that do not fit."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""The saga reducer decides each golden example and each corpus sequence as the contract and decision 0006 say."""
+"""The saga reducer gives the expected result for each golden example and corpus sequence (docs/sagas.md, decision 0006)."""
 
 import json
 from pathlib import Path

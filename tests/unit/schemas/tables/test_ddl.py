@@ -1,4 +1,4 @@
-"""DDL says of a table what its description says: types, modes, partition, cluster. Google's engine reads it elsewhere."""
+"""DDL equals the description of its table: types, modes, partition, cluster. Google's engine parses it in other tests."""
 
 import pytest
 

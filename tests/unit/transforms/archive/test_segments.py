@@ -1,4 +1,4 @@
-"""The archive of a live run: on disk at once, whole after a crash, one file a minute and shard."""
+"""The archive of a streaming run: on disk at once, complete after a crash, one file per minute and shard."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which of a set of events stand: the first by (publish time, message id); the rest repeat or contradict it."""
+"""Retained events of a set: the first by (publish time, message id); the others are duplicates or conflicts."""
 
 import uuid
 

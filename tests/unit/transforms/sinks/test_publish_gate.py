@@ -1,4 +1,4 @@
-"""The gate before every publish: which counts it lets pass, and what its refusal says."""
+"""The check before every publish: which counts pass, and the message of a rejection."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""How many messages a pull asks for: few at first, many when they are small, one when they are large."""
+"""The number of messages per pull: few at first, many if they are small, one if they are large."""
 
 from transforms.sources.pull_size import START_MESSAGES, PullSize
 

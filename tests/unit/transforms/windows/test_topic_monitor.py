@@ -1,4 +1,4 @@
-"""What a live pipeline reports of a topic: every window once, silence too, alerts at their start and their end."""
+"""The report of a topic in a streaming run: every window once, also without messages; alerts at their start and end."""
 
 import numpy as np
 import pytest

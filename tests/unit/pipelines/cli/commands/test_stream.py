@@ -1,4 +1,4 @@
-"""What a user can tell `stream`, and what it says to a mistake."""
+"""The options of `stream`, and the messages for mistakes."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What Beam's own sinks take and hand back: the same rows, bounded retries, no value in a reason or a log."""
+"""Beam's own sinks: the same rows, bounded retries, no value in a reason or a log."""
 
 import datetime
 import logging
