@@ -1,4 +1,4 @@
-"""The main job as a batch run: read, archive, decode, deduplicate, fan out. One screen; logic is in the steps."""
+"""The main job as a batch run: read, archive, decode, deduplicate, write to the sinks."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ from transforms.windows.pipeline_metrics import MeasurePipeline
 def build(
     pipeline: beam.Pipeline, source: beam.PTransform[Any, Any], job: JobConfig, registry: Registry = REGISTRY
 ) -> None:
-    """Wire the main job onto a source of message batches."""
+    """Build the main job on a source of message batches."""
     use_sized_coders()
     run, window = job.run, job.window_seconds
 

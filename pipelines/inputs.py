@@ -1,4 +1,4 @@
-"""The inputs of a bounded run: found, checked before anything is written, and planned as ranges.
+"""The inputs of a batch run: found, checked before anything is written, and planned as ranges.
 
 Standard input and pipes are copied to a temporary file first: a run looks at its input more than once, and workers
 share it.
@@ -65,7 +65,7 @@ def open_inputs(
 
     Raises:
         UserError: an input is missing, empty, damaged, or is no file of messages.
-        RunFailed: what comes from a pipe cannot be kept.
+        RunFailed: what comes from a pipe cannot be copy.
     """
     given = list(inputs)
     with tempfile.TemporaryDirectory(prefix=SPOOL_PREFIX) as spool:
@@ -85,7 +85,7 @@ def plan_inputs(inputs: Iterable[str], form: str) -> list[FileRange]:
 
 
 def find_inputs(given: str, spool: Path, option: str) -> list[InputFile]:
-    """Return the files that one input names, in order; raise UserError when there is none."""
+    """Return the files that one input names, in order; raise UserError if there is none."""
     try:
         if given == STDIN or ("://" not in given and _is_pipe(given)):
             return [_spooled(given, spool, option)]
@@ -99,7 +99,7 @@ def find_inputs(given: str, spool: Path, option: str) -> list[InputFile]:
 
 
 def plan_file(file: InputFile, form: str, option: str, range_bytes: int = RANGE_BYTES) -> list[FileRange]:
-    """Return the ranges of one file, none when nothing is in it; raise UserError when it cannot be read to its end."""
+    """Return the ranges of one file, none if it is empty; raise UserError if it cannot be read to its end."""
     try:
         with open_raw(file.path) as raw:
             head = raw.read(len(MAGIC))
@@ -168,24 +168,24 @@ def _is_pipe(given: str) -> bool:
 
 
 def _spooled(given: str, spool: Path, option: str) -> InputFile:
-    """Copy a pipe or standard input to a file of the spool, which keeps the name: it may tell the topic."""
+    """Copy a pipe or standard input to a file of the spool, which keeps the name: the topic may follow from it."""
     folder = Path(tempfile.mkdtemp(dir=spool))
     path = folder / ("stdin" if given == STDIN else Path(given).name)
     if given == STDIN and sys.stdin.buffer.isatty():
         print("reading standard input; Ctrl-D ends it", file=sys.stderr)
     path.touch(mode=0o600)
-    with path.open("wb") as kept:
+    with path.open("wb") as copy:
         try:
             if given == STDIN:
-                shutil.copyfileobj(sys.stdin.buffer, kept, CHUNK_BYTES)
+                shutil.copyfileobj(sys.stdin.buffer, copy, CHUNK_BYTES)
             else:
                 with open(given, "rb") as pipe:
-                    shutil.copyfileobj(pipe, kept, CHUNK_BYTES)
-            kept.flush()
+                    shutil.copyfileobj(pipe, copy, CHUNK_BYTES)
+            copy.flush()
         except OSError as error:
             raise RunFailed(f"{option} {given}: cannot be copied to {folder} ({error.strerror})") from None
-    with path.open("rb") as kept:
-        head = kept.read(8)
+    with path.open("rb") as copy:
+        head = copy.read(8)
     if suffix := next((suffix for magic, suffix in COMPRESSED_MAGIC.items() if head.startswith(magic)), ""):
         path = path.rename(path.with_name(path.name.removesuffix(suffix) + suffix))
     return InputFile(str(path), path.stat().st_size, given)

@@ -13,7 +13,7 @@ from transforms.sinks.results import AppendResult
 
 
 def tables_of(job: JobConfig) -> BigQueryTables:
-    """Return where the run's tables are."""
+    """Return the names of the run's tables."""
     return BigQueryTables(job.project, DATASET_OF, job.event_store, job.analytics)
 
 

@@ -30,7 +30,7 @@ def add_topic_check_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def subscriptions_of(args: argparse.Namespace) -> list[TopicSubscription]:
-    """Return the subscriptions that are named; UserError if there is none, or one is malformed."""
+    """Return the subscriptions that the options name; UserError if there is none or a name is malformed."""
     project = args.pubsub_project or args.project or "local-dev"
     subscriptions = []
     for topic, option in OPTION_OF.items():

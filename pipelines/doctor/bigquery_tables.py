@@ -28,12 +28,12 @@ def check_tables(client: bigquery.Client, target: Target, window_seconds: int = 
     words = {
         Action.CREATE: "does not exist",
         Action.CHANGE: "differs",
-        Action.REFUSE: "cannot be changed without losing data",
+        Action.REJECT: "cannot be changed without losing data",
     }
     for step in plan.steps:
         if step.action is not Action.KEEP:
             details = f" ({'; '.join(step.details[:MOST_DETAILS])})" if step.details else ""
-            how = fix if step.action is not Action.REFUSE else f"{fix} --dry_run lists it; rename the old one first"
+            how = fix if step.action is not Action.REJECT else f"{fix} --dry_run lists it; rename the old one first"
             yield Finding(f"{step.resource.kind} {step.resource.name}", words[step.action] + details, how)
     if plan.unchanged:
         yield Finding(f"{len(plan.steps)} datasets, tables and views equal schemas/")

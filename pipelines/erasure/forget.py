@@ -22,7 +22,7 @@ from pipelines.lake.recovery import recover_folder
 from pipelines.stores.output_folder import WAREHOUSE
 from pipelines.stores.run_record import Run, recorded
 from pipelines.stores.target import Endpoints, Target
-from pipelines.stores.undelivered_letters import add_undelivered_letters
+from pipelines.stores.undelivered_letters import add_undelivered_dead_letters
 from schemas.timestamps import to_datetime
 from transforms.clock import wall_us
 
@@ -108,7 +108,7 @@ def forget(request: ForgetRequest, tell: Callable[[Findings], None]) -> list[Out
     record = Run(run_id=run_id, command="forget", started=now)  # without options: they name the person
     with target.open() as endpoints, _store_errors(), recorded(endpoints.bigquery, target, record):
         settle_stagings(endpoints, target)
-        add_undelivered_letters(endpoints.bigquery, target)
+        add_undelivered_dead_letters(endpoints.bigquery, target)
         copies = find_copies(endpoints.bigquery, target)
         found = search(endpoints, target, request.customer, copies)
         tell(found)

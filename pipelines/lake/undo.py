@@ -10,7 +10,7 @@ from apache_beam.io.filesystems import FileSystems
 from google.cloud import bigquery
 
 from pipelines.lake.listing import StoredFile, stored_files
-from pipelines.stores.bigquery_errors import AWAY
+from pipelines.stores.bigquery_errors import SERVICE_ERRORS
 from pipelines.stores.target import Endpoints, Target
 from schemas.tables.definitions import DATASET_OF
 from transforms.sinks.bigquery.counters import APPENDED_TABLES
@@ -35,7 +35,7 @@ def undo_run(endpoints: Endpoints, target: Target, run_id: str) -> str:
             parameters = [bigquery.ScalarQueryParameter("run_id", "STRING", run_id)]
             config = bigquery.QueryJobConfig(query_parameters=parameters)
             endpoints.bigquery.query(f"DELETE FROM `{name}` WHERE run_id = @run_id", job_config=config).result()
-    except AWAY as error:
+    except SERVICE_ERRORS as error:
         return f"rows of run {run_id} may be left in the tables, for they could not be deleted: {type(error).__name__}"
     return "no row and no file of the run is left"
 

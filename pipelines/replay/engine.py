@@ -28,7 +28,7 @@ from pipelines.replay.staged_counts import count_staged, run_counts
 from pipelines.replay.staging import drop_datasets, drop_files, make_staging, staged_target
 from pipelines.replay.undelivered import Undelivered
 from pipelines.runners.direct import counters, make_pipeline, run_to_end
-from pipelines.stores.bigquery_errors import AWAY
+from pipelines.stores.bigquery_errors import SERVICE_ERRORS
 from pipelines.stores.target import Endpoints, Target
 from schemas.timestamps import from_datetime
 from transforms.sinks.files.partitions import hour_partition
@@ -138,7 +138,7 @@ class Engine:
         """Drop this run's staging; `files` is False if they are still to be published."""
         try:
             drop_datasets(self.endpoints, self.target, self.claim.run_id)
-        except AWAY as error:
+        except SERVICE_ERRORS as error:
             _LOG.warning("%s: its staging is left, the next run drops it (%s)", self.claim.run_id, type(error).__name__)
         if files:
             drop_files(self.target, self.claim.run_id)
@@ -238,7 +238,7 @@ class Engine:
         """
         try:
             return self.ledger.state(self.claim.run_id) == "DONE"
-        except AWAY:
+        except SERVICE_ERRORS:
             return None
 
     def _script(self, sql: str, step: str) -> None:

@@ -18,7 +18,7 @@ from google.cloud import bigquery
 
 from pipelines.errors import RunFailed, UserError
 from pipelines.replay.time_range import Range
-from pipelines.stores.bigquery_errors import AWAY, away
+from pipelines.stores.bigquery_errors import SERVICE_ERRORS, describe_error
 from pipelines.stores.sql_text import string_literal
 from pipelines.stores.target import Target
 from schemas.tables.definitions import REPLAYS, SCHEMA_VERSION
@@ -62,8 +62,8 @@ class RunLedger:
             ).result(retry=retry, job_retry=None, timeout=REACH_SECONDS)
         except NotFound:
             return  # the stores are not provisioned yet
-        except AWAY as error:
-            raise UserError(f"the ledger {self._table} cannot be reached: {away(error)}") from error
+        except SERVICE_ERRORS as error:
+            raise UserError(f"the ledger {self._table} cannot be reached: {describe_error(error)}") from error
 
     def claim(self, claim: Claim) -> list[str]:
         """Claim a range and return the runs that are taken over; UserError where another run holds it."""
@@ -94,8 +94,8 @@ class RunLedger:
             dead = [row for row in holders if row.run_id != claim.run_id]
             for row in dead:
                 self._run(self.closing(row.run_id, f"its lease ended; taken over by {claim.run_id}"))
-        except AWAY as error:
-            raise UserError(f"the ledger {self._table} cannot be reached: {away(error)}") from error
+        except SERVICE_ERRORS as error:
+            raise UserError(f"the ledger {self._table} cannot be reached: {describe_error(error)}") from error
         return [row.run_id for row in dead]
 
     @contextmanager
@@ -235,5 +235,5 @@ WHERE state = 'RUNNING' AND {self._meets(claim)} ORDER BY started_time, run_id""
             if claim.into is None and self.state(claim.run_id) == "DONE":
                 return  # its rows are published; only files or the staging are left
             self._run(self.row(claim, "FAILED", error=told[:500]))
-        except AWAY:
+        except SERVICE_ERRORS:
             return  # the lease ends by itself

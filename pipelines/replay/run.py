@@ -23,10 +23,10 @@ from pipelines.replay.staging import drop_leftovers, drop_staging, finish_publis
 from pipelines.replay.time_range import Range
 from pipelines.replay.undelivered import Undelivered, computed_rows
 from pipelines.replay.unfinished import finish_killed_runs
-from pipelines.stores.bigquery_errors import AWAY, away
+from pipelines.stores.bigquery_errors import SERVICE_ERRORS, describe_error
 from pipelines.stores.settings import provision_agreed
 from pipelines.stores.target import Endpoints, Target
-from pipelines.stores.undelivered_letters import add_undelivered_letters
+from pipelines.stores.undelivered_letters import add_undelivered_dead_letters
 from transforms.sources.filter_messages import ChooseMessages
 from transforms.sources.read_event_store import ReadStore, Store
 from transforms.sources.read_files import ReadMessages
@@ -71,8 +71,10 @@ def estimate_replay(endpoints: Endpoints, request: ReplayRequest) -> Estimate:
             shadow=request.into is not None,
             skip_damaged=request.skip_damaged,
         )
-    except AWAY as error:
-        raise UserError(f"--source {request.source}: the event store cannot be read: {away(error)}") from error
+    except SERVICE_ERRORS as error:
+        raise UserError(
+            f"--source {request.source}: the event store cannot be read: {describe_error(error)}"
+        ) from error
 
 
 def prepare_replay(endpoints: Endpoints, request: ReplayRequest) -> None:
@@ -100,7 +102,7 @@ def claim_range(
         UserError: another run holds the range, or the window differs from the store's.
     """
     provision_agreed(endpoints, target, run_id=claim.run_id, window_seconds=window_seconds)
-    add_undelivered_letters(endpoints.bigquery, target)
+    add_undelivered_dead_letters(endpoints.bigquery, target)
     ledger = RunLedger(endpoints.bigquery, target, lease_seconds)
     for dead in ledger.claim(claim):
         drop_staging(endpoints, target, dead)

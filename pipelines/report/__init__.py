@@ -22,26 +22,26 @@ from pipelines.report.sections import (
     tables_section,
     topics_section,
 )
-from pipelines.report.stores import Stores, Where
+from pipelines.report.stores import Stores, TableNames
 from pipelines.report.timeline import MAX_POINTS
 
 _SOFTWARE = ("apache-beam", "pydantic", "jiter", "pyarrow", "google-cloud-bigquery", "google-cloud-bigquery-storage")
 
 
 def write_report(
-    client: bigquery.Client, target: Where, summary: Mapping[str, Any], options: Mapping[str, Any], path: Path
+    client: bigquery.Client, target: TableNames, summary: Mapping[str, Any], options: Mapping[str, Any], path: Path
 ) -> None:
-    """Write the report of the run that `summary` tells of; without a `run_id` it is about every run in the stores.
+    """Write the report of the run of `summary`; without a `run_id` the report covers every run in the stores.
 
-    The file appears whole or not at all. Raises what the client raises where a query fails.
+    The file is written atomically. Errors of queries are raised as the client raises them.
     """
     stores = Stores(client, target, summary.get("run_id"), int(options.get("window_seconds") or 60))
-    stretch = stores.stretch("pipeline_metrics", "window_start", "SUM(received)", MAX_POINTS)
+    span = stores.time_span("pipeline_metrics", "window_start", "SUM(received)", MAX_POINTS)
     sections = [
         topics_section(summary),
         tables_section(summary),
-        events_section(stores, stretch),
-        lag_section(stores, stretch),
+        events_section(stores, span),
+        lag_section(stores, span),
         dead_letters_section(stores, summary),
         revenue_section(stores),
         sagas_section(stores),

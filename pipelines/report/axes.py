@@ -98,7 +98,7 @@ def whole(times: Sequence[datetime]) -> list[str] | None:
 
 
 def middle(start: datetime, width: int) -> str:
-    """Return the middle of a bucket that begins at `start` and is `width` seconds wide: where its bar stands."""
+    """Return the middle of a bucket that begins at `start` and is `width` seconds wide: the position of its bar."""
     return iso(later(start, width / 2))
 
 

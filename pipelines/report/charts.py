@@ -115,7 +115,7 @@ def bars(rows: Sequence[tuple[str, int, str]], name: str = "") -> go.Figure:
 
 
 def revenue_chart(rows: Sequence[Revenue]) -> go.Figure:
-    """Draw one currency's revenue, a bar a day."""
+    """Draw the revenue in one currency, one bar per day."""
     times = [datetime(row.day.year, row.day.month, row.day.day) for row in rows]
     figure = frame(times, silent_spans(times, _DAY), height=230)
     figure.add_bar(
@@ -130,10 +130,10 @@ def revenue_chart(rows: Sequence[Revenue]) -> go.Figure:
         + "<br>%{customdata[2]}<extra></extra>",
     )
     if (days := (times[-1] - times[0]).days + 1) < _FEW_DAYS:
-        # Alone on an axis one bar would be as wide as the chart; and each day is named.
-        room = timedelta(days=(_FEW_DAYS - days) / 2)
+        # A single bar would be as wide as the chart; and each day is labelled.
+        margin = timedelta(days=(_FEW_DAYS - days) / 2)
         figure.update_xaxes(
-            range=[iso(times[0] - room), iso(later(times[-1], (timedelta(days=1) + room).total_seconds()))],
+            range=[iso(times[0] - margin), iso(later(times[-1], (timedelta(days=1) + margin).total_seconds()))],
             tickvals=[middle(time, _DAY) for time in times],
             ticktext=[f"{time:%d %b<br>%Y}" for time in times],
             rangebreaks=[],

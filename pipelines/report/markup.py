@@ -1,4 +1,4 @@
-"""Small pieces of HTML. Every text that comes from data is escaped here, and nowhere else is markup made from it."""
+"""Small pieces of HTML. Every text that comes from data is escaped here, and markup is created nowhere else."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ class Markup(str):
 
 @dataclass(frozen=True)
 class Chart:
-    """A figure with what stands around it; `says` is what a screen reader reads in its place."""
+    """A figure with its title, note and legend; `description` is the text for screen readers."""
 
     figure: go.Figure
-    says: str
+    description: str
     title: str = ""
     note: str = ""
     legend: tuple[tuple[str, str], ...] = ()
@@ -59,13 +59,13 @@ def table(
     head = "".join(f'<th scope="col"{kind}>{text(name)}</th>' for name, kind in zip(heads, kinds, strict=True))
     lines = []
     for row in rows:
-        # The span gives a text the room it needs, up to a width: the table scrolls before it breaks words.
+        # The span gives text its full width up to a limit: the table scrolls before words break.
         shown = [text(cell) if kind else f"<span>{text(cell)}</span>" for cell, kind in zip(row, kinds, strict=True)]
         cells = "".join(f"<td{kind}>{cell}</td>" for cell, kind in zip(shown[1:], kinds[1:], strict=True))
         lines.append(f'<tr><th scope="row"{kinds[0]}>{shown[0]}</th>{cells}</tr>')
     if total:
         lines[-1] = lines[-1].replace("<tr>", '<tr class="total">', 1)
-    # A wide table scrolls within itself; tabindex lets a keyboard do it.
+    # A wide table scrolls in its own box; tabindex makes that possible with the keyboard.
     return Markup(
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}"><table>'
         f"<caption><span>{text(caption)}</span></caption><thead><tr>{head}</tr></thead>"
@@ -74,22 +74,22 @@ def table(
 
 
 def details(summary: str, body: Markup) -> Markup:
-    """Return something that opens on demand."""
+    """Return a collapsed block with a summary."""
     return Markup(f"<details><summary>{text(summary)}</summary>{body}</details>")
 
 
-def chart(one: Chart, key: str) -> Markup:
+def chart(drawn: Chart, key: str) -> Markup:
     """Return a chart's frame; the page's script draws the figure of this key into it."""
     legend = "".join(
         f'<li><span class="key" style="background:{escape(colour)}"></span>{text(name)}</li>'
-        for name, colour in one.legend
+        for name, colour in drawn.legend
     )
-    title = f"<h3>{text(one.title)}</h3>" if one.title else ""
-    note = f'<p class="note">{text(one.note)}</p>' if one.note else ""
+    title = f"<h3>{text(drawn.title)}</h3>" if drawn.title else ""
+    note = f'<p class="note">{text(drawn.note)}</p>' if drawn.note else ""
     key_list = f'<ul class="legend">{legend}</ul>' if legend else ""
-    height = int(one.figure.layout.height)
+    height = int(drawn.figure.layout.height)
     return Markup(
         f'<figure class="card"><figcaption>{title}{note}{key_list}</figcaption>'
-        f'<div class="plot" id="{key}" role="img" aria-label="{escape(one.says)}" style="height:{height}px"></div>'
+        f'<div class="plot" id="{key}" role="img" aria-label="{escape(drawn.description)}" style="height:{height}px"></div>'
         "</figure>"
     )

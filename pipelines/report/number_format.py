@@ -1,4 +1,4 @@
-"""Numbers as people read them: thousands apart, times in the unit that fits, money to the cent."""
+"""Format numbers: thousands separators, durations in a fitting unit, money to the cent."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -7,23 +7,23 @@ from typing import Any
 
 _UNITS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"))
 NOTHING = "\u2013"
-"""What stands where there is no value: an en dash."""
+"""Shown if there is no value: an en dash."""
 
 _CENT = Decimal("0.01")
 
 
 def number(value: int) -> str:
-    """Return a count with its thousands apart."""
+    """Return a count with thousands separators."""
     return f"{value:,}"
 
 
 def counted(count: int, thing: str) -> str:
-    """Return a count with what it counts."""
+    """Return a count with its noun."""
     return f"{count:,} {thing}{'s' * (count != 1)}"
 
 
 def share(part: int, whole: int) -> str:
-    """Return a part in percent; small but not nothing is never shown as 0 %, nor nearly all as 100 %."""
+    """Return a part in percent; a small share above zero is never shown as 0 %, nor one below all as 100 %."""
     if not whole:
         return NOTHING
     percent = 100 * part / whole
@@ -44,7 +44,7 @@ def duration(seconds: float) -> str:
 
 
 def money(amount: Decimal | None) -> str:
-    """Return an amount to the cent, its thousands apart; None is a sum beyond NUMERIC."""
+    """Return an amount to the cent with thousands separators; None is a sum beyond NUMERIC."""
     if amount is None:
         return "beyond NUMERIC"
     with localcontext(prec=60):
@@ -52,7 +52,7 @@ def money(amount: Decimal | None) -> str:
 
 
 def add_money(amounts: Iterable[Decimal | None]) -> Decimal | None:
-    """Return the exact sum of amounts; None if one of them is a sum beyond NUMERIC."""
+    """Return the exact sum of amounts; None if any of them is beyond NUMERIC."""
     known = list(amounts)
     with localcontext(prec=60):
         return None if None in known else sum((amount for amount in known if amount is not None), Decimal())

@@ -1,6 +1,6 @@
-"""The page: one file of HTML with its style, its script and plotly.js inside, so that it opens anywhere, also offline.
+"""The page: one HTML file that includes its style, its script and plotly.js, so that it also opens offline.
 
-Its Content-Security-Policy lets no request leave it. Figures stand in it as JSON and the script draws them, in the
+Its Content-Security-Policy blocks every request. Figures are embedded as JSON and drawn by the script, in the
 colours of light or dark mode.
 """
 
@@ -81,7 +81,7 @@ def _tiles(summary: Mapping[str, Any]) -> Markup:
     received, valid = summary["received"], summary["valid"]
     duplicates, dead = summary["duplicates"], summary["dead_letters"]
     outcomes = valid + duplicates + dead
-    holds = received == outcomes and not summary.get("difference")
+    balanced = received == outcomes and not summary.get("difference")
     tiles = "".join(
         f'<div class="card tile {kind}"><dt>{name}</dt><dd>{number(count)}<small>{note}</small></dd></div>'
         for name, count, note, kind in (
@@ -92,36 +92,36 @@ def _tiles(summary: Mapping[str, Any]) -> Markup:
         )
     )
     sum_of = f"{number(valid)} + {number(duplicates)} + {number(dead)}"
-    says = (
+    description = (
         f"Every message has one outcome: received {number(received)} = valid + duplicate + dead letters, {sum_of}."
-        if holds
+        if balanced
         else summary.get("difference") or f"Received {number(received)}, but {sum_of} = {number(outcomes)}."
     )
-    checks = _check(says, holds)
+    checks = _check(description, balanced)
     if undelivered := summary.get("undelivered"):
         tables = ", ".join(f"{table} {number(rows)}" for table, rows in undelivered.items())
         checks += _check(f"Rows that their table rejected are undelivered: {tables}.", False)
     return Markup(f'<section aria-label="Headline"><dl class="tiles">{tiles}</dl>{checks}</section>')
 
 
-def _check(says: object, holds: bool) -> str:
-    mark, kind = ("✓", "good") if holds else ("✗", "bad")
-    return f'<p class="card check {kind}"><span aria-hidden="true">{mark}</span> {text(says)}</p>'
+def _check(description: object, passed: bool) -> str:
+    mark, kind = ("✓", "good") if passed else ("✗", "bad")
+    return f'<p class="card check {kind}"><span aria-hidden="true">{mark}</span> {text(description)}</p>'
 
 
 def _section(section: Section, figures: dict[str, Any]) -> str:
     """Return a section, and put its figures into `figures` under the ids of their frames."""
 
-    def framed(one: Chart) -> Markup:
+    def framed(drawn: Chart) -> Markup:
         key = f"{section.key}-{len(figures) + 1}"
-        figures[key] = one.figure.to_plotly_json()
-        return chart(one, key)
+        figures[key] = drawn.figure.to_plotly_json()
+        return chart(drawn, key)
 
     body = []
     for part in section.body:
         if isinstance(part, tuple):
             size = "one" if len(part) == 1 else "two" if len(part) <= 4 else "many"
-            body.append(f'<div class="grid {size}">{"".join(framed(one) for one in part)}</div>')
+            body.append(f'<div class="grid {size}">{"".join(framed(item) for item in part)}</div>')
         else:
             body.append(framed(part) if isinstance(part, Chart) else part)
     return (
@@ -132,7 +132,7 @@ def _section(section: Section, figures: dict[str, Any]) -> str:
 
 
 def _json(value: Any) -> str:
-    """Return JSON that cannot end the script element it stands in."""
+    """Return JSON that cannot close its enclosing script element."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 

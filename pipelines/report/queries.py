@@ -1,14 +1,14 @@
-"""What the report asks the stores: GoogleSQL, and its answers with types.
+"""Queries of the report in GoogleSQL, and their typed results.
 
-A row that says which run wrote it is taken from the run reported on only; the views (revenue, sagas) show the store as
-a whole. Nothing here reads a payload.
+Tables with a run_id are filtered by the reported run; views (revenue, sagas) cover the whole store. No query reads a
+payload.
 """
 
 from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from pipelines.report.stores import Stores, Stretch, percentiles, time_of
+from pipelines.report.stores import Stores, TimeSpan, percentiles, time_of
 
 _MOST_REASONS = 50
 
@@ -33,17 +33,17 @@ class Lag(NamedTuple):
 
 
 class Reason(NamedTuple):
-    """Dead letters of one code at one path, on whichever topics; positions in lists are left out of the path."""
+    """Dead letters of one code and path, on all topics; the path has no positions in lists."""
 
     code: str
     stage: str
     path: str
     topics: str
-    letters: int
+    dead_letters: int
 
 
 class Revenue(NamedTuple):
-    """What was paid on a day in a currency."""
+    """The revenue of a day in a currency."""
 
     day: date
     currency: str
@@ -64,31 +64,31 @@ class Reading(NamedTuple):
     readings: int
 
 
-def received(stores: Stores, stretch: Stretch) -> list[Received]:
+def received(stores: Stores, span: TimeSpan) -> list[Received]:
     """Return the messages of each topic in buckets of publish time, in order."""
     found = stores.rows(
         f"""SELECT topic, {_bucket("window_start")} AS bucket, SUM(received) AS received
         FROM {stores.analytics}.pipeline_metrics WHERE {stores.of_run} AND {_within("window_start")}
         GROUP BY topic, bucket ORDER BY bucket, topic""",
-        stretch.parameters,
+        span.parameters,
     )
     return [Received(row.topic, time_of(row.bucket), int(row.received)) for row in found]
 
 
 def is_stream(stores: Stores) -> bool:
-    """Tell whether every lag was measured while a stream ran (processed - eventTime)."""
+    """Return whether every lag was measured by a streaming run (processing time - eventTime)."""
     modes = stores.rows(f"SELECT DISTINCT mode FROM {stores.analytics}.pipeline_metrics WHERE {stores.of_run}")
     return {row.mode for row in modes} == {"stream"}
 
 
-def lags(stores: Stores, stretch: Stretch | None, stream: bool) -> list[Lag]:
-    """Return each topic's lag in buckets of publish time, in order; without a stretch: over the whole time.
+def lags(stores: Stores, span: TimeSpan | None, stream: bool) -> list[Lag]:
+    """Return each topic's lag in buckets of publish time, in order; without a span: over the whole time.
 
-    Of a stream, each percentile is that of the worst window: percentiles cannot be merged. Of a bounded run it is
-    publishTime - eventTime of the events themselves, in whole milliseconds.
+    For a streaming run, each percentile is that of the worst window: percentiles cannot be merged. For a batch run it
+    is publishTime - eventTime of the events, in whole milliseconds.
     """
     column = "window_start" if stream else "publish_time"
-    bucket, within = (_bucket(column), _within(column)) if stretch else ("0", "TRUE")
+    bucket, within = (_bucket(column), _within(column)) if span else ("0", "TRUE")
     measured = f"""SELECT topic, {bucket} AS bucket, SUM(valid) AS total,
           MAX(lag_p50_ms) AS p50, MAX(lag_p95_ms) AS p95, MAX(lag_p99_ms) AS p99
         FROM {stores.analytics}.pipeline_metrics
@@ -98,7 +98,7 @@ def lags(stores: Stores, stretch: Stretch | None, stream: bool) -> list[Lag]:
           DIV(TIMESTAMP_DIFF(publish_time, event_time, MICROSECOND), 1000) AS lag_ms
         FROM {stores.event_store}.events WHERE {stores.of_run} AND {within})"""
     computed = f"{percentiles(source, 'topic, bucket', 'lag_ms')} ORDER BY bucket, topic"
-    found = stores.rows(measured if stream else computed, stretch.parameters if stretch else None)
+    found = stores.rows(measured if stream else computed, span.parameters if span else None)
     return [Lag(row.topic, time_of(row.bucket), row.p50, row.p95, row.p99, int(row.total)) for row in found]
 
 
@@ -106,11 +106,11 @@ def reasons(stores: Stores) -> list[Reason]:
     """Return the reasons of dead letters, the most frequent first."""
     found = stores.rows(
         rf"""SELECT error_code, stage, REGEXP_REPLACE(IFNULL(path, ''), r'\[\d+\]', '[]') AS place,
-          STRING_AGG(DISTINCT topic, ', ' ORDER BY topic) AS topics, COUNT(*) AS letters
+          STRING_AGG(DISTINCT topic, ', ' ORDER BY topic) AS topics, COUNT(*) AS dead_letters
         FROM {stores.event_store}.dead_letters WHERE {stores.of_run}
-        GROUP BY error_code, stage, place ORDER BY letters DESC, error_code, place LIMIT {_MOST_REASONS}"""
+        GROUP BY error_code, stage, place ORDER BY dead_letters DESC, error_code, place LIMIT {_MOST_REASONS}"""
     )
-    return [Reason(row.error_code, row.stage, row.place, row.topics, row.letters) for row in found]
+    return [Reason(row.error_code, row.stage, row.place, row.topics, row.dead_letters) for row in found]
 
 
 def revenue(stores: Stores) -> list[Revenue]:
@@ -121,7 +121,7 @@ def revenue(stores: Stores) -> list[Revenue]:
     return [Revenue(row.day, row.currency, row.amount, row.payments) for row in found]
 
 
-def readings(stores: Stores, stretch: Stretch, curves: int) -> list[Reading]:
+def readings(stores: Stores, span: TimeSpan, curves: int) -> list[Reading]:
     """Return the curves of the busiest pairs of device and metric, each in order, the busiest first."""
     table = f"{stores.analytics}.iot_telemetry"
     found = stores.rows(
@@ -137,7 +137,7 @@ def readings(stores: Stores, stretch: Stretch, curves: int) -> list[Reading]:
         SELECT device_id, metric, busiest.unit, bucket, mean, low, high, readings
         FROM curves JOIN busiest USING (device_id, metric)
         ORDER BY total DESC, device_id, metric, bucket""",
-        stretch.parameters,
+        span.parameters,
     )
     return [
         Reading(r.device_id, r.metric, r.unit or "", time_of(r.bucket), r.mean, r.low, r.high, r.readings)

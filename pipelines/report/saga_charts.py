@@ -15,18 +15,18 @@ _DONE = ("completed", "COMPLETED")
 
 
 def _kind(name: str) -> str:
-    """Return which colour a step or state has: done, failed, or on its way."""
+    """Return the colour of a step or state: completed, failed, stuck or open."""
     return "good" if name in _DONE else "bad" if name in _FAILED else "warn" if name == STUCK else "accent"
 
 
 def states_chart(states: Sequence[StateCount]) -> go.Figure:
-    """Draw how many sagas stand in each state, in the order of the states."""
-    ordered = sorted(states, key=lambda one: STATES.index(one.state) if one.state in STATES else len(STATES))
-    return bars([(one.state, one.sagas, f"var(--{_kind(one.state)})") for one in reversed(ordered)])
+    """Draw the number of sagas per state, in the order of the states."""
+    ordered = sorted(states, key=lambda count: STATES.index(count.state) if count.state in STATES else len(STATES))
+    return bars([(count.state, count.sagas, f"var(--{_kind(count.state)})") for count in reversed(ordered)])
 
 
 def links(ways: Sequence[Way]) -> dict[tuple[str, str], int]:
-    """Return how many orders went from each step to the next; an order that has not ended goes on to where it hangs."""
+    """Return the number of orders per transition; an open order also has a transition to STUCK or OPEN."""
     counted: Counter[tuple[str, str]] = Counter()
     for way in ways:
         for link in pairwise((*way.steps, way.end) if way.end else way.steps):
@@ -35,7 +35,7 @@ def links(ways: Sequence[Way]) -> dict[tuple[str, str], int]:
 
 
 def ways_chart(ways: Sequence[Way]) -> go.Figure:
-    """Draw the ways of all orders as a Sankey diagram."""
+    """Draw the paths of all orders as a Sankey diagram."""
     counted = links(ways)
     names = [name for name in (*STEPS, STUCK, OPEN) if any(name in link for link in counted)]
     totals = {name: max(_flow(counted, name, 0), _flow(counted, name, 1)) for name in names}

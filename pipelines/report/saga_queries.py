@@ -1,4 +1,4 @@
-"""What the report asks about order sagas: where they stand, which way they went, how long it took."""
+"""Queries of the report about order sagas: states, paths and durations."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 from pipelines.report.stores import Stores, percentiles
 
 STEPS = ("created", "reserved", "payment failed", "paid", "released", "completed", "cancelled")
-"""The steps of a saga, in the order in which a chart of ways shows them."""
+"""The steps of a saga, in the order of the chart of paths."""
 TIMED = (
     ("created", "reserved"),
     ("reserved", "paid"),
@@ -15,13 +15,13 @@ TIMED = (
     ("payment failed", "released"),
     ("released", "cancelled"),
 )
-"""From which step to which the time is told: forward, then failure and compensation."""
+"""Pairs of steps whose durations are reported: the forward steps, then failure and compensation."""
 STUCK, OPEN = "stuck", "still open"
 _MOST_STUCK = 10
 
 
 class StateCount(NamedTuple):
-    """How many sagas stand in a state, and how many of them are stuck."""
+    """The number of sagas in a state, and of stuck sagas among them."""
 
     state: str
     sagas: int
@@ -29,7 +29,7 @@ class StateCount(NamedTuple):
 
 
 class AlertCount(NamedTuple):
-    """In how many orders an alert was raised, and at which event times first and last."""
+    """The number of orders with an alert, and its first and last event time."""
 
     alert: str
     orders: int
@@ -47,7 +47,7 @@ class Stuck(NamedTuple):
 
 
 class StepTime(NamedTuple):
-    """Seconds from one step to another, over the orders that took both in turn; `against` took the later first."""
+    """Seconds from one step to another, over the orders that took both in this order; `against` counts those in reverse order."""
 
     earlier: str
     later: str
@@ -58,7 +58,7 @@ class StepTime(NamedTuple):
 
 
 class Way(NamedTuple):
-    """The steps that orders took, in the order of STEPS; `end` is STUCK or OPEN, or empty for what has ended."""
+    """The steps that orders took, in the order of STEPS; `end` is STUCK or OPEN, or empty for an ended saga."""
 
     steps: tuple[str, ...]
     end: str
@@ -66,7 +66,7 @@ class Way(NamedTuple):
 
 
 def saga_states(stores: Stores) -> list[StateCount]:
-    """Return the sagas by state; empty where none are tracked."""
+    """Return the sagas by state; empty if none are tracked."""
     # A saga is stuck while its version is odd (docs/decisions/0006-order-saga.md).
     found = stores.rows(
         f"""SELECT state, COUNT(*) AS sagas, COUNTIF(MOD(version, 2) = 1) AS stuck
@@ -76,7 +76,7 @@ def saga_states(stores: Stores) -> list[StateCount]:
 
 
 def saga_alerts(stores: Stores) -> list[AlertCount]:
-    """Return what was raised, the most frequent first."""
+    """Return the raised alerts, the most frequent first."""
     found = stores.rows(
         f"""SELECT alert, COUNT(DISTINCT order_id) AS orders, MIN(alert_time) AS first_time, MAX(alert_time) AS last_time
         FROM {stores.analytics}.saga_alerts GROUP BY alert ORDER BY orders DESC, alert"""
@@ -85,7 +85,7 @@ def saga_alerts(stores: Stores) -> list[AlertCount]:
 
 
 def stuck_sagas(stores: Stores) -> list[Stuck]:
-    """Return stuck sagas, those that wait longest first; not more than a page shows."""
+    """Return the stuck sagas with the longest waits, the longest first."""
     found = stores.rows(
         f"""SELECT order_id, state, updated_time, deadline FROM {stores.analytics}.order_saga_current
         WHERE MOD(version, 2) = 1 AND deadline IS NOT NULL ORDER BY deadline, order_id LIMIT {_MOST_STUCK}"""
@@ -94,7 +94,7 @@ def stuck_sagas(stores: Stores) -> list[Stuck]:
 
 
 def _firsts(stores: Stores) -> str:
-    """Return the query of one row an order: when (microseconds) it first took each step; redelivery changes nothing."""
+    """Return the query of one row per order: the time (µs) of the first event of each step; duplicates have no effect."""
     sources = (
         ("created", "order_events", "event_type = 'order.created'"),
         ("reserved", "inventory_events", "event_type = 'inventory.reserved' AND order_id IS NOT NULL"),
@@ -113,7 +113,7 @@ def _firsts(stores: Stores) -> str:
 
 
 def step_times(stores: Stores) -> list[StepTime]:
-    """Return how long the steps took, those that were taken."""
+    """Return the durations of the steps that were taken."""
     pairs = " UNION ALL ".join(
         f"SELECT {number} AS pair, {_column(later)} - {_column(earlier)} AS took FROM firsts"
         f" WHERE {_column(earlier)} IS NOT NULL AND {_column(later)} IS NOT NULL"
@@ -131,20 +131,20 @@ def step_times(stores: Stores) -> list[StepTime]:
 
 
 def ways(stores: Stores) -> list[Way]:
-    """Return which steps orders took, the most frequent way first."""
+    """Return the paths of orders, the most frequent first."""
     taken = ", ".join(f"firsts.{_column(step)} IS NOT NULL AS {_column(step)}" for step in STEPS)
     columns = ", ".join(_column(step) for step in STEPS)
     found = stores.rows(
         f"""WITH firsts AS ({_firsts(stores)}), taken AS (
           SELECT {taken},
             CASE WHEN saga.deadline IS NULL THEN '' WHEN MOD(saga.version, 2) = 1 THEN '{STUCK}' ELSE '{OPEN}'
-            END AS hangs
+            END AS end_state
           FROM firsts JOIN {stores.analytics}.order_saga_current AS saga USING (order_id)
         )
-        SELECT {columns}, hangs, COUNT(*) AS orders FROM taken GROUP BY {columns}, hangs
+        SELECT {columns}, end_state, COUNT(*) AS orders FROM taken GROUP BY {columns}, end_state
         ORDER BY orders DESC, {columns}"""
     )
-    return [Way(tuple(step for step in STEPS if row[_column(step)]), row.hangs, row.orders) for row in found]
+    return [Way(tuple(step for step in STEPS if row[_column(step)]), row.end_state, row.orders) for row in found]
 
 
 def _column(step: str) -> str:

@@ -32,7 +32,7 @@ from pipelines.report.number_format import (
     share,
 )
 from pipelines.report.queries import Revenue
-from pipelines.report.stores import Stores, Stretch
+from pipelines.report.stores import Stores, TimeSpan
 from pipelines.report.timeline import silent_spans, width_words
 
 SINK_CODES = ("SINK_REJECTED", "SINK_EXHAUSTED")
@@ -79,49 +79,49 @@ def tables_section(summary: Mapping[str, Any]) -> Section | None:
         f"{counted(undelivered, 'row')} undelivered: their table rejected them, and each is a dead letter that names table, event"
         " and column. The command redrive delivers them."
         if undelivered
-        else "Every row that the run made is in its table."
+        else "Every row of the run is in its table."
     )
     body = table("Rows by table", ("table", "made", "in the table", "undelivered"), rows)
     return Section("tables", "Rows by table", note, (body,))
 
 
-def events_section(stores: Stores, stretch: Stretch | None) -> Section:
+def events_section(stores: Stores, span: TimeSpan | None) -> Section:
     """Show received messages over time."""
-    if stretch is None:
+    if span is None:
         return Section("events", "Events over time", "No message was received, so there is nothing to draw.")
-    points, width = queries.received(stores, stretch), stretch.width
+    points, width = queries.received(stores, span), span.width
     totals: Counter[datetime] = Counter()
     for point in points:
         totals[point.at] += point.received
     peak, most = max(totals.items(), key=lambda item: item[1])
     unit, when = width_words(width), bucket_words(peak, width)
     title = f"Events {'every' if ' ' in unit else 'an' if unit == 'hour' else 'a'} {unit}"
-    says = f"{title}, stacked by topic: {number(totals.total())} in all; the peak was {number(most)}, {when}."
+    description = f"{title}, stacked by topic: {number(totals.total())} in all; the peak was {number(most)}, {when}."
     note = f"Messages received, by the time they were published (UTC). The peak was {number(most)}, {when}."
     for begin, end in silent_spans(sorted(totals), width):
-        note += f" Nothing came from {bucket_words(begin, width)} to {bucket_words(end, width)}: that time is left out."
-    if outside := stretch.total - totals.total():
-        note += f" {counted(outside, 'message')} from long before or after are outside of the chart."
+        note += f" Nothing came from {bucket_words(begin, width)} to {bucket_words(end, width)}: this time is omitted."
+    if outside := span.total - totals.total():
+        note += f" {counted(outside, 'message')} published long before or after are not in the chart."
     legend = tuple((topic, topic_colour(topic)) for topic in topics_of(points))
-    return Section("events", title, note, (Chart(events_chart(points, width), says, legend=legend),))
+    return Section("events", title, note, (Chart(events_chart(points, width), description, legend=legend),))
 
 
-def lag_section(stores: Stores, stretch: Stretch | None) -> Section:
+def lag_section(stores: Stores, span: TimeSpan | None) -> Section:
     """Show how late each topic's events were, over time."""
     stream = queries.is_stream(stores)
-    whole = {one.topic: one for one in queries.lags(stores, None, stream)}
-    if stretch is None or not whole:
+    whole = {lag.topic: lag for lag in queries.lags(stores, None, stream)}
+    if span is None or not whole:
         return Section("lag", "Lag", "No valid event was stored, so there is no lag to show.")
     panels = []
     colours = tuple((name, f"var(--{name})") for name in PERCENTILES)
-    for topic, group in groupby(sorted(queries.lags(stores, stretch, stream)), key=lambda one: one.topic):
+    for topic, group in groupby(sorted(queries.lags(stores, span, stream)), key=lambda lag: lag.topic):
         levels = " · ".join(f"{name} {duration(getattr(whole[topic], name) / 1000)}" for name in PERCENTILES)
-        says = f"Lag of {topic} over time. {'Worst windows' if stream else 'In all'}: {levels}."
-        panels.append(Chart(lag_chart(list(group), stretch.width), says, topic, levels, colours))
+        description = f"Lag of {topic} over time. {'Worst windows' if stream else 'In all'}: {levels}."
+        panels.append(Chart(lag_chart(list(group), span.width), description, topic, levels, colours))
     note = (
         "From the time of the event to its processing; each point is the worst window of its time."
         if stream
-        else f"From event to publication, every {width_words(stretch.width)} (UTC), on a logarithmic scale."
+        else f"From event to publication, every {width_words(span.width)} (UTC), on a logarithmic scale."
     )
     return Section("lag", "Lag", note, (tuple(panels),))
 
@@ -133,19 +133,25 @@ def dead_letters_section(stores: Stores, summary: Mapping[str, Any]) -> Section:
         return Section("dead", "Dead letters", "There are no dead letters.")
     reasons = queries.reasons(stores)
     total = sum(codes.values())
-    says = "Dead letters by code: " + ", ".join(f"{name} {number(count)}" for name, count in codes.items()) + "."
+    description = "Dead letters by code: " + ", ".join(f"{name} {number(count)}" for name, count in codes.items()) + "."
     rows = [
-        (code(one.code), one.stage, code(one.path) if one.path else NOTHING, one.topics or NOTHING, number(one.letters))
-        for one in reasons
+        (
+            code(reason.code),
+            reason.stage,
+            code(reason.path) if reason.path else NOTHING,
+            reason.topics or NOTHING,
+            number(reason.dead_letters),
+        )
+        for reason in reasons
     ]
     received = summary["received"]
     dead = summary["dead_letters"]
     note = f"{number(dead)} of {number(received)} messages became dead letters ({share(dead, received)})."
     if sunk := sum(count for name, count in codes.items() if name in SINK_CODES):
         note += f" {counted(sunk, 'dead letter')} of stage sink: rows that a table rejected."
-    if (in_files := total - sum(one.letters for one in reasons)) > 0:
-        note += f" Not in the list below: {counted(in_files, 'dead letter')}, of rarer reasons or in files only."
-    body: list[Markup | Chart] = [Chart(dead_letter_chart(codes), says)]
+    if (in_files := total - sum(reason.dead_letters for reason in reasons)) > 0:
+        note += f" Not listed below: {counted(in_files, 'dead letter')} with rarer reasons or only in files."
+    body: list[Markup | Chart] = [Chart(dead_letter_chart(codes), description)]
     if rows:
         heads = ("code", "stage", "path", "topics", "count")
         body.append(table("Dead letters by code and path", heads, rows[:_REASONS], words=4))
@@ -156,7 +162,7 @@ def dead_letters_section(stores: Stores, summary: Mapping[str, Any]) -> Section:
 
 
 def revenue_section(stores: Stores) -> Section:
-    """Show the revenue of every day, a chart a currency."""
+    """Show the revenue per day, one chart per currency."""
     days = queries.revenue(stores)
     if not days:
         return Section("revenue", "Revenue by day", "No payment was processed.")
@@ -169,8 +175,8 @@ def revenue_section(stores: Stores) -> Section:
         total, payments = add_money(row.amount for row in rows), sum(row.payments for row in rows)
         best = max(rows, key=lambda row: (row.amount is None, row.amount or Decimal()))
         levels = f"{money(total)} from {counted(payments, 'payment')} on {counted(len(rows), 'day')}"
-        says = f"Revenue in {currency} by day: {levels}; at most {money(best.amount)}, on {best.day}."
-        panels.append(Chart(revenue_chart(rows), says, currency, levels))
+        description = f"Revenue in {currency} by day: {levels}; at most {money(best.amount)}, on {best.day}."
+        panels.append(Chart(revenue_chart(rows), description, currency, levels))
     shown = [row for _, rows in ordered[:_CURRENCIES] for row in rows]
     figures = [(str(row.day), row.currency, money(row.amount), number(row.payments)) for row in shown]
     listed = table("Revenue by day", ("day", "currency", "amount", "payments"), figures, words=2)
@@ -182,26 +188,26 @@ def revenue_section(stores: Stores) -> Section:
 
 def devices_section(stores: Stores) -> Section:
     """Show the busiest devices' metrics as small curves."""
-    stretch = stores.stretch("iot_telemetry", "event_time", "COUNT(*)", _CURVE_POINTS)
-    if stretch is None:
+    span = stores.time_span("iot_telemetry", "event_time", "COUNT(*)", _CURVE_POINTS)
+    if span is None:
         return Section("devices", "Devices", "No telemetry was received.")
-    panels, width = [], stretch.width
-    readings = queries.readings(stores, stretch, _CURVES)
-    for (device, metric), group in groupby(readings, key=lambda one: (one.device_id, one.metric)):
+    panels, width = [], span.width
+    readings = queries.readings(stores, span, _CURVES)
+    for (device, metric), group in groupby(readings, key=lambda reading: (reading.device_id, reading.metric)):
         points = list(group)
-        count = sum(one.readings for one in points)
-        mean = sum(one.mean * one.readings for one in points) / count
-        low, high = min(one.low for one in points), max(one.high for one in points)
+        count = sum(point.readings for point in points)
+        mean = sum(point.mean * point.readings for point in points) / count
+        low, high = min(point.low for point in points), max(point.high for point in points)
         unit = f" {points[0].unit}" if points[0].unit else ""
         levels = f"{device} · mean {quantity(mean)}{unit}, {quantity(low)} to {quantity(high)}"
-        says = f"{metric} of {levels}, from {number(count)} readings."
-        panels.append(Chart(reading_chart(points, width), says, metric, levels))
+        description = f"{metric} of {levels}, from {number(count)} readings."
+        panels.append(Chart(reading_chart(points, width), description, metric, levels))
     note = f"Mean of every {width_words(width)} by the time of the event (UTC); the {len(panels)} busiest."
     return Section("devices", "Devices", note, (tuple(panels),))
 
 
 def run_section(options: Mapping[str, Any], versions: Sequence[tuple[str, str]]) -> Section:
-    """Show with which options and versions the run was made."""
+    """Show the options and versions of the run."""
     rows = [(code(f"--{name}"), plain(value)) for name, value in options.items()]
     body = [table("Versions", ("software", "version"), versions, words=2)]
     if rows:

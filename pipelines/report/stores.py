@@ -1,4 +1,4 @@
-"""How the report asks the stores: one run's rows, the time that a chart shows, and percentiles that are exact."""
+"""Queries of the report: the rows of a run, the time span of a chart, and exact percentiles."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,13 +10,13 @@ from pipelines.report.timeline import choose_width
 from schemas.timestamps import saturate, to_datetime
 
 _TAIL_PERCENT = 2
-"""The first and the last so many percent of the messages may be left outside of a chart ..."""
+"""The first and the last so many percent of the messages may be left out of a chart ..."""
 _TAIL_SPAN = 0.25
-"""... where they take longer than this share of the time that all others take."""
+"""... if they take longer than this share of the time that all others take."""
 
 
-class Where(Protocol):
-    """Where the tables are; a `pipelines.stores.target.Target` is one."""
+class TableNames(Protocol):
+    """Names of the project and the datasets; `pipelines.stores.target.Target` has them."""
 
     @property
     def project(self) -> str: ...
@@ -26,8 +26,8 @@ class Where(Protocol):
     def analytics(self) -> str: ...
 
 
-class Stretch(NamedTuple):
-    """The time that a chart shows, cut into buckets of `width` seconds; `total` counts what lies outside too."""
+class TimeSpan(NamedTuple):
+    """The time span of a chart in buckets of `width` seconds; `total` also counts messages outside of the span."""
 
     first: datetime
     until: datetime
@@ -41,21 +41,21 @@ class Stretch(NamedTuple):
 
 
 class Stores:
-    """Asks the tables of a target about one run; `run_id` None: about all.
+    """Queries the tables of a target for one run; `run_id` None: for all runs.
 
-    `window_seconds`: the width of the run's windows. Charts of a run with windows under a minute are as fine as these.
+    `window_seconds`: the width of the run's windows. If it is below a minute, charts use buckets of this width.
     """
 
     def __init__(
-        self, client: bigquery.Client, where: Where, run_id: str | None = None, window_seconds: int = 60
+        self, client: bigquery.Client, target: TableNames, run_id: str | None = None, window_seconds: int = 60
     ) -> None:
         self._client, self._run_id, self._unit = client, run_id, min(60, window_seconds)
-        self.event_store = f"`{where.project}`.`{where.event_store}`"
-        self.analytics = f"`{where.project}`.`{where.analytics}`"
+        self.event_store = f"`{target.project}`.`{target.event_store}`"
+        self.analytics = f"`{target.project}`.`{target.analytics}`"
         self.of_run = "TRUE" if run_id is None else "run_id = @run_id"
 
     def rows(self, sql: str, parameters: Mapping[str, int | datetime] | None = None) -> list[Any]:
-        """Return all rows of a query; its parameters are those given, and `run_id` where it names that."""
+        """Return all rows of a query; its parameters are those given, and `run_id` if the query uses it."""
         bound = [
             bigquery.ScalarQueryParameter(name, "INT64" if isinstance(value, int) else "TIMESTAMP", value)
             for name, value in (parameters or {}).items()
@@ -64,11 +64,11 @@ class Stores:
             bound.append(bigquery.ScalarQueryParameter("run_id", "STRING", self._run_id))
         return list(self._client.query(sql, bigquery.QueryJobConfig(query_parameters=bound)).result())
 
-    def stretch(self, table: str, column: str, amount: str, most: int) -> Stretch | None:
-        """Return which time a chart of an analytics table shows in at most `most` buckets; None without rows.
+    def time_span(self, table: str, column: str, amount: str, most: int) -> TimeSpan | None:
+        """Return the time span of a chart of an analytics table in at most `most` buckets; None without rows.
 
-        `column` holds the times, `amount` is the SQL of what is counted. A few messages that came days after all
-        others, or before them, would make a sliver of these: then they stay outside.
+        `column` has the times, `amount` is the SQL of the counted amount. A few messages days before or after all
+        others would compress the rest of the chart: they are left out.
         """
         slots = f"""SELECT DIV(UNIX_MICROS({column}), {self._unit * 1_000_000}) AS slot, {amount} AS amount
             FROM {self.analytics}.{table} WHERE {self.of_run} GROUP BY slot"""
@@ -96,13 +96,13 @@ class Stores:
         unit = self._unit
         width = choose_width(unit * (last - first), [unit * row.gap for row in gaps], most, unit)
         begin, end = unit * first // width * width, (unit * last // width + 1) * width
-        return Stretch(time_of(begin * 1_000_000), time_of(end * 1_000_000), width, int(ends.total))
+        return TimeSpan(time_of(begin * 1_000_000), time_of(end * 1_000_000), width, int(ends.total))
 
 
 def percentiles(source: str, keys: str, value: str) -> str:
     """Return the query of total, p50, p95 and p99 (nearest rank) of a whole-numbered value for each key.
 
-    Equal values are counted first, so the sort stays small where one key has a hundred million rows.
+    Equal values are counted first, so the sort stays small if one key has a hundred million rows.
     """
     ranks = ", ".join(f"MIN(IF(upto * 100 >= total * {rank}, {value}, NULL)) AS p{rank}" for rank in (50, 95, 99))
     return f"""WITH counted AS (

@@ -1,7 +1,7 @@
-"""How time is drawn: buckets wide enough that a chart stays light, and long silences left out. Pure.
+"""The time axis of charts: buckets wide enough for a small chart, and long gaps left out. Pure.
 
-One warehouse may hold years that nobody sent anything in (an archive of 2004 beside orders of 2011): drawn to scale,
-both would be slivers at the edges of an empty chart.
+A warehouse may have years without messages (an archive of 2004 and orders of 2011): drawn to scale, both would be slivers
+at the edges of an empty chart.
 """
 
 from collections.abc import Iterable, Sequence
@@ -59,7 +59,7 @@ def choose_width(span: float, gaps: Iterable[float], most: int = MAX_POINTS, win
     """
     left_out = silences(gaps, span)
     drawn = span - sum(left_out)
-    # Each stretch may begin and end inside a bucket.
+    # Each span between gaps may begin and end inside a bucket.
     return next(
         (
             width
@@ -82,7 +82,7 @@ def silent_spans(times: Sequence[datetime], width: int) -> list[Span]:
 
 
 def width_words(width: int) -> str:
-    """Return a width as it stands after "every": "minute", "5 minutes", "day"."""
+    """Return a width as text after "every": "minute", "5 minutes", "day"."""
     for unit, name in ((_DAY, "day"), (_HOUR, "hour"), (_MINUTE, "minute")):
         if width % unit == 0:
             return name if width == unit else f"{width // unit} {name}s"

@@ -24,7 +24,7 @@ from pipelines.errors import UserError
 
 LOCK_NAME = ".lock"
 WAIT_SECONDS = 0.5
-"""How long a lock may be held before the command is rejected: its owner may be about to end, or only looking."""
+"""How long a lock may be held before the command is rejected: its owner may be about to end."""
 _HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
 
 

@@ -1,4 +1,4 @@
-"""What a run writes into an output folder, and how a new result replaces an old one as a whole.
+"""Write a run's result into an output folder, and replace an earlier result as a whole.
 
 `local --overwrite` writes to `DIR/.new` and swaps at the end: until then `DIR` holds the earlier result, whatever
 happens to the run. `DIR/.new` is inside the folder, so that it is on the same file system also when DIR is a mount point
@@ -26,16 +26,16 @@ WORK = ".work"
 """Temporary files of a run; the next command that writes deletes what a killed run left."""
 NEW = ".new"
 RESULT = (WAREHOUSE, LAKE, REPORT, SUMMARY)
-_BESIDE = (WORK, f"{WAREHOUSE}.wal", "warehouse.address.json", f"{WAREHOUSE}.pending")
+_OTHER_FILES = (WORK, f"{WAREHOUSE}.wal", "warehouse.address.json", f"{WAREHOUSE}.pending")
 _OURS, _COMPLETE, _SWAPPING = "EVENT-PIPELINES", "COMPLETE", "SWAPPING"
 
 
-def check_apart(inputs: Iterable[str], files: Iterable[str], output: Path) -> None:
+def check_disjoint(inputs: Iterable[str], files: Iterable[str], output: Path) -> None:
     """Reject inputs inside the output folder, and an output folder inside an input folder.
 
     Args:
         inputs: the values of --input.
-        files: the files that they stand for.
+        files: the files that the inputs expand to.
         output: the value of --output.
     """
     folder = output.resolve()
@@ -48,7 +48,7 @@ def check_apart(inputs: Iterable[str], files: Iterable[str], output: Path) -> No
 
 
 def check_output(output: Path, *, overwrite: bool, append: bool) -> None:
-    """Reject an output folder that holds what the options do not allow to touch."""
+    """Reject an output folder with files that the options do not allow to change."""
     if output.exists() and not output.is_dir():
         raise UserError(f"--output {output}: is a file, a folder is needed")
     found = {path.name for path in output.iterdir()} - {LOCK_NAME, NEW} if output.exists() else set()
@@ -63,12 +63,12 @@ def check_output(output: Path, *, overwrite: bool, append: bool) -> None:
 
 
 def holds_result(output: Path) -> bool:
-    """Tell whether an earlier run left anything in the folder."""
+    """Return whether the folder has a result of an earlier run."""
     return any((output / name).exists() for name in RESULT)
 
 
 def settle(output: Path) -> None:
-    """Finish or undo what killed runs left; the caller holds the folder's lock."""
+    """Finish or undo the swaps of killed runs; the caller holds the folder's lock."""
     new = output / NEW
     if (new / _COMPLETE).exists() or (new / _SWAPPING).exists():
         _swap(output)
@@ -79,7 +79,7 @@ def settle(output: Path) -> None:
 
 
 def needs_settling(output: Path) -> bool:
-    """Tell whether a swap was killed, so that entries of the result may be missing."""
+    """Return whether a swap was killed, so that entries of the result may be missing."""
     return any((output / NEW / marker).exists() for marker in (_COMPLETE, _SWAPPING))
 
 
@@ -90,7 +90,7 @@ def replacement(output: Path) -> Iterator[Path]:
     try:
         new.mkdir()
     except FileExistsError:
-        raise UserError(f"--output {output}: holds {NEW}, which no run wrote; move it away") from None
+        raise UserError(f"--output {output}: holds {NEW}, which no run wrote; move it elsewhere") from None
     (new / _OURS).touch()
     try:
         yield new
@@ -114,7 +114,7 @@ def write_summary(output: Path, summary: dict[str, Any]) -> None:
 
 
 def write_failure(output: Path, about: dict[str, Any], error: BaseException) -> None:
-    """Say in summary.json that the run failed and why, if the disk takes it: it may be what failed."""
+    """Record the failure and its reason in summary.json, unless the write fails too (the disk may be full)."""
     text = "interrupted" if isinstance(error, KeyboardInterrupt) else known_text(error) or type(error).__name__
     with suppress(OSError):
         write_summary(output, {**about, "state": "FAILED", "error": text})
@@ -126,11 +126,11 @@ def _swap(output: Path) -> None:
     old = new / "old"
     if (new / _COMPLETE).exists():
         old.mkdir(exist_ok=True)
-        for name in (*RESULT, *_BESIDE):
+        for name in (*RESULT, *_OTHER_FILES):
             if (output / name).exists():
                 (output / name).rename(old / name)
         (new / _COMPLETE).rename(new / _SWAPPING)
-    for name in (*RESULT, *_BESIDE):
+    for name in (*RESULT, *_OTHER_FILES):
         if (new / name).exists():
             (new / name).rename(output / name)
     _remove(new)

@@ -17,7 +17,7 @@ from google.cloud import bigquery
 
 from pipelines.error_text import known_text, place
 from pipelines.errors import RunFailed
-from pipelines.stores.bigquery_errors import AWAY
+from pipelines.stores.bigquery_errors import SERVICE_ERRORS
 from pipelines.stores.folder_lock import this_process
 from pipelines.stores.sql_text import string_literal
 from pipelines.stores.target import Target
@@ -28,12 +28,12 @@ from schemas.timestamps import to_rfc3339
 SECRETS = ("run", "pii_key_file", "pii_key", "pii_key_secret")
 """Options that a record leaves out."""
 BATCH_COMMANDS = ("local", "provision", "forget", "settings")
-"""Commands whose killed runs are only closed: nothing of theirs was acknowledged to a sender."""
+"""Commands whose killed runs are only closed: they acknowledge no messages to a sender."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What a record says of a run.
+    """The run that a record describes.
 
     Args:
         run_id: the run.
@@ -61,7 +61,7 @@ class RunCounts:
         events: valid events among them.
         dead_letters: dead letters among them.
         tables: by table, rows and undelivered rows.
-        problem: why the run failed although it came to its end; None: it did not.
+        problem: why the run failed although it ended; None: it did not fail.
     """
 
     messages: int | None = None
@@ -88,8 +88,8 @@ def recorded(client: bigquery.Client, target: Target, run: Run) -> Iterator[RunC
     except BaseException as error:
         try:
             _insert(client, target, run, "FAILED", counts, _text(error))
-        except (*AWAY, RunFailed):
-            pass  # the stores are gone: the next command closes the record
+        except (*SERVICE_ERRORS, RunFailed):
+            pass  # the stores do not answer: the next command closes the record
         raise
     _insert(client, target, run, "FAILED" if counts.problem else "DONE", counts, counts.problem)
 

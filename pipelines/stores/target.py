@@ -1,7 +1,7 @@
-"""Where the stores are: one option group for every command that reads or writes them.
+"""The location of the stores: one option group for every command that reads or writes them.
 
-`--output DIR` is a laptop: DIR/warehouse.duckdb behind the BigQuery emulator, DIR/lake. `--project` is the cloud. Code
-behind a target sees Google's own clients either way.
+`--output DIR` is local: DIR/warehouse.duckdb behind the BigQuery emulator, and DIR/lake. `--project` is the cloud. In
+both cases code uses Google's clients.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from pipelines.bigquery_emulator.client import bigquery_client, connect
 from pipelines.bigquery_emulator.faults.script import FaultScript
 from pipelines.bigquery_emulator.subprocess_server import EmulatorProcess
 from pipelines.errors import RunFailed, UserError
-from pipelines.stores.bigquery_errors import AWAY, away
+from pipelines.stores.bigquery_errors import SERVICE_ERRORS, describe_error
 from pipelines.stores.folder_lock import lock_folder
 from pipelines.stores.output_folder import LAKE, WAREHOUSE, needs_settling, settle
 from schemas.tables.definitions import ANALYTICS, EVENT_STORE
@@ -48,7 +48,7 @@ class Endpoints:
 
 @dataclass(frozen=True)
 class Target:
-    """Project, datasets and lake root; `directory` is None in the cloud, `lake` is empty where none was given."""
+    """Project, datasets and lake root; `directory` is None in the cloud, `lake` is empty if none is given."""
 
     project: str
     event_store: str = EVENT_STORE
@@ -63,31 +63,33 @@ class Target:
     def local(
         cls, directory: Path, event_store: str = EVENT_STORE, analytics: str = ANALYTICS, shown: Path | None = None
     ) -> "Target":
-        """Return the target of a folder on this machine; UserError when no warehouse can be in it."""
+        """Return the target of a folder on this machine; UserError if it cannot contain a warehouse."""
         if directory.exists() and not directory.is_dir():
             raise UserError(f"--output {directory}: is a file, a folder is needed")
         if "?" in str(directory.resolve()):
-            raise UserError(f"--output {directory}: DuckDB keeps no warehouse in a path with a question mark")
+            raise UserError(f"--output {directory}: DuckDB cannot open a path with a question mark")
         return cls(LOCAL_PROJECT, event_store, analytics, str(directory / LAKE), directory, shown=shown)
 
     @classmethod
     def from_args(cls, args: argparse.Namespace, *, needs_lake: bool = False) -> "Target":
-        """Return the target that the options name; UserError where they name none, two, or half of one."""
+        """Return the target that the options name; UserError if they name none or two, or are incomplete."""
         for option in ("event_store_dataset", "analytics_dataset"):
             _check(option, getattr(args, option), _DATASET, "letters, digits and underscores")
         event_store, analytics = args.event_store_dataset, args.analytics_dataset
         if event_store.lower() == analytics.lower():
-            raise UserError(f"--analytics_dataset {analytics}: is the event store's dataset too; give two names")
+            raise UserError(f"--analytics_dataset {analytics}: is also the event store's dataset; give two names")
         if args.output is None and args.project is None:
-            raise UserError("--output DIR or --project P: one of them must say where the stores are")
+            raise UserError("--output DIR or --project P: one of them is required")
         if args.output is not None:
             for option in ("project", "lake", "location"):
                 if (value := getattr(args, option)) is not None:
-                    raise UserError(f"--{option} {value}: does not go with --output {args.output}; give one of them")
+                    raise UserError(
+                        f"--{option} {value}: does not go with --output {args.output}; give one of them"
+                    )
             return cls.local(Path(args.output), event_store, analytics)
         _check("project", args.project, _PROJECT, "a Google Cloud project id")
         if needs_lake and not args.lake:
-            raise UserError(f"--lake: is needed with --project {args.project}; give gs://BUCKET[/FOLDER]")
+            raise UserError(f"--lake: required with --project {args.project}; give gs://BUCKET[/FOLDER]")
         return cls(args.project, event_store, analytics, (args.lake or "").rstrip("/"), None, args.location)
 
     def dataset(self, dataset: str) -> str:
@@ -104,13 +106,15 @@ class Target:
 
     @contextmanager
     def open(
-        self, create: bool = False, faults: FaultScript | None = None, *, apart: bool = False
+        self, create: bool = False, faults: FaultScript | None = None, *, separate: bool = False
     ) -> Iterator[Endpoints]:
-        """Yield clients of the stores: Google's, those of a running emulator, or of one that is started meanwhile
-        (`apart`: in a process of its own).
+        """Yield clients of the stores: Google's, those of a running emulator, or of an emulator that is started for
+        the block (`separate`: as a separate process).
 
-        UserError for a folder without a warehouse (unless `create`), one that another process holds, or a project
-        without credentials; RunFailed where the stores refuse or do not answer meanwhile.
+        Raises:
+            UserError: the folder has no warehouse (unless `create`), another process has locked it, or the project has
+                no credentials.
+            RunFailed: BigQuery rejected a call or did not answer during the block.
         """
         if self.directory is None:
             with translate_store_errors(f"--project {self.project}"):
@@ -123,15 +127,17 @@ class Target:
         running = connect(self.directory)
         if running is not None:
             if faults is not None:
-                raise UserError(f"--output {shown}: a running process holds its warehouse; give it the faults")
+                raise UserError(
+                    f"--output {shown}: a running process serves its warehouse; pass the faults to that process"
+                )
             with translate_store_errors(f"--output {shown}"):
                 yield Endpoints(bigquery_client(running.rest_url, self.project), running.grpc_target, running.rest_url)
             return
         path = self.directory / WAREHOUSE
         if not create and not path.is_file():
-            raise UserError(f"--output {shown}: there is no {WAREHOUSE} in it; the command `local` makes one")
+            raise UserError(f"--output {shown}: there is no {WAREHOUSE} in it; the command `local` creates it")
         try:
-            server = EmulatorProcess(path, self.project) if apart else _beside_us(path, self.project, faults)
+            server = EmulatorProcess(path, self.project) if separate else _start_in_process(path, self.project, faults)
         except (WarehouseLocked, OSError) as error:
             raise UserError(f"--output {shown}: {error}") from None
         with server:
@@ -143,38 +149,38 @@ class Target:
                 client.close()
 
 
-def _beside_us(path: Path, project: str, faults: FaultScript | None) -> "BigQueryEmulator":
-    """Start the emulator in this process. Only this loads DuckDB and a SQL parser: a second that others are spared."""
+def _start_in_process(path: Path, project: str, faults: FaultScript | None) -> "BigQueryEmulator":
+    """Start the emulator in this process. DuckDB and the SQL parser are imported only here: that takes a second."""
     from pipelines.bigquery_emulator.server import BigQueryEmulator
 
     return BigQueryEmulator(path, faults=faults, project=project)
 
 
 def check_not_served(directory: Path) -> None:
-    """Reject a folder whose warehouse a running process serves: replacing its file would not replace what it answers."""
+    """Reject a folder whose warehouse a running process serves: replacing the file would not change its answers."""
     running = connect(directory)
     if running is not None:
         raise UserError(f"--output {directory}: process {running.pid} serves its warehouse; wait until it ends")
 
 
 @contextmanager
-def translate_store_errors(where: str) -> Iterator[None]:
-    """Turn what a store's silence or refusal raises into one line for the user."""
+def translate_store_errors(option: str) -> Iterator[None]:
+    """Raise service errors as RunFailed with one line that names the option."""
     try:
         yield
-    except AWAY as error:
-        raise RunFailed(f"{where}: BigQuery refused or did not answer: {away(error)}") from error
+    except SERVICE_ERRORS as error:
+        raise RunFailed(f"{option}: BigQuery rejected the call or did not answer: {describe_error(error)}") from error
 
 
 def add_target_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say where the stores are."""
-    group = parser.add_argument_group("where the stores are (--output or --project)")
+    """Add the options that locate the stores."""
+    group = parser.add_argument_group("location of the stores (--output or --project)")
     group.add_argument("--output", metavar="DIR", help="a folder: DIR/warehouse.duckdb and DIR/lake")
     group.add_argument("--project", metavar="P", help="a Google Cloud project")
     group.add_argument("--event_store_dataset", default=EVENT_STORE, metavar="D", help="dataset of the event store")
     group.add_argument("--analytics_dataset", default=ANALYTICS, metavar="D", help="dataset of the read side")
     group.add_argument("--lake", metavar="gs://BUCKET[/FOLDER]", help="root of the files (with --project)")
-    group.add_argument("--location", metavar="L", help="where BigQuery keeps the datasets, such as EU (with --project)")
+    group.add_argument("--location", metavar="L", help="location of the BigQuery datasets, such as EU (with --project)")
 
 
 def _check(option: str, value: str, pattern: re.Pattern[str], what: str) -> None:
@@ -187,5 +193,5 @@ def _cloud_client(project: str, location: str | None) -> bigquery.Client:
         return bigquery.Client(project=project, location=location)
     except DefaultCredentialsError:
         raise UserError(
-            f"--project {project}: no Google credentials found; `gcloud auth application-default login` makes some"
+            f"--project {project}: no Google credentials found; `gcloud auth application-default login` creates them"
         ) from None

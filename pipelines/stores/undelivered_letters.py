@@ -1,8 +1,8 @@
-"""Add dead letters that their table did not take to the table: every command that writes, and `dead-letters`, begins so.
+"""Add undelivered dead letters to their table, at the start of `dead-letters` and of every command that writes.
 
 A run keeps them in files of the lake (transforms/sinks/undelivered_letters.py). A file is loaded as a whole and then
 deleted. A command that is killed between the two leaves the file, and the next one finds its dead letters in the table
-by their ids: nothing is added twice.
+by their ids, so none is added twice.
 """
 
 import json
@@ -12,7 +12,7 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from google.cloud import bigquery
 
-from pipelines.stores.bigquery_errors import AWAY
+from pipelines.stores.bigquery_errors import SERVICE_ERRORS
 from pipelines.stores.target import Target
 from schemas.tables.definitions import DEAD_LETTERS
 from transforms.sinks.files.files import literal
@@ -27,10 +27,10 @@ def undelivered_files(target: Target) -> list[str]:
     return sorted(found.path for found in FileSystems.match([pattern])[0].metadata_list)
 
 
-def add_undelivered_letters(client: bigquery.Client, target: Target) -> str | None:
-    """Add all kept dead letters to the table; return a sentence on what was done, or None if there were none.
+def add_undelivered_dead_letters(client: bigquery.Client, target: Target) -> str | None:
+    """Add all dead letters kept in files to the table; return a sentence on the result, or None if there were none.
 
-    The table may still reject them: then the files stay, and the sentence says so.
+    If the table still rejects them, the files are kept and the sentence names them.
 
     Args:
         client: a client of the target's BigQuery.
@@ -42,16 +42,16 @@ def add_undelivered_letters(client: bigquery.Client, target: Target) -> str | No
     try:
         for path in files:
             added += _add_file(client, target, path)
-    except AWAY as error:
+    except SERVICE_ERRORS as error:
         return f"dead letters in {target.lake}/{UNDELIVERED_LETTERS} could not be added to their table: {type(error).__name__}"
-    return f"added {added:,} dead letters to their table, which an earlier run could not"
+    return f"added {added:,} dead letters to their table that an earlier run could not add"
 
 
 def _add_file(client: bigquery.Client, target: Target, path: str) -> int:
     with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
         rows = {row["dead_letter_id"]: row for row in map(json.loads, file.read().splitlines())}
-    held = _held(client, target, list(rows))
-    missing = [row for key, row in rows.items() if key not in held]
+    stored = _stored(client, target, list(rows))
+    missing = [row for key, row in rows.items() if key not in stored]
     if missing:
         schema = [bigquery.SchemaField.from_api_repr(field) for field in DEAD_LETTERS.bigquery_fields()]
         config = bigquery.LoadJobConfig(schema=schema, write_disposition="WRITE_APPEND")
@@ -60,7 +60,7 @@ def _add_file(client: bigquery.Client, target: Target, path: str) -> int:
     return len(missing)
 
 
-def _held(client: bigquery.Client, target: Target, keys: list[str]) -> set[str]:
+def _stored(client: bigquery.Client, target: Target, keys: list[str]) -> set[str]:
     sql = f"SELECT DISTINCT dead_letter_id FROM `{_table(target)}` WHERE dead_letter_id IN UNNEST(@keys)"
     parameter: Any = bigquery.ArrayQueryParameter("keys", "STRING", keys)
     config = bigquery.QueryJobConfig(query_parameters=[parameter])

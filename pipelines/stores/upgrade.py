@@ -51,7 +51,7 @@ def _upgrade(endpoints: Endpoints, target: Target) -> None:
     try:
         with lock_folder(target.directory, "upgrade"):
             plan = make_plan(resources, read_existing(endpoints.bigquery, resources), settings)
-            if not plan.refused:
+            if not plan.rejected:
                 apply_plan(endpoints.bigquery, plan)
     except (UserError, RunFailed):
         return  # a command that writes is about to do it, or the folder is read-only: read what is there

@@ -30,7 +30,7 @@ from pipelines.sinks import tables_of
 from pipelines.stores.folder_lock import lock_folder
 from pipelines.stores.settings import check_settings, provision_agreed
 from pipelines.stores.target import Endpoints
-from pipelines.stores.undelivered_letters import add_undelivered_letters
+from pipelines.stores.undelivered_letters import add_undelivered_dead_letters
 from pipelines.stream.drain import drain_on_signals
 from pipelines.stream.monitor import (
     Check,
@@ -88,7 +88,7 @@ def run_stream(
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="event-pipelines-")))
         stack.enter_context(lock_folder(target.directory, "stream"))
         recover_folder(target.directory)
-        endpoints = stack.enter_context(target.open(create=True, apart=True))
+        endpoints = stack.enter_context(target.open(create=True, separate=True))
         about = {"run_id": request.run_id, "started": to_rfc3339(request.started)}
         options = {
             "window_seconds": request.options.window_seconds,
@@ -98,7 +98,7 @@ def run_stream(
         write_summary(target.directory, {**about, "state": "RUNNING"})
         try:
             provision_agreed(endpoints, target, run_id=request.run_id, **options)
-            if done := add_undelivered_letters(endpoints.bigquery, target):
+            if done := add_undelivered_dead_letters(endpoints.bigquery, target):
                 notify(done)
             job = make_job(
                 request.options,

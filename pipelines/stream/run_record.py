@@ -18,7 +18,7 @@ from typing import Self
 from google.cloud import bigquery
 
 from pipelines.job import whoami
-from pipelines.stores.bigquery_errors import AWAY
+from pipelines.stores.bigquery_errors import SERVICE_ERRORS
 from pipelines.stores.interrupted_streams import COMMAND
 from pipelines.stores.sql_text import string_literal
 from pipelines.stores.target import Target
@@ -90,7 +90,7 @@ class StreamRecord:
             self._since = self._settled()
             try:
                 self._insert("RUNNING")
-            except AWAY:
+            except SERVICE_ERRORS:
                 continue  # the monitor ends the run when BigQuery is gone
 
     def _settled(self) -> int:

@@ -6,7 +6,7 @@ from google.cloud import bigquery
 from pipelines.cli.main import main
 from pipelines.stores.provision.export import export, exported
 from pipelines.stores.provision.plan import Action
-from pipelines.stores.provision.provision import ProvisionRefused, provision
+from pipelines.stores.provision.provision import ProvisionRejected, provision
 from pipelines.stores.provision.resources import Settings
 from pipelines.stores.target import Target
 from schemas.tables.definitions import TABLES
@@ -73,13 +73,13 @@ def test_a_changed_type_is_rejected_with_the_plan_and_nothing_is_changed(store, 
     made.schema = [*made.schema, bigquery.SchemaField("alert_time", "TIMESTAMP", "REQUIRED")]
     client.create_table(made)
     client.delete_table(target.table("analytics", "stock_level"))
-    with pytest.raises(ProvisionRefused) as refused:
+    with pytest.raises(ProvisionRejected) as rejected:
         provision(endpoints, target)
     assert "! table    analytics.saga_alerts: column order_id changes its type from INTEGER to STRING" in str(
-        refused.value
+        rejected.value
     )
     assert "stock_level" not in [item.table_id for item in client.list_tables("analytics")]
-    # The command says the same with exit code 1, and so does its dry run.
+    # The command reports the same with exit code 1, and so does its dry run.
     for more in ([], ["--dry_run"]):
         assert main(["provision", "--output", str(target.directory), *more]) == 1
         assert "column order_id changes its type" in capsys.readouterr().err

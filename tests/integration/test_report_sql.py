@@ -9,7 +9,7 @@ import pytest
 from zetasql.core import ZetaSQLError
 
 from pipelines.report import queries, saga_queries
-from pipelines.report.stores import Stores, Stretch
+from pipelines.report.stores import Stores, TimeSpan
 from schemas.tables.definitions import DATASET_OF, TABLES
 from schemas.views import all_views
 from tests.support.zetasql_engine import NAMES, ZetaSql
@@ -17,7 +17,7 @@ from transforms.sagas.history import history_query
 from transforms.sinks.bigquery.bigquery_tables import BigQueryTables
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
-STRETCH = Stretch(MOMENT, MOMENT, 60, 1)
+SPAN = TimeSpan(MOMENT, MOMENT, 60, 1)
 
 
 class Recorder(Stores):
@@ -38,16 +38,16 @@ class Recorder(Stores):
 
 def asked(run_id: str | None) -> list[str]:
     stores = Recorder(run_id)
-    stores.stretch("pipeline_metrics", "window_start", "SUM(received)", 500)
-    stores.stretch("iot_telemetry", "event_time", "COUNT(*)", 500)
-    queries.received(stores, STRETCH)
+    stores.time_span("pipeline_metrics", "window_start", "SUM(received)", 500)
+    stores.time_span("iot_telemetry", "event_time", "COUNT(*)", 500)
+    queries.received(stores, SPAN)
     queries.is_stream(stores)
     for stream in (False, True):
-        queries.lags(stores, STRETCH, stream)
+        queries.lags(stores, SPAN, stream)
         queries.lags(stores, None, stream)
     queries.reasons(stores)
     queries.revenue(stores)
-    queries.readings(stores, STRETCH, 12)
+    queries.readings(stores, SPAN, 12)
     asked = ("saga_states", "saga_alerts", "stuck_sagas", "step_times", "ways")
     for ask in (getattr(saga_queries, name) for name in asked):
         ask(stores)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.stores.target import Target
-from pipelines.stores.undelivered_letters import add_undelivered_letters, undelivered_files
+from pipelines.stores.undelivered_letters import add_undelivered_dead_letters, undelivered_files
 from tests.support.command import run_command
 from tests.support.events import make_event, message_line
 from tests.support.runs import query, write_messages
@@ -73,7 +73,7 @@ def test_nothing_is_added_twice_after_a_kill_between_table_and_file(store):
     assert kept
     for _ in range(2):
         with target.open() as endpoints:
-            add_undelivered_letters(endpoints.bigquery, target)
+            add_undelivered_dead_letters(endpoints.bigquery, target)
         for path, data in kept.items():  # the file is there again, as after a kill before it was deleted
             Path(path).write_bytes(data)
     assert letters(store) == ALL

@@ -12,7 +12,7 @@ from pipelines.errors import RunFailed, UserError
 from pipelines.replay.redrive.letters import STATES
 from pipelines.replay.redrive.listing import GROUPS, ShownLetter, list_sql, read_letter
 from pipelines.stores.target import Target, add_target_arguments
-from pipelines.stores.undelivered_letters import add_undelivered_letters
+from pipelines.stores.undelivered_letters import add_undelivered_dead_letters
 from pipelines.stores.upgrade import open_for_reading
 from pipelines.terminal_text import escape
 from schemas.message import TOPICS
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     sql = list_sql(target, make_selection(args, tuple(args.states)), args.group_by)
     with open_for_reading(target) as endpoints:
         try:
-            if done := add_undelivered_letters(endpoints.bigquery, target):
+            if done := add_undelivered_dead_letters(endpoints.bigquery, target):
                 print(done, file=sys.stderr)
             if args.show:
                 letter = read_letter(endpoints.bigquery, target, args.show[1])

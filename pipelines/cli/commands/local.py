@@ -27,7 +27,7 @@ from pipelines.stores.folder_lock import lock_folder
 from pipelines.stores.output_folder import (
     REPORT,
     WORK,
-    check_apart,
+    check_disjoint,
     check_output,
     holds_result,
     replacement,
@@ -38,7 +38,7 @@ from pipelines.stores.output_folder import (
 from pipelines.stores.run_record import Run, recorded
 from pipelines.stores.settings import SettingsDiffer, check_settings, provision_agreed
 from pipelines.stores.target import Endpoints, Target, check_not_served
-from pipelines.stores.undelivered_letters import add_undelivered_letters
+from pipelines.stores.undelivered_letters import add_undelivered_dead_letters
 from pipelines.version import pipeline_version
 from schemas.timestamps import to_rfc3339
 from transforms.clock import wall_us
@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
     Target.local(output)
     with ExitStack() as stack:
         ranges = stack.enter_context(open_inputs(args.input, args.format))
-        check_apart(args.input, (part.path for part in ranges), output)
+        check_disjoint(args.input, (part.path for part in ranges), output)
         stack.enter_context(lock_folder(output, "local"))
         settle(output)
         recover_folder(output)
@@ -146,7 +146,7 @@ def _run_job(
         check_settings(endpoints.bigquery, target, window_seconds=args.window_seconds)
         write_summary(folder, {**about, "state": "RUNNING"})
         provision_agreed(endpoints, target, run_id=run_id, window_seconds=args.window_seconds)
-        notices.print_notes(filter(None, [add_undelivered_letters(endpoints.bigquery, target)]))
+        notices.print_notes(filter(None, [add_undelivered_dead_letters(endpoints.bigquery, target)]))
         record = Run(
             run_id=run_id, command="local", started=started, mode="batch", source="files", configuration=vars(args)
         )

@@ -32,7 +32,7 @@ from pipelines.runners.direct import RUNNERS
 from pipelines.stores.settings import provision_agreed
 from pipelines.stores.sql_text import string_literal
 from pipelines.stores.target import Endpoints, Target
-from pipelines.stores.undelivered_letters import add_undelivered_letters
+from pipelines.stores.undelivered_letters import add_undelivered_dead_letters
 from pipelines.version import pipeline_version
 from schemas.repair.rules import Rules
 from schemas.tables.definitions import EVENTS, REDRIVES
@@ -115,7 +115,7 @@ def plan_letters(endpoints: Endpoints, request: RedriveRequest, *, writes: bool)
     if writes:
         provision_agreed(endpoints, target, run_id=request.run_id, window_seconds=request.job.window_seconds)
         finish_killed_runs(endpoints, target, _job_of(endpoints, request))
-        add_undelivered_letters(client, target)
+        add_undelivered_dead_letters(client, target)
     plan = plan_redrive(
         read_letters(client, target, request.selection),
         request.rules,

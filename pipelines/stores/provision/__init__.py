@@ -1,1 +1,1 @@
-"""What the stores should be, how that differs from what they are, and which differences may be made."""
+"""Compare the stores with `schemas/`, and apply the changes that lose no data."""

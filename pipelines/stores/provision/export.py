@@ -1,6 +1,6 @@
 """The same resources as files: JSON schemas and SQL that Terraform's `templatefile` fills in, and all of it as DDL.
 
-`resources.json` says what to make of them; a test holds the files in `templates/bigquery/` equal to the models.
+`resources.json` lists the resources to create from them; a test fails if `templates/bigquery/` differs from the models.
 """
 
 import json
@@ -63,7 +63,7 @@ def exported(registry: Registry = REGISTRY) -> dict[str, str]:
 
 
 def export(directory: Path, registry: Registry = REGISTRY) -> int:
-    """Write the files, remove those of an earlier export that are no longer made, and return how many there are."""
+    """Write the files, remove files of an earlier export that are no longer generated, and return the number of files."""
     files = exported(registry)
     for folder, pattern in (("tables", "*.json"), ("views", "*.sql"), ("functions", "*.sql")):
         for old in (directory / folder).glob(pattern):

@@ -1,4 +1,4 @@
-"""Merge a table's columns with those it should have: what may be added or relaxed, what is refused. Pure."""
+"""Merge a table's columns with those it should have: what may be added or relaxed, and what is rejected. Pure."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,23 +13,23 @@ class Merged:
 
     fields: list[Field] = field(default_factory=list)
     details: list[str] = field(default_factory=list)
-    refusals: list[str] = field(default_factory=list)
+    rejections: list[str] = field(default_factory=list)
 
 
 def merge_fields(known: list[Field], wanted: list[Field], path: str = "") -> Merged:
-    """Return the merger of a table's fields with the wanted ones. Names ignore case, as BigQuery's do."""
+    """Merge a table's fields with the wanted fields. Names ignore case, as in BigQuery."""
     merged = Merged()
     by_name = {item["name"].lower(): item for item in wanted}
     for item in known:
         new = by_name.pop(item["name"].lower(), None)
         if new is None:
-            merged.refusals.append(f"column {path}{item['name']} is in the table and no longer in the models")
+            merged.rejections.append(f"column {path}{item['name']} is in the table but no longer in the models")
             merged.fields.append(item)
         else:
             merged.fields.append(_merge(item, new, path, merged))
     for new in by_name.values():
         if _mode(new) == "REQUIRED":
-            merged.refusals.append(f"column {path}{new['name']} is required: rows that are there have no value for it")
+            merged.rejections.append(f"column {path}{new['name']} is required, but existing rows have no value for it")
         else:
             merged.details.append(f"add column {path}{new['name']} {_shown(new)}")
             merged.fields.append(new)
@@ -39,26 +39,26 @@ def merge_fields(known: list[Field], wanted: list[Field], path: str = "") -> Mer
 def _merge(known: Field, wanted: Field, path: str, merged: Merged) -> Field:
     name = f"{path}{known['name']}"
     if _type(known) != _type(wanted):
-        merged.refusals.append(f"column {name} changes its type from {_type(known)} to {_type(wanted)}")
+        merged.rejections.append(f"column {name} changes its type from {_type(known)} to {_type(wanted)}")
         return known
     before, after = _mode(known), _mode(wanted)
     if before != after and (before, after) != ("REQUIRED", "NULLABLE"):
-        merged.refusals.append(f"column {name} changes its mode from {before} to {after}")
+        merged.rejections.append(f"column {name} changes its mode from {before} to {after}")
         return known
-    made = {**known, "mode": after}
+    result = {**known, "mode": after}
     if before != after:
-        merged.details.append(f"column {name} need not be set any more")
+        merged.details.append(f"column {name} is no longer required")
     for key in ("description", "policyTags"):
-        # What is wanted without a tag keeps the one it has: a guard is never taken away in passing.
+        # A column that is wanted without a policy tag keeps the existing tag: protection is never removed silently.
         if key in wanted and known.get(key) != wanted[key]:
-            made[key] = wanted[key]
+            result[key] = wanted[key]
             merged.details.append(f"{'description' if key == 'description' else 'policy tag'} of column {name}")
     if "fields" in wanted:
         inner = merge_fields(known.get("fields", []), wanted["fields"], f"{name}.")
-        made["fields"] = inner.fields
+        result["fields"] = inner.fields
         merged.details += inner.details
-        merged.refusals += inner.refusals
-    return made
+        merged.rejections += inner.rejections
+    return result
 
 
 def _type(item: Field) -> str:

@@ -1,4 +1,4 @@
-"""How the stores differ from what they should be: create, change, leave, or refuse what would lose data. Pure."""
+"""Plan changes of the stores: create, change, keep, or reject what would lose data. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from pipelines.stores.provision.resources import DAY_MS, Body, Resource, Setting
 
 
 class Action(Enum):
-    """What happens to one resource; the value is its mark in a printed plan."""
+    """The action on one resource; the value marks it in a printed plan."""
 
     CREATE = "+"
     CHANGE = "~"
     KEEP = "="
-    REFUSE = "!"
+    REJECT = "!"
 
 
 @dataclass(frozen=True)
 class Step:
-    """One resource of a plan: why, and the body to send with the parts of it that change."""
+    """The step of one resource: the reasons, and the body to send with the keys that change."""
 
     action: Action
     resource: Resource
@@ -34,7 +34,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """Every step, in the order in which it is made."""
+    """All steps, in the order of execution."""
 
     steps: tuple[Step, ...]
 
@@ -43,13 +43,13 @@ class Plan:
         return [step for step in self.steps if step.action is action]
 
     @property
-    def refused(self) -> bool:
-        """Whether any step would lose data, so that none is made."""
-        return bool(self.of(Action.REFUSE))
+    def rejected(self) -> bool:
+        """Whether any step would lose data, so that none is executed."""
+        return bool(self.of(Action.REJECT))
 
     @property
     def unchanged(self) -> bool:
-        """Whether there is nothing to do."""
+        """Whether no resource changes."""
         return all(step.action is Action.KEEP for step in self.steps)
 
     def __str__(self) -> str:
@@ -59,7 +59,7 @@ class Plan:
 
 
 def make_plan(resources: Iterable[Resource], existing: Mapping[tuple[str, str], Body], settings: Settings) -> Plan:
-    """Return what must be done; `existing` holds the REST bodies of what there is, by (kind, name)."""
+    """Return the plan; `existing` has the REST bodies of the existing resources by (kind, name)."""
     return Plan(tuple(_step(resource, existing, settings) for resource in resources))
 
 
@@ -70,29 +70,29 @@ def _step(resource: Resource, existing: Mapping[tuple[str, str], Body], settings
     if known is None:
         other = next((kind for kind, name in existing if name == resource.name), None)
         if other is not None:
-            return Step(Action.REFUSE, resource, (f"a {other} of this name is there already",))
+            return Step(Action.REJECT, resource, (f"a {other} of this name exists",))
         return Step(Action.CREATE, resource, _shape(resource.body), resource.body)
     changes = _Changes(known)
     compare = {"dataset": _dataset, "table": _table, "view": _view, "function": _function}[resource.kind]
     compare(resource.body, changes, settings)
-    if changes.refusals:
-        return Step(Action.REFUSE, resource, tuple(changes.refusals))
+    if changes.rejections:
+        return Step(Action.REJECT, resource, tuple(changes.rejections))
     if changes.changed:
         return Step(Action.CHANGE, resource, tuple(changes.details), changes.body, tuple(changes.changed))
     return Step(Action.KEEP, resource)
 
 
 class _Changes:
-    """The body of what exists on its way to what is wanted."""
+    """The body of an existing resource and the changes to it."""
 
     def __init__(self, known: Body) -> None:
         self.body = dict(known)
         self.changed: list[str] = []
         self.details: list[str] = []
-        self.refusals: list[str] = []
+        self.rejections: list[str] = []
 
     def set(self, key: str, value: object, detail: str) -> None:
-        """Change one part of the body, unless it is so already."""
+        """Set one key of the body if its value differs."""
         if self.body.get(key) != value:
             self.body[key] = value
             self.changed.append(key)
@@ -102,7 +102,7 @@ class _Changes:
 def _dataset(wanted: Body, changes: _Changes, settings: Settings) -> None:
     known = changes.body
     if settings.location and known.get("location", "").upper() != settings.location.upper():
-        changes.refusals.append(f"it stands in {known.get('location')}, not in {settings.location}")
+        changes.rejections.append(f"its location is {known.get('location')}, not {settings.location}")
     changes.set("description", wanted["description"], "description")
     changes.set("labels", {**known.get("labels", {}), **wanted["labels"]}, "labels")
 
@@ -110,7 +110,7 @@ def _dataset(wanted: Body, changes: _Changes, settings: Settings) -> None:
 def _table(wanted: Body, changes: _Changes, settings: Settings) -> None:
     known = changes.body
     merged = merge_fields(known.get("schema", {}).get("fields", []), wanted["schema"]["fields"])
-    changes.refusals += merged.refusals
+    changes.rejections += merged.rejections
     if merged.details:
         changes.body["schema"] = {**known.get("schema", {}), "fields": merged.fields}
         changes.changed.append("schema")
@@ -124,16 +124,16 @@ def _partitioning(wanted: Body, changes: _Changes, settings: Settings) -> None:
     known = changes.body.get("timePartitioning") or {}
     if (known.get("type"), known.get("field")) != (wanted["type"], wanted["field"]):
         was = f"by {known['type']} of {known.get('field', 'ingestion')}" if known else "not at all"
-        changes.refusals.append(f"partitioned {was}, not by {wanted['type']} of {wanted['field']}")
+        changes.rejections.append(f"partitioned {was}, not by {wanted['type']} of {wanted['field']}")
         return
     if "expirationMs" not in wanted:
         return
     before, after = int(known.get("expirationMs") or 0), int(wanted["expirationMs"] or 0)
     if before == after:
         return
-    detail = f"partitions live for {_days(after)}, was {_days(before)}"
+    detail = f"partition expiry {_days(after)}, was {_days(before)}"
     if after and (not before or after < before) and not settings.allow_shorter_expiry:
-        changes.refusals.append(f"{detail}: older ones would be deleted; --allow_shorter_expiry lets it")
+        changes.rejections.append(f"{detail}: older partitions would be deleted; --allow_shorter_expiry allows it")
         return
     changes.set("timePartitioning", {**known, "expirationMs": wanted["expirationMs"]}, detail)
 
@@ -180,4 +180,4 @@ def _cluster(body: Body) -> str:
 
 
 def _days(milliseconds: int) -> str:
-    return f"{milliseconds / DAY_MS:g} days" if milliseconds else "ever"
+    return f"{milliseconds / DAY_MS:g} days" if milliseconds else "never"

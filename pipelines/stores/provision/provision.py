@@ -1,4 +1,4 @@
-"""Make the stores what `schemas/` says they are: for the command `provision`, and for every run over a local folder."""
+"""Create or update the stores from `schemas/`: for the command `provision`, and for every run over a local folder."""
 
 from pipelines.errors import RunFailed
 from pipelines.stores.provision.plan import Plan, make_plan
@@ -8,11 +8,11 @@ from pipelines.stores.target import Endpoints, Target
 from schemas.registry import REGISTRY, Registry
 
 
-class ProvisionRefused(RunFailed):
-    """The stores cannot become what they should be without losing data; the message is the plan."""
+class ProvisionRejected(RunFailed):
+    """A change of the stores would lose data; the message is the plan."""
 
     def __init__(self, plan: Plan) -> None:
-        super().__init__(f"{plan}\nrefused: the steps marked ! would lose data; nothing was changed")
+        super().__init__(f"{plan}\nrejected: the steps marked ! would lose data; nothing was changed")
         self.plan = plan
 
 
@@ -24,16 +24,21 @@ def provision(
     settings: Settings | None = None,
     dry_run: bool = False,
 ) -> Plan:
-    """Make the target's stores what the models say and return what was done.
+    """Create or update the target's stores from `schemas/` and return the plan.
 
-    Raises ProvisionRefused, with nothing changed, where that would lose data; RunFailed where BigQuery refuses.
-    `window_seconds` is the width of event_counts_current's windows.
+    Args:
+        window_seconds: width of the windows of event_counts_current.
+        dry_run: change nothing.
+
+    Raises:
+        ProvisionRejected: a change would lose data; nothing was changed.
+        RunFailed: BigQuery rejected a step.
     """
     settings = settings or Settings()
     resources = wanted(target, registry, target.names(window_seconds), settings)
     plan = make_plan(resources, read_existing(endpoints.bigquery, resources), settings)
-    if plan.refused:
-        raise ProvisionRefused(plan)
+    if plan.rejected:
+        raise ProvisionRejected(plan)
     if not dry_run:
         apply_plan(endpoints.bigquery, plan)
     return plan

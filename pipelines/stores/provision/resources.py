@@ -1,4 +1,4 @@
-"""Every dataset, table, view and table function as BigQuery's REST API has it, made from `schemas/`."""
+"""BigQuery REST bodies of every dataset, table, view and table function, generated from `schemas/`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ DAY_MS = 86_400_000
 
 @dataclass(frozen=True)
 class Settings:
-    """What a user may choose. An expiry of None leaves existing tables as they are; 0 days is for ever."""
+    """Options of `provision`. An expiry of None leaves existing tables unchanged; 0 days: never."""
 
     expiry_days: Mapping[str, int | None] = field(default_factory=dict)
     policy_tags: Mapping[str, str] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Resource:
-    """One thing that should be: kind is dataset, table, view, function or access; `name` as a reader knows it."""
+    """A wanted resource: kind is dataset, table, view, function or access; `name` is its displayed name."""
 
     kind: str
     name: str
@@ -46,14 +46,14 @@ class Resource:
 
 
 def wanted(target: Target, registry: Registry, names: Names, settings: Settings) -> list[Resource]:
-    """Return all that should be, each after what it needs."""
+    """Return all wanted resources, each after those it depends on."""
     views = all_views()
     return [
         *(_dataset(target, dataset, settings) for dataset in DATASETS),
         *(_table(target, table, settings) for table in all_tables(registry).values()),
         *(_view(target, view, names) for view in views),
         *(_function(target, view, names) for view in views if view.function),
-        *(_access(target, view, name, key) for view in views for name, key in _doors(view)),
+        *(_access(target, view, name, key) for view in views for name, key in _authorized(view)),
     ]
 
 
@@ -99,11 +99,11 @@ def _table(target: Target, table: Table, settings: Settings) -> Resource:
 
 
 def table_field(column: Column, policy_tags: Mapping[str, str]) -> Body:
-    """Return a column's field, with the policy tag that guards it where one was given."""
-    made = column.bigquery_field()
+    """Return a column's field, with its policy tag if one is given."""
+    body = column.bigquery_field()
     if column.policy_tag and column.policy_tag in policy_tags:
-        made["policyTags"] = {"names": [policy_tags[column.policy_tag]]}
-    return made
+        body["policyTags"] = {"names": [policy_tags[column.policy_tag]]}
+    return body
 
 
 def _view(target: Target, view: View, names: Names) -> Resource:
@@ -130,8 +130,8 @@ def _function(target: Target, view: View, names: Names) -> Resource:
     return Resource("function", f"{target.dataset(view.dataset)}.{name}", body)
 
 
-def _doors(view: View) -> list[tuple[str, str]]:
-    """Return what of a view its readers could not read without leave: it stands in analytics and reads the store."""
+def _authorized(view: View) -> list[tuple[str, str]]:
+    """Return the views of analytics that read the event store: their readers need authorized access to it."""
     if view.dataset == EVENT_STORE or EVENT_STORE not in {dataset for dataset, _ in view.reads}:
         return []
     return [(view.name, "view")] + ([(view.function, "routine")] if view.function else [])

@@ -1,4 +1,4 @@
-"""Read what there is from BigQuery, and make a plan's steps there, with Google's own client."""
+"""Read the existing resources from BigQuery, and execute a plan, with Google's client."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ Existing = dict[tuple[str, str], Body]
 
 
 def read_existing(client: bigquery.Client, resources: list[Resource]) -> Existing:
-    """Return the REST bodies of the resources that exist, by (kind, name), under their kind of today."""
+    """Return the REST bodies of the resources that exist, by (kind, name), with their current kind."""
     found: Existing = {}
     names = {resource.name for resource in resources}
     try:
@@ -21,7 +21,7 @@ def read_existing(client: bigquery.Client, resources: list[Resource]) -> Existin
             if resource.kind == "dataset":
                 found |= _read_dataset(client, resource.name, names)
     except GoogleAPICallError as error:
-        raise RunFailed(f"reading what there is: {error.message}") from error
+        raise RunFailed(f"reading the existing resources: {error.message}") from error
     return found
 
 
@@ -42,7 +42,7 @@ def _read_dataset(client: bigquery.Client, dataset: str, names: set[str]) -> Exi
 
 
 def apply_plan(client: bigquery.Client, plan: Plan) -> None:
-    """Make every step; RunFailed names the one that BigQuery refused."""
+    """Execute every step; RunFailed names the step that BigQuery rejected."""
     for step in plan.steps:
         if step.action in (Action.CREATE, Action.CHANGE):
             try:
@@ -68,17 +68,17 @@ def _make_table(client: bigquery.Client, step: Step) -> None:
 
 
 def _make_view(client: bigquery.Client, step: Step) -> None:
-    """Make the view first, then describe its columns: their names and types are BigQuery's to find."""
+    """Create the view, then describe its columns: BigQuery determines their names and types."""
     body: Body = {key: value for key, value in (step.body or {}).items() if key != "schema"}
     changed = [key for key in step.changed if key != "schema"]
     if step.action is Action.CREATE:
         client.create_table(bigquery.Table.from_api_repr(body))
     elif changed:
         client.update_table(bigquery.Table.from_api_repr(body), changed)
-    made = client.get_table(bigquery.TableReference.from_api_repr(body["tableReference"])).to_api_repr()
+    created = client.get_table(bigquery.TableReference.from_api_repr(body["tableReference"])).to_api_repr()
     wanted = {field["name"]: field["description"] for field in step.resource.body["schema"]["fields"]}
-    fields = [{**field, "description": wanted.get(field["name"], "")} for field in made["schema"]["fields"]]
-    client.update_table(bigquery.Table.from_api_repr({**made, "schema": {"fields": fields}}), ["schema"])
+    fields = [{**field, "description": wanted.get(field["name"], "")} for field in created["schema"]["fields"]]
+    client.update_table(bigquery.Table.from_api_repr({**created, "schema": {"fields": fields}}), ["schema"])
 
 
 def _make_function(client: bigquery.Client, step: Step) -> None:

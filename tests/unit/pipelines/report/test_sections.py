@@ -27,7 +27,7 @@ def test_a_run_that_delivered_every_row_reports_it() -> None:
     whole = {**SUMMARY, "tables": {"events": {"made": 8, "rows": 8, "undelivered": 0}}, "undelivered": {}}
     section = tables_section(whole)
     assert section is not None
-    assert section.note == "Every row that the run made is in its table."
+    assert section.note == "Every row of the run is in its table."
     assert "undelivered:" not in render(whole, [section])
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import UserError
-from pipelines.stores.output_folder import NEW, check_apart, check_output, needs_settling, replacement, settle
+from pipelines.stores.output_folder import NEW, check_disjoint, check_output, needs_settling, replacement, settle
 from tests.support.paths import ROOT
 
 OLD = {"warehouse.duckdb": "old", "lake/archive/a.avro": "old", "summary.json": "old", "mine.txt": "mine"}
@@ -128,17 +128,17 @@ def test_an_input_and_an_output_that_overlap_are_rejected(tmp_path, case):
     fill(tmp_path, {"out/lake/archive/a.avro": "a", "in/orders.jsonl": "a"})
     (tmp_path / "link").symlink_to(tmp_path / "out")
     with pytest.raises(UserError, match=f"^{named} .* is inside "):
-        check_apart([f"{tmp_path}/{given}"], [], tmp_path / output)
+        check_disjoint([f"{tmp_path}/{given}"], [], tmp_path / output)
 
 
 def test_a_file_that_is_a_link_into_the_output_is_rejected(tmp_path):
     fill(tmp_path, OLD | {"in/b.jsonl": "b"})
     os.symlink(tmp_path / "lake/archive/a.avro", tmp_path / "in/a.avro")
     with pytest.raises(UserError, match=r"--input .*in/a\.avro: is inside --output"):
-        check_apart([f"{tmp_path}/in/a.avro"], [f"{tmp_path}/in/a.avro"], tmp_path / "lake")
+        check_disjoint([f"{tmp_path}/in/a.avro"], [f"{tmp_path}/in/a.avro"], tmp_path / "lake")
 
 
 def test_sibling_folders_are_accepted(tmp_path):
     fill(tmp_path, {"out/lake/a.avro": "a", "output/orders.jsonl": "a", "in/orders.jsonl": "a"})
     for given in (tmp_path / "output", tmp_path / "in", tmp_path / "in" / "orders.jsonl"):
-        check_apart([str(given), "gs://bucket/out"], ["gs://bucket/out/a.avro"], tmp_path / "out")
+        check_disjoint([str(given), "gs://bucket/out"], ["gs://bucket/out/a.avro"], tmp_path / "out")

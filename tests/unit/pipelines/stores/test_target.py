@@ -1,4 +1,4 @@
-"""Where the stores are: which options make a target, and what is wrong with the others."""
+"""Targets: the options that make a target, and the errors of the others."""
 
 import argparse
 from pathlib import Path
@@ -38,7 +38,7 @@ def test_a_project_has_datasets_and_a_lake_of_its_own_names():
         pytest.param(["--output", "a", "--project", "acme"], "--project acme: does not go with --output a", id="both"),
         pytest.param(["--output", "a", "--lake", "gs://b"], "--lake gs://b: does not go with --output a", id="lake"),
         pytest.param(["--output", "a", "--location", "EU"], "--location EU: does not go with", id="location"),
-        pytest.param(["--project", "acme"], "--lake: is needed with --project acme", id="no-lake"),
+        pytest.param(["--project", "acme"], "--lake: required with --project acme", id="no-lake"),
         pytest.param(["--project", "A`B"], "--project A`B: must be", id="project-name"),
         pytest.param(
             ["--output", "a", "--event_store_dataset", "a.b"], "--event_store_dataset a.b: must", id="dataset"

@@ -104,15 +104,15 @@ def test_a_change_that_would_lose_data_is_rejected_and_named(disturb, why):
     disturb(found)
     made = plan(found)
     step = only(made)
-    assert made.refused
-    assert step.action is Action.REFUSE
+    assert made.rejected
+    assert step.action is Action.REJECT
     assert why in str(step)
 
 
 def test_a_view_with_the_name_of_a_table_is_rejected():
     found = existing()
     found["view", "event_store.events"] = found.pop(("table", "event_store.events"))
-    assert "a view of this name is there already" in str(only(plan(found)))
+    assert "a view of this name exists" in str(only(plan(found)))
 
 
 @pytest.mark.parametrize(
@@ -144,12 +144,12 @@ def test_a_dataset_in_another_location_is_rejected():
     found = existing()
     found["dataset", "analytics"]["location"] = "US"
     found["dataset", "event_store"]["location"] = "EU"
-    assert "it stands in US, not in eu" in str(only(plan(found, location="eu")))
+    assert "its location is US, not eu" in str(only(plan(found, location="eu")))
 
 
 def test_an_expiry_of_tables_with_data_needs_a_confirmation():
     found = existing()
-    assert plan(found, expiry_days={"event_store": 30}).refused
+    assert plan(found, expiry_days={"event_store": 30}).rejected
     made = plan(found, expiry_days={"event_store": 30}, allow_shorter_expiry=True)
     assert [step.body["timePartitioning"]["expirationMs"] for step in made.of(Action.CHANGE)] == [str(30 * DAY)] * 6
 
@@ -195,7 +195,7 @@ def test_fields_of_records_follow_the_same_rules_and_names_ignore_case():
     new = [{"name": "sku", "type": "STRING"}, {"name": "colour", "type": "STRING"}]
     wish = [{"name": "ITEMS", "type": "STRUCT", "mode": "REPEATED", "fields": new}]
     merged = merge_fields(known, wish)
-    assert (merged.details, merged.refusals) == (["add column items.colour STRING"], [])
+    assert (merged.details, merged.rejections) == (["add column items.colour STRING"], [])
     assert [field["name"] for field in merged.fields[0]["fields"]] == ["Sku", "colour"]
     wish[0]["fields"] = [{"name": "sku", "type": "INT64"}]
-    assert merge_fields(known, wish).refusals == ["column items.Sku changes its type from STRING to INTEGER"]
+    assert merge_fields(known, wish).rejections == ["column items.Sku changes its type from STRING to INTEGER"]
