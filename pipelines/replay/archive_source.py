@@ -19,7 +19,7 @@ from transforms.sources.damaged_input import DamagedInput
 from transforms.sources.file_ranges import FileRange
 
 MAX_HOURS_BY_NAME = 48
-"""A range of at most this many hours is looked up hour by hour; for a longer one the archive is listed once."""
+"""A range of at most this many hours is looked up hour by hour; for a longer range the archive is listed once."""
 MAX_NAMED = 5
 """An error names at most this many damaged files."""
 
@@ -91,14 +91,14 @@ def plan_archive(lake: str, wanted: Range, topics: Iterable[str] = (), *, skip_d
 
 
 def describe_damage(damaged: list[Damage]) -> str:
-    """Return one line that names what is damaged."""
+    """Return one line that names the damaged files."""
     named = "; ".join(map(str, damaged[:MAX_NAMED]))
     more = f"; and {len(damaged) - MAX_NAMED:,} more" if len(damaged) > MAX_NAMED else ""
     return f"the archive is damaged: {named}{more}"
 
 
 def _own_files(paths: list[str]) -> set[str]:
-    """Return the files that this project wrote; one that is damaged is looked at again when it is read."""
+    """Return the files that this project wrote; a damaged file is reported when it is read."""
     own = set()
     for path in paths:
         try:

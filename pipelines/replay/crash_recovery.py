@@ -32,7 +32,7 @@ from transforms.sources.read_event_store import Store
 from transforms.sources.read_files import ReadMessages
 
 MARGIN_US = 600 * SECOND_US
-"""How long before the first message of the open segments what is lost may have been published."""
+"""Margin before the first message of the open segments: lost messages may have been published earlier, µs."""
 LEASE_SECONDS = 20
 COMMAND = "stream"
 
@@ -126,7 +126,7 @@ def _first_publish(segments: list[Path]) -> int | None:
 
 
 def _undone(endpoints: Endpoints, target: Target) -> int | None:
-    """Return where the recoveries begin that began after the last one that was done; None where there is none."""
+    """Return the start of the earliest recovery since the last completed recovery; None if there is none."""
     runs = f"`{target.table('event_store', 'replay_runs')}` WHERE command = '{COMMAND}'"
     last = f"(SELECT IFNULL(MAX(started_time), TIMESTAMP '1970-01-01') FROM {runs} AND state = 'DONE')"
     sql = f"SELECT MIN(range_start) AS first FROM {runs} AND state != 'DONE' AND started_time > {last}"
@@ -135,7 +135,7 @@ def _undone(endpoints: Endpoints, target: Target) -> int | None:
 
 
 def _claimed(ledger: RunLedger, claim: Claim) -> list[str]:
-    """Claim the stretch; a recovery that was killed holds it until its lease ends."""
+    """Claim the range; a killed recovery holds it until its lease ends."""
     limit = time.monotonic() + LEASE_SECONDS + 5
     while True:
         try:

@@ -1,8 +1,8 @@
-"""Run a claimed replay: the main job's graph into a staging beside the live stores, then one publish.
+"""Run a claimed replay: the main job's graph into a staging, then one publish into the live stores.
 
-The publish is a transaction over all tables and the run record, and then the files of the lake. Killed or failed before
-the transaction, nothing has changed but a staging that the next run drops; killed after it, the next command on these
-stores finishes the files (staging.py).
+The publish is a transaction over all tables and the run record, followed by the files of the lake. A run that ends before
+the transaction leaves only a staging, which the next run drops; after a kill later on, the next command on these stores
+finishes the files (staging.py).
 """
 
 import logging
@@ -23,7 +23,7 @@ from pipelines.replay.gate import check_events, check_graph
 from pipelines.replay.lake_files import drop_folder, publish_staged, write_plan
 from pipelines.replay.ledger import LOST, Claim, RunLedger
 from pipelines.replay.merge_statements import NOTHING_UNDELIVERED, Statements
-from pipelines.replay.publish_saga_alerts import say_sagas
+from pipelines.replay.publish_saga_alerts import publish_staged_alerts
 from pipelines.replay.staged_counts import count_staged, run_counts
 from pipelines.replay.staging import drop_datasets, drop_files, make_staging, staged_target
 from pipelines.replay.undelivered import Undelivered
@@ -108,7 +108,7 @@ class Engine:
             then: returns more statements for the transaction (the outcomes of a redrive).
 
         Raises:
-            RunFailed: nothing was published, or (if the text says so) only files are left to publish.
+            RunFailed: nothing was published, or, as the text states, only files are left to publish.
         """
         try:
             self.prepare()
@@ -161,7 +161,7 @@ class Engine:
         counts = run_counts(self._client, self.target, self.staged, counted)
         self.ledger.check_held(self.claim)
         if self.job.saga_alerts_topic:
-            counts["saga_alerts_published"] = say_sagas(self._client, self.job, self.staged)
+            counts["saga_alerts_published"] = publish_staged_alerts(self._client, self.job, self.staged)
         sql = f"SELECT hour FROM `{self.staged.table('event_store', 'hours')}`"
         partitions = [hour_partition(from_datetime(row.hour)) for row in self._client.query(sql).result()]
         write_plan(self.staged.lake, partitions, archives=self.archives)
@@ -172,7 +172,7 @@ class Engine:
         return counts, statements.publish(wanted.start, wanted.end, wanted.by, rebuild=rebuild, guard=guard, done=done)
 
     def _redeliver(self, undelivered: Undelivered) -> None:
-        """Stage the rows of events that the event store holds and a typed table lacks."""
+        """Stage the rows of stored events that are missing in a typed table."""
         statements = Statements(self.target, self.staged)
         self._script(statements.find_missing(undelivered), "compare")
         missing = count_staged(self._client, self.staged, "missing")
@@ -190,10 +190,8 @@ class Engine:
 
     def _project(self, statements: Statements) -> None:
         """Compute hours and orders that reach beyond the range from the whole store."""
-        hours, orders = (
-            count_staged(self._client, self.staged, "hours WHERE NOT clean"),
-            count_staged(self._client, self.staged, "orders WHERE NOT clean"),
-        )
+        hours = count_staged(self._client, self.staged, "hours WHERE NOT clean")
+        orders = count_staged(self._client, self.staged, "orders WHERE NOT clean")
         if not hours + orders:
             return
         self.report(f"{hours:,} hours and {orders:,} orders reach beyond the range; computed from the whole store")
@@ -232,10 +230,8 @@ class Engine:
         self.drop()
 
     def _committed(self) -> bool | None:
-        """Tell whether the transaction was committed although its reply was lost; None if BigQuery does not answer.
-
-        In that case the staged files stay, and the next command decides by the run record.
-        """
+        """Return whether the transaction was committed although its reply was lost; None if BigQuery does not answer."""
+        # If None, the staged files are kept, and the next command decides by the run record.
         try:
             return self.ledger.state(self.claim.run_id) == "DONE"
         except SERVICE_ERRORS:

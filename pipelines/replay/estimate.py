@@ -1,4 +1,4 @@
-"""Estimate what a replay is going to read: messages, bytes of the archive, bytes of BigQuery."""
+"""Estimate the input of a replay: messages, bytes of the archive, bytes of BigQuery."""
 
 from pathlib import Path
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""The event store as a source of a replay: its queries, and what they weigh before they run."""
+"""The event store as a source of a replay: its queries, and their estimated size."""
 
 from google.cloud import bigquery
 
@@ -10,7 +10,7 @@ from transforms.sources.filter_messages import MessageFilter
 from transforms.sources.read_event_store import SELECT
 
 QUERIES = 64
-"""Into so many slices of time a range is cut at most, each a query that one worker reads."""
+"""Maximum number of time slices of a range; each is a query that one worker reads."""
 
 
 def store_queries(target: Target, choice: MessageFilter) -> list[str]:
@@ -23,7 +23,7 @@ def store_queries(target: Target, choice: MessageFilter) -> list[str]:
 
 
 def count_store(client: bigquery.Client, target: Target, choice: MessageFilter) -> tuple[int, int]:
-    """Return how many rows a choice holds, and how many bytes BigQuery will read for them."""
+    """Return the number of rows of a filter, and the bytes that BigQuery will read for them."""
     source = _from(target, choice, choice.start, choice.end)
     if not (rows := _count(client, source)):
         return 0, 0

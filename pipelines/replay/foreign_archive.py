@@ -21,7 +21,7 @@ _OLD_FIELDS = {"topic", "messageId", "publishTime"}
 
 
 class ForeignFile(NamedTuple):
-    """A file that is read as it is."""
+    """A file of another program, read unchanged."""
 
     path: str
     bytes: int
@@ -48,7 +48,7 @@ def find_foreign(lake: str, topic: str, first: int, last: int | None) -> Iterato
 
 
 def open_foreign(path: str) -> ForeignFile | None:
-    """Return a file that another program wrote, None for one of this project's; raise DamagedInput if it is damaged."""
+    """Return a file that another program wrote, None for a file of this project; raise DamagedInput if it is damaged."""
     with open_raw(path) as file:
         header = read_header(file, path)
     fields = header.schema.get("fields", ()) if isinstance(header.schema, dict) else ()

@@ -53,5 +53,5 @@ def _types(table: str) -> str:
 def _check(counts: list[TableCounts], run_id: str) -> None:
     try:
         check_publish(counts, run_id)
-    except PublishRefused as refused:
-        raise RunFailed(str(refused)) from None
+    except PublishRefused as error:
+        raise RunFailed(str(error)) from None

@@ -1,9 +1,9 @@
-"""The ledger of replays: who replays what, in facts that are only ever added to (decision 0005).
+"""The replay ledger: append-only run records of replays, with leases on their ranges (docs/decisions/0005).
 
-A replay claims its range before it writes anything. Two claims on one range: the second is refused and told the first;
-both at the same instant: the later one withdraws. A claim is a lease, renewed while the run lives; a dead run's lease
-ends, and the next run takes its range over. In BigQuery the earlier of two claims may become visible after the later was
-checked: so the transaction that makes a replay stand looks once more, and only the earliest passes.
+A replay claims its range before it writes anything. A second claim on the range is rejected with the name of the first;
+of two concurrent claims the later one withdraws. A claim is a lease, renewed during the run; the lease of a dead run
+expires, and the next run takes over its range. In BigQuery the earlier of two claims may become visible after the later
+one was checked: the transaction that commits a replay therefore checks again, and only the earliest claim passes.
 """
 
 import json
@@ -26,13 +26,13 @@ from schemas.timestamps import to_rfc3339
 
 COUNTS = ("messages", "events", "appended", "dead_letters", "hours", "orders")
 REACH_SECONDS = 30.0
-"""How long the ledger may be silent before a run gives up on it."""
+"""Timeout of the check that the ledger answers, seconds."""
 LOST = "its lease ended and another run took the range over, or another run claimed it first"
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What a replay is going to do."""
+    """The range that a replay claims, and its options."""
 
     run_id: str
     range: Range
@@ -54,7 +54,7 @@ class RunLedger:
     lease_seconds: int = 600
 
     def reach(self) -> None:
-        """Ask the ledger for nothing, before anything is written; UserError where it does not answer in time."""
+        """Check that the ledger answers, before anything is written; UserError if it does not answer in time."""
         retry = bigquery.DEFAULT_RETRY.with_timeout(REACH_SECONDS)
         try:
             self.client.query(
@@ -66,7 +66,7 @@ class RunLedger:
             raise UserError(f"the ledger {self._table} cannot be reached: {describe_error(error)}") from error
 
     def claim(self, claim: Claim) -> list[str]:
-        """Claim a range and return the runs that are taken over; UserError where another run holds it."""
+        """Claim a range and return the dead runs that are taken over; UserError if another run holds the range."""
         try:
             named = f"SELECT run_id FROM {self._table} WHERE run_id = {string_literal(claim.run_id)} LIMIT 1"
             if list(self.client.query(named).result()):
@@ -115,7 +115,7 @@ class RunLedger:
             thread.join(timeout=5)
 
     def row(self, claim: Claim, state: str, error: str | None = None, counts: dict[str, int] | None = None) -> str:
-        """Return the statement that adds one fact; its time is the warehouse's own."""
+        """Return the statement that adds one record, with the time of the warehouse."""
         lease = (
             f"TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL {self.lease_seconds} SECOND)"
             if state == "RUNNING"
@@ -160,17 +160,17 @@ class RunLedger:
         return [row.run_id for row in self.client.query(sql).result()]
 
     def record_done(self, claim: Claim, counts: dict[str, int]) -> None:
-        """Record that the run is done, where nothing is published with it."""
+        """Record that the run is done, if no publish records it."""
         self._run(self.row(claim, "DONE", counts=counts))
 
     def check_held(self, claim: Claim) -> None:
-        """Raise RunFailed where the claim was taken over while this run was away (a machine asleep), or was not the first."""
+        """Raise RunFailed if the claim was taken over while this run was suspended, or was not the first."""
         [row] = self.client.query(f"SELECT {self._holds(claim)} AS held").result()
         if not row.held:
             raise RunFailed(f"{claim.run_id}: {LOST}; nothing was changed")
 
     def guard(self, claim: Claim) -> str:
-        """Return the statement that fails, and its transaction with it, where the claim is not held any more."""
+        """Return the statement that fails, and with it its transaction, if the claim is no longer held."""
         return f"SELECT IF({self._holds(claim)}, 'held', ERROR({string_literal(f'{claim.run_id}: {LOST}')})) AS claim"
 
     def _holds(self, claim: Claim) -> str:
@@ -198,7 +198,7 @@ class RunLedger:
         return list(self.client.query(self.holders_sql(claim)).result())
 
     def holders_sql(self, claim: Claim) -> str:
-        """Return the query of RUNNING runs whose ranges meet this one and that write to the same place, the oldest first."""
+        """Return the query of RUNNING runs that overlap the range and write to the same stores, the oldest first."""
         return f"""
 SELECT run_id, command, who, started_time, lease_until, lease_until > CURRENT_TIMESTAMP() AS alive FROM {self._view}
 WHERE state = 'RUNNING' AND {self._meets(claim)} ORDER BY started_time, run_id"""
@@ -210,15 +210,15 @@ WHERE state = 'RUNNING' AND {self._meets(claim)} ORDER BY started_time, run_id""
 )"""
 
     def closing(self, run_id: str, error: str) -> str:
-        """Return the statement that ends a dead run's row with what it said of itself."""
-        set_here = {
+        """Return the statement that records a dead run as FAILED with its own columns."""
+        changed = {
             "recorded_time": "CURRENT_TIMESTAMP()",
             "state": "'FAILED'",
             "lease_until": "NULL",
             "error": string_literal(error),
         }
         names = [column.name for column in REPLAYS.columns]
-        cells = ", ".join(set_here.get(name, f"`{name}`") for name in names)
+        cells = ", ".join(changed.get(name, f"`{name}`") for name in names)
         columns = ", ".join(f"`{name}`" for name in names)
         return f"INSERT INTO {self._table} ({columns}) SELECT {cells} FROM {self._view} WHERE run_id = {string_literal(run_id)}"
 
@@ -226,14 +226,14 @@ WHERE state = 'RUNNING' AND {self._meets(claim)} ORDER BY started_time, run_id""
         while not done.wait(self.lease_seconds / 3):
             try:
                 client.query(self.row(claim, "RUNNING")).result(timeout=self.lease_seconds / 3)
-            except Exception:  # the warehouse is away: the next beat tries again, and check_held has the last word
+            except Exception:  # BigQuery does not answer: the next renewal retries, and check_held decides
                 continue
 
     def _record_failure(self, claim: Claim, error: BaseException) -> None:
-        told = str(error) if isinstance(error, (RunFailed, UserError)) else type(error).__name__
+        text = str(error) if isinstance(error, (RunFailed, UserError)) else type(error).__name__
         try:
             if claim.into is None and self.state(claim.run_id) == "DONE":
                 return  # its rows are published; only files or the staging are left
-            self._run(self.row(claim, "FAILED", error=told[:500]))
+            self._run(self.row(claim, "FAILED", error=text[:500]))
         except SERVICE_ERRORS:
-            return  # the lease ends by itself
+            return  # the lease expires

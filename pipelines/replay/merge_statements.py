@@ -1,4 +1,4 @@
-"""The statements that publish a staged replay: what it adds, what it touches, and one transaction that changes all.
+"""The statements that publish a staged replay: find the changes, then apply them in one transaction.
 
 `${L}` and `${A}` are the live event store and analytics, `${S}` and `${T}` the staged ones. Ids are compared in
 BigQuery, so that no row is transferred for it.
@@ -23,7 +23,7 @@ NOTHING_UNDELIVERED = Undelivered()
 
 @dataclass(frozen=True)
 class Statements:
-    """Statements from a staged target into the live one."""
+    """Statements from a staged target into the live target."""
 
     live: Target
     staged: Target
@@ -39,7 +39,7 @@ class Statements:
         )
 
     def stage_tables(self) -> str:
-        """Create the staged tables, each like the live one."""
+        """Create the staged tables, each like its live table."""
         return "\n".join(
             self.render(f"CREATE TABLE {to}.{table.name} LIKE {of}.{table.name};")
             for table in TABLES.values()
@@ -48,7 +48,7 @@ class Statements:
 
     def find_missing(self, undelivered: Undelivered) -> str:
         """Create `replayed` (ids that the graph staged) and `missing` (events whose typed row the store lacks)."""
-        lacking = " OR ".join(
+        incomplete = " OR ".join(
             f"event_type IN ({_types(table)}) AND event_id NOT IN (SELECT event_id FROM ${{A}}.{table})"
             for table in TYPED
         )
@@ -64,7 +64,7 @@ class Statements:
 CREATE TABLE ${{S}}.replayed AS SELECT event_id FROM ${{S}}.events;
 CREATE TABLE ${{S}}.missing AS
   SELECT DISTINCT event_id FROM ${{L}}.events
-  WHERE event_id NOT IN (SELECT event_id FROM ${{S}}.replayed) AND ((({undelivered.condition}) AND ({lacking})) OR {forced});
+  WHERE event_id NOT IN (SELECT event_id FROM ${{S}}.replayed) AND ((({undelivered.condition}) AND ({incomplete})) OR {forced});
 """
         )
 
@@ -131,7 +131,7 @@ CREATE TABLE ${{S}}.orders AS
         )
 
     def clear_unclean(self) -> str:
-        """Take out of the staging what is about to be computed from the store."""
+        """Delete from the staging the hours and orders that are about to be computed from the store."""
         hours, orders = _unclean("hour", "hours"), _unclean("order_id", "orders")
         return self.render(
             f"DELETE FROM ${{T}}.event_counts WHERE {WINDOW_HOUR} IN ({hours});\n"
@@ -187,8 +187,8 @@ CREATE TABLE ${{S}}.orders AS
         for table in TYPED:
             mine = staged if rebuild else fresh
             script += [f"DELETE FROM ${{A}}.{table} WHERE {mine}" + (f" OR {orphan}" if rebuild else "")]
-            lacking = f"{staged} AND event_id NOT IN (SELECT event_id FROM ${{A}}.{table})"
-            script += [_insert(table, "${A}", "${T}", mine if rebuild else lacking)]
+            incomplete = f"{staged} AND event_id NOT IN (SELECT event_id FROM ${{A}}.{table})"
+            script += [_insert(table, "${A}", "${T}", mine if rebuild else incomplete)]
         hours = f"{WINDOW_HOUR} IN (SELECT hour FROM ${{S}}.hours)"
         orders = "order_id IN (SELECT order_id FROM ${S}.orders)"
         replaced = ((EVENT_COUNTS, hours), (ORDER_SAGAS, orders), (SAGA_ALERTS, orders))

@@ -72,7 +72,7 @@ class ReplayRequest:
 
     @property
     def claim(self) -> Claim:
-        """What the run record says of this replay."""
+        """The options of this replay in its run record."""
         return Claim(
             self.run_id, self.range, self.mode, self.source, whoami(), self.version, self._filters(), self.into
         )

@@ -1,4 +1,4 @@
-"""Run a replay: estimate, claim the range, run the graph, publish, and say what was done.
+"""Run a replay: estimate, claim the range, run the graph, publish, and report the result.
 
 The command `replay` does it in one process. The template does the first half in its launcher and the last in its job.
 """

@@ -1,4 +1,4 @@
-"""A shadow: two datasets and a folder of the lake beside the live ones, provisioned alike, labelled as shadow."""
+"""A shadow: two separate datasets and a folder of the lake, provisioned like the live stores, labelled as shadow."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ def shadow_target(target: Target, into: str) -> Target:
 
 
 def prepare_shadow(endpoints: Endpoints, shadow: Target, window_seconds: int) -> None:
-    """Make an empty shadow; an older shadow of this name is dropped, any other dataset is refused."""
+    """Create an empty shadow; an older shadow of this name is dropped, any other dataset is rejected."""
     client = endpoints.bigquery
     names = (shadow.event_store, shadow.analytics)
     for name in names:

@@ -1,4 +1,4 @@
-"""The staging of a replay: two datasets and a folder of the lake, named by its run, and what becomes of those left over."""
+"""The staging of a replay: two datasets and a folder of the lake, named by its run, and the cleanup of leftovers."""
 
 import logging
 import shutil
@@ -34,7 +34,7 @@ def make_staging(endpoints: Endpoints, target: Target, run_id: str) -> None:
 
 
 def drop_staging(endpoints: Endpoints, target: Target, run_id: str) -> None:
-    """Drop the staging of a run, this one's or a dead one's."""
+    """Drop the staging of this run or of a dead run."""
     drop_datasets(endpoints, target, run_id)
     drop_files(target, run_id)
 
@@ -79,7 +79,7 @@ def finish_publishes(endpoints: Endpoints, target: Target, ledger: RunLedger) ->
 
 
 def drop_leftovers(endpoints: Endpoints, target: Target, ledger: RunLedger) -> None:
-    """Drop the datasets of runs that ended without dropping them, because BigQuery did not answer them any more."""
+    """Drop the datasets of runs that ended without dropping them, because BigQuery no longer answered."""
     client = endpoints.bigquery
     names = {dataset.dataset_id for dataset in client.list_datasets(target.project)}
     if not any(name.startswith(PREFIX) for name in names):

@@ -28,12 +28,12 @@ class Range:
         return f"[{to_rfc3339(self.start)}, {to_rfc3339(self.end)}) of {self.by}"
 
     def holds(self, moment: int) -> bool:
-        """Tell whether an instant lies within."""
+        """Return whether an instant is within the range."""
         return self.start <= moment < self.end
 
 
 def period(name: str, at: int) -> tuple[int, int]:
-    """Return the bounds of a whole period (UTC) before the one that holds `at`.
+    """Return the bounds of a whole period (UTC) before the period of `at`.
 
     A schedule that starts late passes the time it was due as `at`, and so replays its own period.
     """
@@ -56,13 +56,13 @@ def period(name: str, at: int) -> tuple[int, int]:
 
 
 def make_range(start: int | None, end: int | None, name: str | None, at: int, by: str) -> Range:
-    """Return the range that options name; UserError where they name none, both, or one that ends before it starts."""
+    """Return the range that options name; UserError if they name none, both, or a range that ends before it starts."""
     if name is not None:
         if start is not None or end is not None:
             raise UserError(f"--period {name}: does not go with --from or --to; give one of them")
         start, end = period(name, at)
     if start is None or end is None:
-        raise UserError("--from T and --to T, or --period NAME: one of them must say what to replay")
+        raise UserError("--from T and --to T, or --period NAME: one of them is required")
     if start >= end:
         raise UserError(
             f"--from {to_rfc3339(start)} --to {to_rfc3339(end)}: the range is half-open and must end after it starts"

@@ -1,4 +1,4 @@
-"""Rows that tables rejected: what of a store a replay or redrive delivers besides the messages that it reads.
+"""Rejected rows of a store that a replay or redrive delivers in addition to the messages that it reads.
 
 Rows of typed tables are made from the event store's events, rows of `events` from the dead letter's payload (the row),
 counts and sagas are recomputed for their hours and orders.
@@ -62,7 +62,7 @@ def computed_rows(client: bigquery.Client, target: Target) -> tuple[tuple[int, .
 
 
 def hours_and_orders(letters: Iterable[tuple[str, bytes]]) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """Return the hours and orders of rejected rows, given as (table, row as JSON); rows that say neither are ignored."""
+    """Return the hours and orders of rejected rows, given as (table, row as JSON); rows without either are ignored."""
     hours, orders = set(), set()
     for table, payload in letters:
         row = _cells(payload)

@@ -83,9 +83,7 @@ class Target:
         if args.output is not None:
             for option in ("project", "lake", "location"):
                 if (value := getattr(args, option)) is not None:
-                    raise UserError(
-                        f"--{option} {value}: does not go with --output {args.output}; give one of them"
-                    )
+                    raise UserError(f"--{option} {value}: does not go with --output {args.output}; give one of them")
             return cls.local(Path(args.output), event_store, analytics)
         _check("project", args.project, _PROJECT, "a Google Cloud project id")
         if needs_lake and not args.lake:

@@ -1,4 +1,4 @@
-"""Which tables and views of the stores and a shadow are compared, and how: by key, without the columns that name a run."""
+"""Compare tables and views of the stores and a shadow by key, without the columns that name a run."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from schemas.views import all_views
 RUN_COLUMNS = ("run_id", "ingest_time", "pipeline_version")
 """Columns that name the run which wrote a row."""
 MESSAGES_ONLY = "publish_time IS NOT NULL AND stage != 'sink'"
-"""The archive holds neither lines that were no message nor rows that a sink rejected."""
+"""The archive contains neither malformed lines nor rows that a sink rejected."""
 NOT_COMPARED = ("run_states", "replay_runs", "dead_letter_states")
 """Views of what runs did; a shadow has none of them."""
 
@@ -22,7 +22,7 @@ ADDED_COLUMNS = ("data_text",)
 
 
 def only_added_columns(live: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Tell whether two rows differ only in columns that one of them was written without."""
+    """Return whether two rows differ only in columns that are missing in the older row."""
     differing = [name for name in live if live[name] != other.get(name)]
     return all(name in ADDED_COLUMNS and None in (live[name], other.get(name)) for name in differing)
 
@@ -96,7 +96,7 @@ class ComparedTable:
         )
 
     def count(self, target: Target, bounds: tuple[int, int] | None) -> str:
-        """Return the query of how many rows one side has."""
+        """Return the query of the number of rows of one side."""
         return f"SELECT COUNT(*) AS n FROM ({self._side(target, bounds)})"
 
     def _several(self, live: Target) -> str:

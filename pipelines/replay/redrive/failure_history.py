@@ -1,4 +1,4 @@
-"""The whole history of a message that failed: every dead letter that it was, and every redrive between them."""
+"""The history of a failed message: all its dead letters, and the redrives between them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,17 +16,17 @@ WAS = f"""JSON_VALUE(attributes, '$."{DEAD_LETTER_ATTRIBUTE}"')"""
 
 @dataclass(frozen=True)
 class Failure:
-    """One dead letter of a message, and what redrives did with it."""
+    """One dead letter of a message, and the results of its redrives."""
 
     letter: Any
     redrives: list[Any]
 
 
 def history_of(client: bigquery.Client, target: Target, name: str) -> list[Failure]:
-    """Return the failures of the message that a dead letter belongs to, the first one first.
+    """Return the failures of the message that a dead letter belongs to, the oldest first.
 
-    Every redriven message names the dead letter that it was in an attribute: so the chain also holds across topics, and
-    where the bus gave it another message id.
+    Every redriven message names the dead letter that it was in an attribute: so the chain also covers other topics, and
+    if Pub/Sub assigned it another message id.
     """
     names = _chain(client, target, name)
     listed = ", ".join(map(string_literal, names))
@@ -39,7 +39,7 @@ def history_of(client: bigquery.Client, target: Target, name: str) -> list[Failu
     done: dict[str, list[Any]] = {}
     for row in client.query(redrives).result():
         done.setdefault(row.dead_letter_id, []).append(row)
-    return [Failure(letters[one], done.get(one, [])) for one in names if one in letters]
+    return [Failure(letters[name], done.get(name, [])) for name in names if name in letters]
 
 
 def _chain(client: bigquery.Client, target: Target, name: str) -> list[str]:

@@ -21,7 +21,7 @@ GROUPS = {
     "table": "table_name",
     "state": "state",
 }
-"""Names of --group_by and the columns they stand for."""
+"""Names of --group_by and their columns."""
 LISTED = (
     "dead_letter_id", "state", "failed_time", "topic", "error_code", "path", "event_type", "attempt", "event_id",
     "table_name", "column_name", "error_message",

@@ -78,7 +78,7 @@ class Plan:
         self.sent = [redriven for redriven in self.sent if redriven.letter.dead_letter_id not in conflicts]
 
     def keep(self, open_now: Collection[str]) -> None:
-        """Drop what another redrive has done since the plan was made.
+        """Drop dead letters that another redrive has processed since this plan.
 
         Args:
             open_now: ids of the dead letters that are still open.
@@ -118,7 +118,7 @@ def plan_redrive(
     *,
     accept_cloudevents: bool = False,
 ) -> Plan:
-    """Decide what becomes of dead letters; without rules all are sent as they are (the code has changed).
+    """Decide the outcome of each dead letter; without rules all are sent unchanged (the code has changed).
 
     Args:
         max_attempts: a message that has been redriven more often is given up.

@@ -1,4 +1,4 @@
-"""Rows of event_store.redrives: what a redrive did with each dead letter."""
+"""Rows of event_store.redrives: the outcome of each dead letter of a redrive."""
 
 from collections.abc import Collection, Mapping
 from typing import Any

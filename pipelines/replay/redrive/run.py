@@ -1,4 +1,4 @@
-"""Run a redrive: plan the repairs, claim the range, send the messages, and record what became of each dead letter."""
+"""Run a redrive: plan the repairs, claim the range, send the messages, and record the outcome of each dead letter."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -81,7 +81,7 @@ class RedriveRequest:
 
 @dataclass(frozen=True)
 class RedriveResult:
-    """What became of the dead letters of a redrive; `appended` is None if they were published to their topics."""
+    """The outcomes of the dead letters of a redrive; `appended` is None if they were published to their topics."""
 
     run_id: str
     sent: int
@@ -105,7 +105,7 @@ class RedriveResult:
 
 
 def plan_letters(endpoints: Endpoints, request: RedriveRequest, *, writes: bool) -> Plan:
-    """Return what the redrive is going to do; only provisioning is written, and only if `writes`.
+    """Return the plan of the redrive; only provisioning is written, and only if `writes`.
 
     Raises:
         UserError: the run records cannot be read.
@@ -130,7 +130,7 @@ def plan_letters(endpoints: Endpoints, request: RedriveRequest, *, writes: bool)
 def run_redrive(
     endpoints: Endpoints, request: RedriveRequest, plan: Plan, report: Callable[[str], None]
 ) -> RedriveResult:
-    """Send what the plan says and record the outcomes; `report` takes a line for each step.
+    """Execute the plan and record the outcomes; `report` takes a line for each step.
 
     Raises:
         UserError: another run holds the range.
