@@ -19,7 +19,10 @@ def test_a_folder_without_a_warehouse_is_rejected_and_stays_empty(tmp_path):
 def test_a_second_target_of_the_same_folder_connects_to_the_first(tmp_path):
     with Target.local(tmp_path).open(create=True) as first, Target.local(tmp_path).open() as second:
         assert (second.write_endpoint, second.rest_url) == (first.write_endpoint, first.rest_url)
-        with pytest.raises(UserError, match="pass the faults to that process"), Target.local(tmp_path).open(faults=FaultScript()):
+        with (
+            pytest.raises(UserError, match="pass the faults to that process"),
+            Target.local(tmp_path).open(faults=FaultScript()),
+        ):
             pass
     assert (tmp_path / "warehouse.duckdb").is_file()
 
