@@ -28,7 +28,7 @@ test: $(VENV)/.ready lint ## style, types and the tests; what needs more than Py
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow and not full"
 
 test-all: $(VENV)/.ready lint ## what CI runs: the tests, and those that take longer than they are worth on a laptop
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow"
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow" $(PYTEST_OPTIONS)
 
 unit: $(VENV)/.ready ## the unit tests alone, without the plugins that none of them uses: seconds
 	$(BIN)/python -m pytest -p no:hypothesispytest -p no:anyio -p no:xdist -p no:logging tests/unit

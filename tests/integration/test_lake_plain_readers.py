@@ -34,6 +34,8 @@ from transforms.sinks.files.live_manifests import add_to_manifests
 from transforms.sinks.files.manifests import newest
 from transforms.sinks.files.publish import publish_files
 
+pytestmark = pytest.mark.full  # minutes of CPU: CI runs them, `make test` does not
+
 FEATURES, TELEMETRY = "ml/iot_features", "ml/iot_telemetry"
 RULES = """
 rules:

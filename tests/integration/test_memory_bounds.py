@@ -14,6 +14,8 @@ import pytest
 from schemas.message_records import MESSAGE_AVRO
 from tests.support.events import PUBLISHED, make_event
 
+pytestmark = pytest.mark.full  # minutes of CPU: CI runs them, `make test` does not
+
 MIB = 1 << 20
 LINE = '{{"topic":"{topic}","messageId":"m{n}","publishTime":"{published}","attributes":{{}},"data":"{data}"}}\n'
 

@@ -20,6 +20,8 @@ from tests.support.saga_events import arrivals, generated_orders, messages_of
 from tests.support.stores import ALL_TIME, doubles, knowledge, lose
 from transforms.archive.segments import Segments, open_archive
 
+pytestmark = pytest.mark.full  # minutes of CPU: CI runs them, `make test` does not
+
 STARTED = 1_781_600_000 * SECOND_US
 OTHER = {"eventId": "7b0d3a5e-0000-4000-8000-000000000001", "eventType": "customer.registered",
  "eventTime": "2026-01-02T10:30:00Z", "source": "customer-service", "data": {"customerId": "C-other"},

@@ -12,6 +12,8 @@ from tests.support.replay_runs import replay, untouched
 from tests.support.runs import query
 from tests.support.stores import ALL_TIME, doubles, knowledge
 
+pytestmark = pytest.mark.full  # minutes of CPU: CI runs them, `make test` does not
+
 REJECTED = {
     "customer_events": [{"on": "append", "table": "customer_events", "status": "PERMISSION_DENIED"}],
     "order_events": [

@@ -13,6 +13,8 @@ from tests.support.refused_store import refused_store
 from tests.support.runs import query
 from tests.support.stores import ALL_TIME, doubles, knowledge, lose
 
+pytestmark = pytest.mark.full  # minutes of CPU: CI runs them, `make test` does not
+
 TABLES = ("events", "dead_letters", "order_events", "customer_events", "iot_telemetry", "event_counts", "order_sagas")
 STATUSES = ("UNAVAILABLE", "INVALID_ARGUMENT", "PERMISSION_DENIED", "NOT_FOUND", "INTERNAL", "ABORTED")
 MODES = ("backfill", "rebuild", "shadow", "redrive")

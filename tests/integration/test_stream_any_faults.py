@@ -13,6 +13,8 @@ from tests.support.command import run_command
 from tests.support.fault_scripts import EVENT_TABLES, FAULTS, event_ids, rows_by_run
 from tests.support.live import Emulator, archived, bounded_run, fresh_bus, need_prism_program, simulated, start_stream
 
+pytestmark = pytest.mark.full  # minutes of CPU: CI runs them, `make test` does not
+
 NOTHING_STORED = [
     {"on": "append", "table": table, "status": "PERMISSION_DENIED"} for table in ("order_events", "dead_letters")
 ]

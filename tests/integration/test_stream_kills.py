@@ -30,6 +30,8 @@ from tests.support.live import (
 )
 from tests.support.runs import query
 
+pytestmark = pytest.mark.full  # minutes of CPU: CI runs them, `make test` does not
+
 NOTICE_SECONDS = 10
 END_SECONDS = 15
 """How long the process may take to end after it has noticed, on a busy machine."""

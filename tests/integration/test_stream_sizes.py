@@ -11,6 +11,8 @@ import pytest
 from tests.support.live import archived, finish, need_prism_program, start_stream
 from tests.support.runs import query
 
+pytestmark = pytest.mark.full  # minutes of CPU: CI runs them, `make test` does not
+
 KIB, MIB = 1 << 10, 1 << 20
 IDLE = ("--stop_after_idle", "5")
 

@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from tests.support.command import run_command
 from tests.support.fault_scripts import EVENT_TABLES, FAULTS, event_ids, lake_files, rows_by_run, write_script
 
+pytestmark = pytest.mark.full  # minutes of CPU: CI runs them, `make test` does not
+
 RUN = "20260101T000000Z-faulty"
 
 

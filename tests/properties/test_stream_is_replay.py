@@ -17,6 +17,8 @@ from tests.support.duck_engine import DuckViews
 from tests.support.replayed import START, Known, message, replay, stream, tables_of
 from transforms.windows.features import FEATURES, features
 
+pytestmark = pytest.mark.full  # minutes of CPU: CI runs them, `make test` does not
+
 PIPELINES = settings(max_examples=300, deadline=None, database=None, derandomize=True)
 FOUND = settings(PIPELINES, phases=[Phase.generate])
 """A mutation has to be found, not made small."""
