@@ -1,4 +1,4 @@
-"""The main job as a batch run: read, archive, decode, deduplicate, write to the sinks."""
+"""The batch pipeline: read, archive, decode, deduplicate, write to the sinks."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ from transforms.windows.pipeline_metrics import MeasurePipeline
 def build(
     pipeline: beam.Pipeline, source: beam.PTransform[Any, Any], job: JobConfig, registry: Registry = REGISTRY
 ) -> None:
-    """Build the main job on a source of message batches."""
+    """Build the pipeline on a source of message batches."""
     use_sized_coders()
     run, window = job.run, job.window_seconds
 

@@ -10,7 +10,7 @@ from transforms.table_rows import Run
 
 
 class JobConfig(BaseModel):
-    """The values that the steps of the main job need."""
+    """The values that the pipeline's steps need."""
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 

@@ -1,4 +1,4 @@
-"""The options of the main job's steps, and the config that its graph is built from: one place for commands and templates."""
+"""The options of the pipeline's steps, and the config that its graph is built from: one place for commands and templates."""
 
 import getpass
 import platform

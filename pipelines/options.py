@@ -86,7 +86,7 @@ def add_run_id(parser: argparse.ArgumentParser) -> None:
 
 
 def add_job_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what the steps of the main job can be told."""
+    """Add the options of the pipeline's steps."""
     group = parser.add_argument_group("the job")
     group.add_argument(
         "--window_seconds", type=window, default=60, help="fixed windows of counts, features and metrics, seconds"

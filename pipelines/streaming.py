@@ -1,4 +1,4 @@
-"""The main job as a streaming run over Pub/Sub messages: the steps of batch.py in their streaming forms."""
+"""The streaming pipeline on Pub/Sub messages: the steps of batch.py in their streaming forms."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def build(
     config: StreamConfig,
     registry: Registry = REGISTRY,
 ) -> None:
-    """Build the main job on a source of message batches that writes the archive itself.
+    """Build the pipeline on a source of message batches that writes the archive itself.
 
     Args:
         pipeline: the pipeline to add the steps to.

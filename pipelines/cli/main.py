@@ -27,8 +27,8 @@ from transforms.gc_pause import collector_paused
 PROG = "event-pipelines"
 COMMANDS = {
     "simulate": "generate test messages and the expected results",
-    "local": "run the main job over files, on this machine",
-    "stream": "run the main job over Pub/Sub subscriptions",
+    "local": "run the batch pipeline on files, on this machine",
+    "stream": "run the streaming pipeline on Pub/Sub subscriptions",
     "stream-demo": "run the streaming job on this machine, against the Pub/Sub emulator",
     "provision": "create or update datasets, tables and views",
     "settings": "show or change what all runs of a store agree on",

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--check", metavar="FILE", help="run the tests of a rules file and stop")
     how = parser.add_mutually_exclusive_group()
     how.add_argument(
-        "--direct", action="store_true", help="send through the main job's graph into the stores (the default)"
+        "--direct", action="store_true", help="send through the batch pipeline into the stores (the default)"
     )
     how.add_argument("--to_topics", action="store_true", help="publish to the Pub/Sub topics <topic>-topic")
     parser.add_argument("--pubsub_project", metavar="P", help="project of the topics (default: --project)")

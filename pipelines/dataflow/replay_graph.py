@@ -1,4 +1,4 @@
-"""The replay template: the main job's graph into a staging is the Dataflow graph; its last step publishes the staging
+"""The replay template: the batch pipeline into a staging is the Dataflow graph; its last step publishes the staging
 in one transaction, as the command does.
 
 The launcher claims the range, so a second launch over it is rejected before a worker starts.

@@ -1,4 +1,4 @@
-"""Run a claimed replay: the main job's graph into a staging, then one publish into the live stores.
+"""Run a claimed replay: the batch pipeline into a staging, then one publish into the live stores.
 
 The publish is a transaction over all tables and the run record, followed by the files of the lake. A run that ends before
 the transaction leaves only a staging, which the next run drops; after a kill later on, the next command on these stores
@@ -74,7 +74,7 @@ class Engine:
         return Store(self.target.project, self.endpoints.rest_url)
 
     def graph(self, source: Source, into: Target) -> dict[str, int]:
-        """Run the main job's graph from a source into a target; return its counters.
+        """Run the batch pipeline from a source into a target; return its counters.
 
         Raises:
             RunFailed: the graph failed, or rows that it made are not in the target.

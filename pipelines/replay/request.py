@@ -30,7 +30,7 @@ class ReplayRequest:
         mode: one of MODES.
         source: one of SOURCES.
         message_filter: range and filters of the messages.
-        job: options of the main job's steps.
+        job: options of the pipeline's steps.
         run_id: name of the run, taken once.
         started: start of the run, UTC microseconds.
         version: pipeline version that decides (check_version).

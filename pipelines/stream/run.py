@@ -1,4 +1,4 @@
-"""Run the main job over Pub/Sub subscriptions until it is stopped.
+"""Run the streaming pipeline on Pub/Sub subscriptions until it is stopped.
 
 On a laptop the runner is Prism and the source PullPubSub; a second run with the same stores continues where the first
 ended. On the streaming DirectRunner the source is Beam's own.

@@ -1,4 +1,4 @@
-"""The command `local`: run the main job over files on this machine, into a DuckDB file and a lake of files."""
+"""The command `local`: run the batch pipeline on files on this machine, into a DuckDB file and a lake of files."""
 
 import argparse
 import shutil
@@ -45,7 +45,7 @@ from transforms.clock import wall_us
 from transforms.sources.file_ranges import FORMATS, FileRange
 from transforms.sources.read_files import ReadMessages
 
-HELP = "Run the main job over files on this machine: the same graph as on Dataflow, with files as the source."
+HELP = "Run the batch pipeline on files on this machine: the same graph as on Dataflow, with files as the source."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""The command `replay`: process a range of archived messages or stored events again, through the main job's graph."""
+"""The command `replay`: process a range of archived messages or stored events again, through the batch pipeline."""
 
 import argparse
 import sys

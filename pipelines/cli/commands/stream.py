@@ -1,4 +1,4 @@
-"""The command `stream`: the main job over Pub/Sub subscriptions, until it is stopped."""
+"""The command `stream`: the streaming pipeline on Pub/Sub subscriptions, until it is stopped."""
 
 import argparse
 from dataclasses import replace
@@ -21,7 +21,7 @@ from schemas.timestamps import SECOND_US, to_rfc3339
 from transforms.clock import wall_us
 from transforms.metrics import TOPIC_LABELS
 
-HELP = "Run the main job over Pub/Sub subscriptions until it is stopped; PUBSUB_EMULATOR_HOST is respected."
+HELP = "Run the streaming pipeline on Pub/Sub subscriptions until it is stopped; PUBSUB_EMULATOR_HOST is respected."
 
 
 def run(args: argparse.Namespace) -> int:

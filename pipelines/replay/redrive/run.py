@@ -47,7 +47,7 @@ class RedriveRequest:
     Args:
         target: the live stores.
         selection: which dead letters.
-        job: options of the main job's steps.
+        job: options of the pipeline's steps.
         run_id: name of the run, taken once.
         started: start of the run, UTC microseconds.
         rules: repairs; None sends messages as they are.
