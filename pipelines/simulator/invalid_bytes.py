@@ -33,7 +33,7 @@ def _line_of_log(draft: Draft) -> bytes:
 
 def _line_without_field(draft: Draft) -> bytes:
     line = _line(draft)
-    del line[draft.one_of("messageId", "publishTime", "attributes", "data")]
+    del line[draft.one_of("messageId", "publishTime")]  # without data it is EMPTY, without attributes it is valid
     draft.line = json.dumps(line).encode()
     return b""
 

@@ -15,7 +15,7 @@ from pipelines.simulator.event import TOPICS, SimulatedMessage
 from pipelines.simulator.event_stream import Simulation
 from pipelines.simulator.expected_results import SagaRow
 
-GENERATOR_VERSION: Final = "1"
+GENERATOR_VERSION: Final = "2"
 """Incremented when the same options and seed give other bytes."""
 TRUTH: Final = "truth.json"
 SAGAS: Final = "truth-sagas.jsonl"

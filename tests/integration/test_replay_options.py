@@ -65,7 +65,7 @@ def taken(monkeypatch, tmp_path) -> Callable[[], list[int]]:
     noted = tmp_path / "noted"
     noted.touch()
 
-    def run(self, source, then=None):
+    def run(self, source, then=None, undelivered=None):
         noted.write_text("")
         pipeline = make_pipeline("FnApiRunner", 1)
         _ = pipeline | "Read" >> source | "Note" >> beam.Map(note, str(noted))

@@ -126,7 +126,7 @@ def test_sagas_prints_states_transitions_and_stuck_orders(page):
     assert "3 orders. 1 is stuck." in said
     assert "o1 PAID 2011-05-02 08:00:00 2011-05-02 08:30:00" in said
     assert "SAGA_STUCK no next step in time 2011-05-02 08:00:00 2011-05-02 08:00:00 2" in said, "an order counts once"
-    assert "SAGA_RECOVERED a step came after that 2011-05-02 08:00:00 2011-05-02 08:00:00 1" in said
+    assert "SAGA_RECOVERED a later step arrived 2011-05-02 08:00:00 2011-05-02 08:00:00 1" in said
     states = page.ask("(({x, y}) => [[...y], [...x]])(document.querySelector('#sagas .plot').data[0])")
     assert states == [["COMPLETED", "PAID", "CREATED"], [1, 1, 1]]
 
