@@ -1,6 +1,6 @@
 """Keep files of an emulator private: mode 0600 for files, 0700 for folders.
 
-DuckDB makes its files by itself, the log anew after each checkpoint, so a mode cannot be set file by file. The process's
+DuckDB makes its files by itself, and its log again after each checkpoint, so a mode cannot be set file by file. The process's
 umask is what they all follow. It is narrowed while an emulator of this process is open, and put back after the last one.
 """
 

@@ -38,7 +38,7 @@ LEAD_SECONDS = 3
 LEAD_EVENTS_PER_SECOND = 8_000
 LATE_SECONDS = 1.0
 GENERATIONS = 3
-"""How often events are generated anew, with a longer lead, when generating took longer than the lead."""
+"""How often events are generated again, with a longer lead, when generating took longer than the lead."""
 MARKER = ".stream-demo"
 """Marks a folder as one that the demo may empty."""
 

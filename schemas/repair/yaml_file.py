@@ -16,7 +16,7 @@ from schemas.repair.errors import RulesError
 
 MAX_DEPTH = 64
 MAX_VALUES = 100_000
-"""Values of a file, each alias counted with all that it stands for."""
+"""Values of a file, each alias counted with everything it refers to."""
 _CORE = "tag:yaml.org,2002:"
 
 

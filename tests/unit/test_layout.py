@@ -24,7 +24,7 @@ def modules() -> dict[str, Path]:
 
 @cache
 def imports() -> list[tuple[str, str]]:
-    """Return (importer, imported) for every import of one module of the repository by another, wherever it stands."""
+    """Return (importer, imported) for every import of one module of the repository by another, at any level of its code."""
     found = []
     for name, path in modules().items():
         for node in ast.walk(ast.parse(path.read_text(), str(path))):

@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def several_runs(table: TableComparison) -> str:
-    """Return what is said of keys that several runs wrote."""
+    """Return the note on keys that several runs wrote."""
     if not table.partial:
         return ""
     return (
