@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping
 
 from schemas.tables.column import Column
-from schemas.tables.definitions import Table
+from schemas.tables.lake import LAKE, PARTITIONS, LakeFeed
+from schemas.tables.table import Table
 from schemas.views import AS_OF_ARGUMENT, Names, View
 
 
@@ -12,7 +13,7 @@ def create_dataset(dataset: str, description: str, labels: Mapping[str, str], na
     """Return CREATE SCHEMA, in the location of the job that runs it."""
     pairs = ", ".join(f"({_text(key)}, {_text(value)})" for key, value in labels.items())
     return (
-        f"CREATE SCHEMA IF NOT EXISTS `{names.project}`.`{names.dataset(dataset)}`\n"
+        f"CREATE SCHEMA IF NOT EXISTS `{names.project}`.`{dataset if dataset == LAKE else names.dataset(dataset)}`\n"
         f"OPTIONS (description = {_text(description)}, labels = [{pairs}])"
     )
 
@@ -45,6 +46,23 @@ def create_function(view: View, names: Names) -> str:
         f"CREATE OR REPLACE TABLE FUNCTION {path}({AS_OF_ARGUMENT} TIMESTAMP)\n"
         f"OPTIONS (description = {_text(f'{view.description} As of a time: {view.as_of}.')})\n"
         f"AS (\n{view.as_of_query(names)}\n)"
+    )
+
+
+def create_external_table(feed: LakeFeed, names: Names) -> str:
+    """Return CREATE EXTERNAL TABLE (BigLake) over the Parquet files of a feed.
+
+    `${lake}` is the root of the files and `${connection}` the BigQuery connection that reads them. BigQuery takes the columns
+    from the newest file.
+    """
+    folder = f"${{lake}}/{feed.folder}"
+    partitions = ", ".join(f"{column.name} {column.type}" for column in PARTITIONS)
+    return (
+        f"CREATE OR REPLACE EXTERNAL TABLE `{names.project}`.`{LAKE}`.{feed.name}\n"
+        f"WITH PARTITION COLUMNS ({partitions})\n"
+        "WITH CONNECTION `${connection}`\n"
+        f'OPTIONS (format = "PARQUET", uris = [{_text(f"{folder}/*.parquet")}], hive_partition_uri_prefix = {_text(folder)}, '
+        f"description = {_text(feed.description)})"
     )
 
 

@@ -34,22 +34,22 @@ resource "google_bigquery_dataset_iam_member" "lake_reader" {
 }
 
 resource "google_bigquery_table" "feed" {
-  for_each            = var.lake_tables ? local.feeds : {}
+  for_each            = var.lake_tables ? local.resources.external_tables : {}
   dataset_id          = google_bigquery_dataset.lake[0].dataset_id
-  table_id            = each.key
-  description         = each.value
+  table_id            = each.value.table
+  description         = each.value.description
   labels              = local.labels
   deletion_protection = false # dropping it deletes no file
 
   external_data_configuration {
     autodetect    = true
-    source_format = "PARQUET"
-    source_uris   = ["${local.lake}/ml/${each.key}/*.parquet"] # not the manifests, nor hidden files
+    source_format = each.value.format
+    source_uris   = ["${local.lake}/${each.value.folder}/*.parquet"] # not the manifests, nor hidden files
     connection_id = google_bigquery_connection.lake[0].name
 
     hive_partitioning_options {
       mode              = "CUSTOM"
-      source_uri_prefix = "${local.lake}/ml/${each.key}/{dt:DATE}/{hour:STRING}"
+      source_uri_prefix = "${local.lake}/${each.value.folder}/${join("/", [for part in each.value.partitions : "{${part.name}:${part.type}}"])}"
     }
   }
 

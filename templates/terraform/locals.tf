@@ -13,10 +13,6 @@ locals {
     templates = "${var.project}-${var.prefix}-templates"
   }
   lake = "gs://${local.buckets.lake}"
-  feeds = {
-    iot_telemetry = "Every measurement, by hour of its event time."
-    iot_features  = "Features per window, device and metric, by hour of the window."
-  }
 
   services = toset(concat(
     [

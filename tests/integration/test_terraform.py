@@ -1,14 +1,17 @@
 """Terraform's files: formatted, no dangling name, variables that refuse bad values, no role wider than its work."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support.terraform import TERRAFORM, bare, bare_module, blocks, plan, run, text
+from tests.support.paths import ROOT
+from tests.support.terraform import TERRAFORM, bare_module, blocks, plan, run, text
 from tests.support.tools import require
 from transforms.sinks.files.feeds import FEEDS
+from transforms.sinks.files.partitions import hour_partition
 from transforms.windows.features import FEED
 
 EXAMPLES = sorted((TERRAFORM / "examples").glob("*.tfvars"))
@@ -97,6 +100,14 @@ def test_deleted_objects_of_the_lake_are_gone_in_the_end():
 def test_the_external_tables_cover_every_parquet_feed_and_match_no_other_file():
     tables = blocks()["google_bigquery_table.feed"]["external_data_configuration"][0]
     assert [uri.strip('"').endswith("/*.parquet") for uri in tables["source_uris"]] == [True]
-    assert set(map(bare, blocks()["local.feeds"]["value"])) - {"__is_block__"} == {
-        folder.removeprefix("ml/") for folder in (FEED, *(feed.folder for feed in FEEDS))
-    }
+    resources = json.loads((ROOT / "templates" / "bigquery" / "resources.json").read_text())["external_tables"]
+    assert {table["folder"] for table in resources.values()} == {FEED, *(feed.folder for feed in FEEDS)}
+
+
+def test_the_folders_of_an_external_table_are_its_partitions():
+    [options] = blocks()["google_bigquery_table.feed"]["external_data_configuration"][0]["hive_partitioning_options"]
+    assert "part.name" in options["source_uri_prefix"]
+    resources = json.loads((ROOT / "templates" / "bigquery" / "resources.json").read_text())["external_tables"]
+    folder = hour_partition(0)
+    for table in resources.values():
+        assert [part["name"] for part in table["partitions"]] == [level.split("=")[0] for level in folder.split("/")]

@@ -5,13 +5,15 @@ import json
 import re
 from datetime import datetime
 from decimal import Decimal
+from string import Template
 from typing import Any
 
 import pytest
 from zetasql.core import ZetaSQLError
 
-from schemas.tables.ddl import create_function, create_table, create_view
+from schemas.tables.ddl import create_external_table, create_function, create_table, create_view
 from schemas.tables.definitions import TABLES
+from schemas.tables.lake import LAKE_FEEDS
 from schemas.views import View, all_views, find_view
 from tests.support.deliveries import expected, stored
 from tests.support.duck_engine import DuckViews
@@ -46,6 +48,14 @@ def duckdb_views() -> DuckViews:
 @pytest.mark.parametrize("table", TABLES.values(), ids=by_id)
 def test_google_analyzes_every_table(zetasql, table):
     assert len(zetasql.analyze(create_table(table, NAMES)).column_definition_list) == len(table.columns)
+
+
+@pytest.mark.parametrize("feed", LAKE_FEEDS, ids=lambda feed: feed.name)
+def test_google_analyzes_every_external_table(zetasql, feed):
+    sql = Template(create_external_table(feed, NAMES)).substitute(lake="gs://b", connection="local.eu.lake")
+    statement = zetasql.analyze(sql)
+    partitions = [column.name for column in statement.with_partition_columns.column_definition_list]
+    assert partitions == ["dt", "hour"]
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=by_id)

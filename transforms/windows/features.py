@@ -10,35 +10,22 @@ from dataclasses import dataclass
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from schemas.tables.column import TIMESTAMP
+from schemas.tables.lake import IOT_FEATURES
 from schemas.timestamps import SECOND_US
 from transforms.decode.identity import id_words
 from transforms.event_batch import TYPED_PREFIX, EventBatch
 from transforms.sinks.files.feed import split_by_hour
 from transforms.sinks.files.files import FileContent
+from transforms.sinks.files.parquet import parquet_bytes, sort_order
 from transforms.sinks.files.partitions import HOUR_US, hour_partition
 from transforms.sinks.files.telemetry import TABLE
 from transforms.spilled_partials import Partial, Partials, read_partials
 from transforms.windows.counts import from_ipc, to_ipc, window_ends
 
-FEED = "ml/iot_features"
-FEATURES = pa.schema(
-    [
-        ("window_start", TIMESTAMP),
-        ("window_end", TIMESTAMP),
-        ("device_id", pa.string()),
-        ("metric", pa.string()),
-        ("count", pa.int64()),
-        ("min", pa.float64()),
-        ("max", pa.float64()),
-        ("mean", pa.float64()),
-        ("stddev", pa.float64()),
-        ("first", pa.float64()),
-        ("last", pa.float64()),
-    ]
-)
+FEED = IOT_FEATURES.folder
+FEATURES = IOT_FEATURES.arrow_schema()
 """`stddev` is the population's, 0 for one measurement; `first` and `last` go by (event time, event id).
 
 A feature that is not finite is NULL, never infinite or NaN.
@@ -133,7 +120,7 @@ def features(measured: pa.Table, window_seconds: int) -> pa.Table:
         ],
         schema=FEATURES,
     )
-    return table.sort_by([(name, "ascending") for name in ("window_start", "device_id", "metric")])
+    return table.sort_by([(name, "ascending") for name in sort_order(FEED)])
 
 
 def _mean_and_stddev(
@@ -165,9 +152,7 @@ def _finite(values: np.ndarray) -> pa.Array:
 def features_file(measured: pa.Table, hour: int, window_seconds: int) -> FileContent:
     """Return the Parquet file of one hour's features."""
     table = features(measured, window_seconds)
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="snappy")
-    return FileContent(FEED, hour_partition(hour * HOUR_US), "parquet", table.num_rows, sink.getvalue().to_pybytes())
+    return FileContent(FEED, hour_partition(hour * HOUR_US), "parquet", table.num_rows, parquet_bytes(table, FEED))
 
 
 class _ByHourFn(beam.DoFn):

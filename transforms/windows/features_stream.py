@@ -11,12 +11,12 @@ from typing import Any
 import apache_beam as beam
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from schemas.timestamps import SECOND_US, to_rfc3339
 from transforms.event_batch import EventBatch
 from transforms.sinks.files.files import FileContent, LakeFile, stage_file
 from transforms.sinks.files.live_manifests import add_to_manifests
+from transforms.sinks.files.parquet import parquet_bytes
 from transforms.sinks.files.partitions import hour_partition
 from transforms.sinks.files.telemetry import TABLE
 from transforms.windows.counts import from_ipc, to_ipc, window_starts
@@ -93,7 +93,5 @@ def window_name(start_us: int) -> str:
 def features_of_window(measured: pa.Table, start_us: int, window_seconds: int) -> FileContent:
     """Return the Parquet file of one window's features."""
     table = features(measured, window_seconds)
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="snappy")
     partition = hour_partition(start_us - start_us % SECOND_US)
-    return FileContent(FEED, partition, "parquet", table.num_rows, sink.getvalue().to_pybytes())
+    return FileContent(FEED, partition, "parquet", table.num_rows, parquet_bytes(table, FEED))

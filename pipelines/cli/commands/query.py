@@ -1,9 +1,13 @@
-"""The command `query`: read a view of the read side, current or as of an event time."""
+"""The command `query`: read a view of the read side, current or as of an event time, or run a SELECT."""
 
 import argparse
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from google.api_core.exceptions import GoogleAPICallError, NotFound
+from google.cloud import bigquery
 
 from pipelines.cli.output_formats import FORMATS, write_rows
 from pipelines.errors import RunFailed, UserError
@@ -14,38 +18,78 @@ from pipelines.suggest import did_you_mean
 from schemas.timestamps import to_rfc3339
 from schemas.views import View, all_views, find_view
 
-HELP = "read a view of the read side, current or as of a time"
+HELP = "read a view of the read side, current or as of a time, or run a SELECT"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     add_target_arguments(parser)
-    parser.add_argument("--view", required=True, metavar="VIEW", help=f"one of {', '.join(_names())}")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--view", metavar="VIEW", help=f"one of {', '.join(_names())}")
+    what.add_argument(
+        "--sql",
+        metavar="SQL",
+        help="one SELECT on tables, views and the feeds of the lake (lake.iot_features), read only: DuckDB's SQL with "
+        "--output, GoogleSQL with --project",
+    )
     parser.add_argument("--as_of", metavar="T", help="use only events up to this time, such as 2026-06-15T12:00:00Z")
     parser.add_argument("--limit", type=int, default=100, metavar="N", help="print at most N rows; 0: all")
     parser.add_argument("--format", choices=FORMATS, default="table", help="table, json (one object per line) or csv")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print a view's rows in the order of its key."""
+    """Print a view's rows in the order of its key, or the result of a SELECT."""
     target = Target.from_args(args)
-    view = _view(args.view)
     if args.limit < 0:
         raise UserError(f"--limit {args.limit}: must be 0 (all) or more")
+    if args.sql is not None and args.as_of is not None:
+        raise UserError(f"--as_of {args.as_of}: goes with --view; in --sql select from VIEW_as_of")
+    with _selected(target, args) if args.sql is not None else _viewed(target, args) as (columns, rows):
+        printed, more = write_rows(args.format, columns, rows, args.limit, sys.stdout)
+    if more:
+        print(f"the first {printed} rows; --limit 0 prints all", file=sys.stderr)
+    return 0
+
+
+@contextmanager
+def _viewed(target: Target, args: argparse.Namespace) -> Iterator[tuple[list[str], Iterator[Any]]]:
+    view = _view(args.view)
     sql = select(view, target, _as_of(args.as_of, view), args.limit + 1 if args.limit else 0)
     with open_for_reading(target) as endpoints:
         try:
             result = endpoints.bigquery.query(sql).result()
-            columns = [field.name for field in result.schema]
-            printed, more = write_rows(args.format, columns, (row.values() for row in result), args.limit, sys.stdout)
+            yield [field.name for field in result.schema], (row.values() for row in result)
         except NotFound as error:
             name = f"{target.dataset(view.dataset)}.{view.name}"
             raise RunFailed(f"{name}: does not exist; `provision` creates it ({error.message})") from error
         except GoogleAPICallError as error:
             raise RunFailed(f"--view {args.view}: {error.message}") from error
-    if more:
-        print(f"the first {printed} rows; --limit 0 prints all", file=sys.stderr)
-    return 0
+
+
+@contextmanager
+def _selected(target: Target, args: argparse.Namespace) -> Iterator[tuple[list[str], Iterator[Any]]]:
+    if target.directory is not None:
+        from pipelines.lake.sql_session import open_session  # DuckDB takes a second
+
+        with open_session(target.directory) as session:
+            for feed, files in session.left_out.items():
+                print(f"lake.{feed}: {files:,} Avro files are left out; `lake compact` joins them", file=sys.stderr)
+            yield session.query(args.sql)
+        return
+    with open_for_reading(target) as endpoints:
+        try:
+            result = select_only(endpoints.bigquery, args.sql)
+            yield [field.name for field in result.schema], (row.values() for row in result)
+        except GoogleAPICallError as error:
+            raise RunFailed(f"--sql: {error.message}") from error
+
+
+def select_only(client: bigquery.Client, sql: str) -> Any:
+    """Run a query in BigQuery if its dry run says that it is a SELECT; UserError if it is anything else."""
+    planned = client.query(sql, job_config=bigquery.QueryJobConfig(dry_run=True, use_query_cache=False))
+    if planned.statement_type != "SELECT":
+        raise UserError(f"--sql: is {planned.statement_type}; one SELECT is run, and nothing is changed")
+    return client.query(sql).result()
 
 
 def select(view: View, target: Target, as_of: str | None, limit: int = 0) -> str:

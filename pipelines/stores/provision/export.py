@@ -1,5 +1,7 @@
 """The same resources as files: JSON schemas and SQL that Terraform's `templatefile` fills in, and all of it as DDL.
 
+`lake.sql` creates the external tables over the lake's Parquet files; it needs a BigQuery connection and files to read.
+
 `resources.json` lists the resources to create from them; a test fails if `templates/bigquery/` differs from the models.
 """
 
@@ -9,8 +11,9 @@ from typing import Any
 
 from pipelines.stores.provision.resources import DATASETS
 from schemas.registry import REGISTRY, Registry
-from schemas.tables.ddl import create_dataset, create_function, create_table, create_view
+from schemas.tables.ddl import create_dataset, create_external_table, create_function, create_table, create_view
 from schemas.tables.definitions import EVENT_STORE, all_tables
+from schemas.tables.lake import LAKE, LAKE_FEEDS, PARTITIONS
 from schemas.views import AS_OF_ARGUMENT, Names, all_views
 
 
@@ -23,6 +26,17 @@ def exported(registry: Registry = REGISTRY) -> dict[str, str]:
         "views": {},
         "functions": {},
         "may_read_event_store": [],
+        "external_tables": {
+            f"{LAKE}.{feed.name}": {
+                "dataset": LAKE,
+                "table": feed.name,
+                "description": feed.description,
+                "folder": feed.folder,
+                "format": "PARQUET",
+                "partitions": [{"name": column.name, "type": column.type} for column in PARTITIONS],
+            }
+            for feed in LAKE_FEEDS
+        },
     }
     for table in all_tables(registry).values():
         path = f"tables/{table.dataset}.{table.name}.json"
@@ -59,6 +73,7 @@ def exported(registry: Registry = REGISTRY) -> dict[str, str]:
                 manifest["may_read_event_store"].append(function)
     files["resources.json"] = _json(manifest)
     files["ddl.sql"] = _ddl(registry)
+    files["lake.sql"] = _lake_ddl()
     return files
 
 
@@ -86,6 +101,20 @@ def _ddl(registry: Registry) -> str:
     ]
     head = (
         "-- project=P event_store=event_store analytics=analytics envsubst < ddl.sql | bq query --use_legacy_sql=false"
+    )
+    return "\n\n".join([head, *(f"{statement};" for statement in statements)]) + "\n"
+
+
+def _lake_ddl() -> str:
+    names = Names("${project}", "${event_store}", "${analytics}")
+    statements = [
+        create_dataset(
+            LAKE, "External tables over the Parquet files of the lake, partitioned by dt and hour.", {}, names
+        ),
+        *(create_external_table(feed, names) for feed in LAKE_FEEDS),
+    ]
+    head = (
+        "-- project=P lake=gs://BUCKET connection=P.LOCATION.NAME envsubst < lake.sql | bq query --use_legacy_sql=false"
     )
     return "\n\n".join([head, *(f"{statement};" for statement in statements)]) + "\n"
 

@@ -155,7 +155,11 @@ def test_the_file_of_an_hour_holds_its_features_and_their_count():
     assert (file.feed, file.partition) == ("ml/iot_features", "dt=2026-06-15/hour=12")
     assert (file.extension, file.rows) == ("parquet", 3)
     read = pq.ParquetFile(BytesIO(file.data))
-    assert read.metadata.row_group(0).column(0).compression == "SNAPPY"
+    group = read.metadata.row_group(0)
+    assert {group.column(index).compression for index in range(group.num_columns)} == {"ZSTD"}
+    assert all(group.column(index).statistics is not None for index in range(group.num_columns))
+    order = [read.schema_arrow.names[column.column_index] for column in group.sorting_columns]
+    assert order == ["window_start", "device_id", "metric"]
     assert read.read() == features(table, 60)
 
 
