@@ -7,7 +7,7 @@ import msgspec
 
 from schemas.message import MAX_BYTES, Message, NotAMessage
 from schemas.models.field_types import Payload
-from schemas.outcomes import Code, Refused, Stage
+from schemas.outcomes import Code, Rejected, Stage
 
 DEAD_LETTER_BYTES = 64 * 1024
 """How much of a message over the size limit a dead letter keeps (docs/data-contract.md#outcomes)."""
@@ -74,9 +74,9 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False):
         return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:32]
 
 
-def dead_letter(
+def make_dead_letter(
     message: Message | NotAMessage,
-    refused: Refused,
+    rejected: Rejected,
     event_id: str | None = None,
     event_type: str | None = None,
     *,
@@ -88,10 +88,10 @@ def dead_letter(
     kept = message.data[:DEAD_LETTER_BYTES] if len(message.data) > MAX_BYTES else message.data
     cut = message if isinstance(message, NotAMessage) and message.size else None
     return DeadLetter(
-        stage=refused.stage.value,
-        code=refused.code.value,
-        path=refused.path,
-        error_message=refused.detail,
+        stage=rejected.stage.value,
+        code=rejected.code.value,
+        path=rejected.path,
+        error_message=rejected.detail,
         topic=message.topic,
         message_id=sent.message_id if sent else None,
         publish_time=sent.publish_time if sent else None,
@@ -110,8 +110,8 @@ def dead_letter(
 def not_a_message(line: NotAMessage) -> DeadLetter:
     """Make the dead letter of a line or record that is no message, or that was too long to be read as one."""
     if line.size:
-        return dead_letter(line, Refused(Stage.BYTES, Code.TOO_LARGE, line.path, line.reason))
-    return dead_letter(line, Refused(Stage.SOURCE, Code.NOT_A_MESSAGE, line.path, line.reason))
+        return make_dead_letter(line, Rejected(Stage.BYTES, Code.TOO_LARGE, line.path, line.reason))
+    return make_dead_letter(line, Rejected(Stage.SOURCE, Code.NOT_A_MESSAGE, line.path, line.reason))
 
 
 ATTEMPT_ATTRIBUTE = "redrive-attempt"

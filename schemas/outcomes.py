@@ -94,7 +94,7 @@ CODE_ORDER = {code: position for position, code in enumerate(Code)}
 """The first failure names the code: of several faults in one stage the one with the lowest position counts."""
 
 
-class Refused(Exception):
+class Rejected(Exception):
     """A check that a message failed. `detail` is a fixed text and `path` holds field names only, never a value.
 
     `value` is the parsed message, as far as a check of stage `json` could read it.

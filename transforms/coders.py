@@ -26,7 +26,7 @@ _SIZES: dict[type, Callable[[Any], int]] = {
     TableRows: lambda batch: batch.rows.nbytes,
     Message: lambda message: 120 + len(message.data),
     NotAMessage: lambda line: 120 + len(line.data),
-    DeadLetter: lambda letter: 256 + len(letter.data),
+    DeadLetter: lambda dead_letter: 256 + len(dead_letter.data),
     BatchMetrics: lambda measure: 64 + len(measure.lags or b""),
     Saga: lambda saga: 256,
 }
@@ -75,16 +75,16 @@ class _ListCoder(ListCoder):
         return ListCoder(registry.get_coder(typehint.inner_type))
 
 
-def _compress(letters: list[DeadLetter]) -> bytes:
-    return zlib.compress(_dumps(letters), 1)
+def _compress(dead_letters: list[DeadLetter]) -> bytes:
+    return zlib.compress(_dumps(dead_letters), 1)
 
 
 def _decompress(data: bytes) -> Any:
     return pickle.loads(zlib.decompress(data))
 
 
-def _size_of_all(letters: list[DeadLetter]) -> int:
-    return sum(map(size_of, letters))
+def _size_of_all(dead_letters: list[DeadLetter]) -> int:
+    return sum(map(size_of, dead_letters))
 
 
 @cache

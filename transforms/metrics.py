@@ -67,7 +67,7 @@ def measure_batch(
 ) -> MeasuredBatch:
     """Count received messages and dead letters by window of the publish time and topic, and in Beam's counters."""
     received = _received(messages, as_of, window_seconds * SECOND_US)
-    refused = Counter(
+    rejected = Counter(
         (window_of(as_of if d.publish_time is None else d.publish_time, window_seconds), d.topic) for d in dead
     )
     for code, count in Counter(one.code for one in dead).items():
@@ -75,7 +75,7 @@ def measure_batch(
     measured: dict[tuple[int, str], list[int]] = {}
     for (window, topic), count in received.items():
         measured.setdefault((window, topic_label(topic)), [0, 0])[0] += count
-    for (window, topic), count in refused.items():
+    for (window, topic), count in rejected.items():
         measured.setdefault((window, topic_label(topic)), [0, 0])[1] += count
     for (_, topic), (count, bad) in measured.items():
         counter(f"received_{topic}").inc(count)
@@ -102,7 +102,7 @@ def _received(messages: Iterable[Message | NotAMessage], as_of: int, size: int) 
 
 
 def measure_dead(dead: Iterable[DeadLetter], as_of: int, window_seconds: int) -> MeasuredBatch:
-    """Count dead letters that were found behind decode: conflicts and what a sink refused."""
+    """Count dead letters that were found behind decode: conflicts and what a sink rejected."""
     return measure_batch([], dead, as_of, window_seconds)
 
 

@@ -54,7 +54,7 @@ def read_summary(
         The outcomes in all, `by_topic` and by `dead_letters_by_code`; valid events `by_event_type`; `tables` with rows
         made, held and undelivered; `undelivered` by table; and `difference`, None or what does not add up.
     """
-    types, letters = _valid_rows(client, target, run_id), _dead_letter_rows(client, target, run_id)
+    types, dead_letters = _valid_rows(client, target, run_id), _dead_letter_rows(client, target, run_id)
     by_topic = {
         topic: {name: counted.get(f"{outcome}_{topic}", 0) for name, outcome in _OUTCOMES.items()}
         for topic in TOPIC_LABELS
@@ -64,10 +64,10 @@ def read_summary(
         for topic, outcomes in by_topic.items():
             outcomes["valid"] = sum(row.valid for row in types if topic_label(row.topic) == topic)
             outcomes["dead_letters"] = sum(
-                row.dead for row in letters if topic_label(row.topic) == topic and row.stage != Stage.SINK
+                row.dead for row in dead_letters if topic_label(row.topic) == topic and row.stage != Stage.SINK
             )
         for code in by_code:
-            by_code[code] = sum(row.dead for row in letters if row.error_code == code)
+            by_code[code] = sum(row.dead for row in dead_letters if row.error_code == code)
     if exact:
         counts = counts_of(counted, count_rows(client, target, run_id))
     else:

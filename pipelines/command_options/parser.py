@@ -18,14 +18,14 @@ class Parser(argparse.ArgumentParser):
         """Return the options and no rest: a word that nothing takes is answered with the options that are near it."""
         words = list(sys.argv[1:] if args is None else args)
         if self._subparsers is None:  # before argparse complains of a required option that is only misspelt
-            self._refuse_unknown(words)
+            self._reject_unknown(words)
         found, unknown = super().parse_known_args(words, namespace)
         if unknown:
-            self._refuse_unknown(unknown)
+            self._reject_unknown(unknown)
             self.error(f"{unknown[0]}: one word too many")
         return found, unknown
 
-    def _refuse_unknown(self, words: list[str]) -> None:
+    def _reject_unknown(self, words: list[str]) -> None:
         known = [option for action in self._actions for option in action.option_strings]
         mine = list(itertools.takewhile(lambda word: word != "--", words))
         for word, value in itertools.zip_longest(mine, mine[1:], fillvalue=""):

@@ -9,8 +9,8 @@ from pipelines.command_options.replay import add_run_arguments
 from pipelines.errors import UserError
 from pipelines.job import make_run_id
 from pipelines.options import add_job_arguments, job_options, parse_moment, positive
-from pipelines.replay.redrive.letters import Selection
 from pipelines.replay.redrive.run import RedriveRequest
+from pipelines.replay.redrive.stored import Selection
 from pipelines.stores.target import Target, add_target_arguments
 from schemas.message import TOPICS
 from schemas.repair.apply import RulesError, load_rules

@@ -48,7 +48,7 @@ def split_words(template: Template, words: Sequence[str]) -> tuple[argparse.Name
     if unknown := unknown_to_beam(beam_words):
         raise UserError(f"{unknown[0].partition('=')[0]}: neither this template nor Beam knows this option")
     parser = template_parser(template)
-    parser.error = _refuse  # type: ignore[method-assign,assignment]
+    parser.error = _reject  # type: ignore[method-assign,assignment]
     return parser.parse_args(ours), beam_words
 
 
@@ -73,5 +73,5 @@ def _as_option(action: argparse.Action, name: str, value: str) -> list[str]:
     return [f"--{name}={value}"]
 
 
-def _refuse(message: str) -> None:
+def _reject(message: str) -> None:
     raise UserError(message)

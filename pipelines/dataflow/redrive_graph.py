@@ -9,7 +9,7 @@ import apache_beam as beam
 
 from pipelines.command_options.redrive import read_rules
 from pipelines.dataflow.after_all import finish
-from pipelines.replay.redrive.run import RedriveRequest, plan_letters, run_redrive
+from pipelines.replay.redrive.run import RedriveRequest, plan_dead_letters, run_redrive
 
 _LOG = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ class RunRedrive:
         path = self.request.rules_path
         request = replace(self.request, rules=read_rules("rules", path) if path else None)
         with request.target.open() as endpoints:
-            plan = plan_letters(endpoints, request, writes=True)
+            plan = plan_dead_letters(endpoints, request, writes=True)
             for line in plan.lines(examples=False):
                 _LOG.info("redrive: %s", line)
             if not plan.empty:

@@ -22,7 +22,7 @@ from pipelines.lake.recovery import recover_folder
 from pipelines.stores.output_folder import WAREHOUSE
 from pipelines.stores.run_record import Run, recorded
 from pipelines.stores.target import Endpoints, Target
-from pipelines.stores.undelivered_letters import add_undelivered_dead_letters
+from pipelines.stores.undelivered import add_undelivered_dead_letters
 from schemas.timestamps import to_datetime
 from transforms.clock import wall_us
 

@@ -71,8 +71,8 @@ class Person:
 
     def _owns_dead_letter_line(self, line: bytes) -> bool:
         try:
-            letter = json.loads(line)
-            payload = base64.b64decode(letter["payload"] or "", validate=True)
-            return self.owns_dead_letter(payload, letter["attributes"] or {}) or self._mentions.in_bytes(line)
+            dead_letter = json.loads(line)
+            payload = base64.b64decode(dead_letter["payload"] or "", validate=True)
+            return self.owns_dead_letter(payload, dead_letter["attributes"] or {}) or self._mentions.in_bytes(line)
         except (ValueError, KeyError, TypeError, AttributeError, binascii.Error):
             return self._mentions.in_bytes(line)  # no line of ours: searched as it is

@@ -69,12 +69,12 @@ def compared_bytes(client: bigquery.Client, target: Target) -> int:
 
     The bytes of the staging are not known before it is filled.
     """
-    events, letters = (target.table("event_store", name) for name in ("events", "dead_letters"))
+    events, dead_letters = (target.table("event_store", name) for name in ("events", "dead_letters"))
     queries = [
         f"SELECT event_id FROM `{events}`",  # fresh, and again in the hours' and orders' statements
         f"SELECT event_id, publish_time, message_id FROM `{events}`",
         f"SELECT event_id, event_time FROM `{events}`",
-        f"SELECT dead_letter_id FROM `{letters}`",
+        f"SELECT dead_letter_id FROM `{dead_letters}`",
         *(f"SELECT event_id, order_id FROM `{target.table('analytics', name)}`" for name in ORDER_TABLES),
     ]
     dry = bigquery.QueryJobConfig(dry_run=True, use_query_cache=False)

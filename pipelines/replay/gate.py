@@ -9,7 +9,7 @@ from pipelines.errors import RunFailed
 from pipelines.reconcile import count_rows
 from pipelines.stores.target import Target
 from schemas.registry import REGISTRY
-from transforms.sinks.publish_gate import ROWS_MADE, PublishRefused, TableCounts, check_publish, counts_of
+from transforms.sinks.publish_gate import ROWS_MADE, PublishRejected, TableCounts, check_publish, counts_of
 
 
 def check_graph(
@@ -53,5 +53,5 @@ def _types(table: str) -> str:
 def _check(counts: list[TableCounts], run_id: str) -> None:
     try:
         check_publish(counts, run_id)
-    except PublishRefused as error:
+    except PublishRejected as error:
         raise RunFailed(str(error)) from None

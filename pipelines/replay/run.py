@@ -26,7 +26,7 @@ from pipelines.replay.unfinished import finish_killed_runs
 from pipelines.stores.bigquery_errors import SERVICE_ERRORS, describe_error
 from pipelines.stores.settings import provision_agreed
 from pipelines.stores.target import Endpoints, Target
-from pipelines.stores.undelivered_letters import add_undelivered_dead_letters
+from pipelines.stores.undelivered import add_undelivered_dead_letters
 from transforms.sources.filter_messages import ChooseMessages
 from transforms.sources.read_event_store import ReadStore, Store
 from transforms.sources.read_files import ReadMessages

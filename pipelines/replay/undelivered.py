@@ -55,16 +55,16 @@ class Undelivered:
 
 def computed_rows(client: bigquery.Client, target: Target) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """Return the hours and orders of which a table ever rejected a computed row."""
-    letters = f"`{target.table('event_store', 'dead_letters')}`"
+    dead_letters = f"`{target.table('event_store', 'dead_letters')}`"
     tables = ", ".join(map(string_literal, COMPUTED))
-    sql = f"SELECT path, payload FROM {letters} WHERE stage = 'sink' AND path IN ({tables})"
+    sql = f"SELECT path, payload FROM {dead_letters} WHERE stage = 'sink' AND path IN ({tables})"
     return hours_and_orders((row.path, row.payload) for row in client.query(sql).result())
 
 
-def hours_and_orders(letters: Iterable[tuple[str, bytes]]) -> tuple[tuple[int, ...], tuple[str, ...]]:
+def hours_and_orders(dead_letters: Iterable[tuple[str, bytes]]) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """Return the hours and orders of rejected rows, given as (table, row as JSON); rows without either are ignored."""
     hours, orders = set(), set()
-    for table, payload in letters:
+    for table, payload in dead_letters:
         row = _cells(payload)
         if table == EVENT_COUNTS.name and (moment := _moment(row.get("window_start"))) is not None:
             hours.add(moment // HOUR_US * HOUR_US)

@@ -30,7 +30,7 @@ from pipelines.sinks import tables_of
 from pipelines.stores.folder_lock import lock_folder
 from pipelines.stores.settings import check_settings, provision_agreed
 from pipelines.stores.target import Endpoints
-from pipelines.stores.undelivered_letters import add_undelivered_dead_letters
+from pipelines.stores.undelivered import add_undelivered_dead_letters
 from pipelines.stream.drain import drain_on_signals
 from pipelines.stream.monitor import (
     Check,

@@ -78,7 +78,7 @@ def check_topic(given: TopicSubscription, topic: str) -> None:
     if topic == DELETED_TOPIC:
         raise UserError(f"{option_of(given)}: its topic was deleted; to read what is left, add {OVERRIDE}")
     name = topic.rsplit("/", 1)[-1]
-    if _letters(given.topic) not in _letters(name):
+    if _alphanumeric(given.topic) not in _alphanumeric(name):
         raise UserError(
             f"{option_of(given)}: is a subscription of {topic}, not of a topic for {given.topic};"
             f" if that topic is named otherwise, add {OVERRIDE}"
@@ -121,5 +121,5 @@ def _look_up(client: Any, given: TopicSubscription) -> Any:
             time.sleep(0.5)
 
 
-def _letters(name: str) -> str:
+def _alphanumeric(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())

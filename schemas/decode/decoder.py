@@ -16,10 +16,10 @@ from schemas.decode.envelope import Envelope, check_envelope, is_uuid
 from schemas.decode.event_data import check_data
 from schemas.decode.json_object import BOM, inspect_object, parse_object
 from schemas.decode.unknown_fields import envelope_extensions, has_unknown_field, look
-from schemas.event import DeadLetter, Event, dead_letter
+from schemas.event import DeadLetter, Event, make_dead_letter
 from schemas.message import Message
 from schemas.models.field_types import Payload
-from schemas.outcomes import Code, Note, Refused, Stage
+from schemas.outcomes import Code, Note, Rejected, Stage
 from schemas.registry import REGISTRY, Registry
 from schemas.timestamps import parse_rfc3339
 
@@ -54,17 +54,17 @@ class Decoder:
             event = self._envelope_of(parsed, message)
             try:
                 return self._accept(message, event, parsed, odd)
-            except Refused:
+            except Rejected:
                 if not odd:  # the fast parser may have missed an earlier fault, of the stage json
                     self._inspect(message)
                 raise
-        except Refused as refused:
-            if refused.stage is Stage.JSON:
-                event = self._envelope_of(refused.value, message) if isinstance(refused.value, dict) else None
-            return dead_letter(message, refused, *self._identity(event))
+        except Rejected as rejected:
+            if rejected.stage is Stage.JSON:
+                event = self._envelope_of(rejected.value, message) if isinstance(rejected.value, dict) else None
+            return make_dead_letter(message, rejected, *self._identity(event))
         except Exception:  # a bug: the contract's INTERNAL, counted and 0 in every test; its text could quote a payload
-            bug = Refused(Stage.INTERNAL, Code.INTERNAL, "", "an exception nobody expected")
-            return dead_letter(message, bug, *self._identity(event))
+            bug = Rejected(Stage.INTERNAL, Code.INTERNAL, "", "an exception nobody expected")
+            return make_dead_letter(message, bug, *self._identity(event))
 
     def _envelope_of(self, parsed: dict[str, Any], message: Message) -> dict[str, Any]:
         return from_cloudevent(parsed, message.attributes) if self.accept_cloudevents else parsed
@@ -77,7 +77,7 @@ class Decoder:
         return inspect_object(message.data, look_at)
 
     def _identity(self, event: dict[str, Any] | None) -> tuple[str | None, str | None]:
-        """Return event id and type of a refused message where they are what they should be: closed forms both."""
+        """Return event id and type of a rejected message where they are what they should be: closed forms both."""
         if event is None:
             return None, None
         event_id, name = event.get("eventId"), event.get("eventType")

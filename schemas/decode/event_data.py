@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from schemas.models.field_types import Payload
-from schemas.outcomes import CODE_ORDER, Code, Refused, Stage
+from schemas.outcomes import CODE_ORDER, Code, Rejected, Stage
 from schemas.registry import EventType
 from schemas.timestamps import MAX_AHEAD_US
 
@@ -31,16 +31,16 @@ _Place = tuple[int | str, ...]
 
 
 def check_data(event_type: EventType, data: dict[str, Any], publish_time: int) -> Payload:
-    """Validate the data of one event; raise Refused with the first code in the contract's order."""
+    """Validate the data of one event; raise Rejected with the first code in the contract's order."""
     try:
         payload: Payload = event_type.model.__pydantic_validator__.validate_python(data)
     except ValidationError as invalid:
         code, place = min(_failures(event_type, data, invalid), key=lambda failure: CODE_ORDER[failure[0]])
-        raise Refused(Stage.DATA, code, path_of(place), _DETAILS[code]) from None
+        raise Rejected(Stage.DATA, code, path_of(place), _DETAILS[code]) from None
     for name in event_type.times:
         moment = getattr(payload, name)
         if moment is not None and moment > publish_time + MAX_AHEAD_US:
-            raise Refused(
+            raise Rejected(
                 Stage.DATA, Code.FIELD_RANGE, f"data.{name}", "the time is more than 300 s after the publish time"
             )
     return payload

@@ -3,7 +3,7 @@
 A plain message is ASCII or UTF-8 without escapes and control characters, has the known fields alone, each once and of
 its JSON type, and names an event type of its topic and source. What is said here is only that: forms and ranges of the
 fields are checked on columns (transforms/decode/fast_path.py). Whatever is not plain goes to `Decoder`, which knows the
-contract's order of checks; so nothing is refused here, and a type that this module cannot shape is never plain.
+contract's order of checks; so nothing is rejected here, and a type that this module cannot shape is never plain.
 """
 
 import re
@@ -184,7 +184,7 @@ _COMPACT = (
     '{"eventId":"","eventType":"","eventTime":"","source":"","data":,"metadata":{"correlationId":""}}' + 2 * 36 * "x"
 )
 _CAUSATION, _CONTENT_TYPE = ',"causationId":""' + 36 * "x", ',"dataContentType":""'
-"""What the optional fields add. Ids are taken to have the 36 characters of a UUID; where they do not, they are refused."""
+"""What the optional fields add. Ids are taken to have the 36 characters of a UUID; where they do not, they are rejected."""
 
 
 # Whether a key is there twice is told by size: a parser keeps one of two equal keys, so the text of the other is bytes

@@ -17,7 +17,7 @@ import jiter
 
 from schemas.decode.payload_format import SCHEMA_REGISTRY, binary_format, has_registry_prefix, wide_encoding
 from schemas.message import MAX_BYTES
-from schemas.outcomes import CODE_ORDER, Code, Refused, Stage
+from schemas.outcomes import CODE_ORDER, Code, Rejected, Stage
 
 MAX_DEPTH = 64
 BOM = b"\xef\xbb\xbf"
@@ -39,25 +39,25 @@ _BRACKETS = bytes(byte for byte in range(256) if byte not in b"{}[]")
 _STEP = {ord("{"): 1, ord("["): 1, ord("}"): -1, ord("]"): -1}
 _TINY = Decimal("1e-999999")
 _MAX_DIGITS = 400
-"""An integer of more digits is over any double, and int() itself refuses 4,300."""
+"""An integer of more digits is over any double, and int() itself rejects 4,300."""
 
 
 def check_bytes(data: bytes) -> None:
-    """Check size, compression, emptiness and encoding; raise Refused at stage `bytes`."""
+    """Check size, compression, emptiness and encoding; raise Rejected at stage `bytes`."""
     if len(data) > MAX_BYTES:
-        raise Refused(Stage.BYTES, Code.TOO_LARGE, "", f"the message is larger than {MAX_BYTES} bytes")
+        raise Rejected(Stage.BYTES, Code.TOO_LARGE, "", f"the message is larger than {MAX_BYTES} bytes")
     if is_compressed(data):
-        raise Refused(Stage.BYTES, Code.COMPRESSED, "", "the payload is compressed; it is never inflated")
+        raise Rejected(Stage.BYTES, Code.COMPRESSED, "", "the payload is compressed; it is never inflated")
     if not data.removeprefix(BOM).strip(JSON_SPACE):
-        raise Refused(Stage.BYTES, Code.EMPTY, "", "the message has no payload")
+        raise Rejected(Stage.BYTES, Code.EMPTY, "", "the message has no payload")
     if has_registry_prefix(data):
-        raise Refused(Stage.BYTES, Code.ENCODING, "", f"the payload is not JSON text ({SCHEMA_REGISTRY})")
+        raise Rejected(Stage.BYTES, Code.ENCODING, "", f"the payload is not JSON text ({SCHEMA_REGISTRY})")
     if wide := wide_encoding(data):
-        raise Refused(Stage.BYTES, Code.ENCODING, "", f"the payload is not UTF-8 (it looks like {wide})")
+        raise Rejected(Stage.BYTES, Code.ENCODING, "", f"the payload is not UTF-8 (it looks like {wide})")
     try:
         data.decode()
     except UnicodeDecodeError:
-        raise Refused(Stage.BYTES, Code.ENCODING, "", _with_format("the payload is not UTF-8", data)) from None
+        raise Rejected(Stage.BYTES, Code.ENCODING, "", _with_format("the payload is not UTF-8", data)) from None
 
 
 def _with_format(detail: str, data: bytes) -> str:
@@ -161,7 +161,7 @@ def inspect_object(data: bytes, look: Callable[[Any], Iterable[Code]]) -> dict[s
     check_bytes(data)
     text = data.removeprefix(BOM)
     if nests_too_deep(text):
-        raise Refused(Stage.JSON, Code.JSON_DEPTH, "", f"objects and arrays nest deeper than {MAX_DEPTH}")
+        raise Rejected(Stage.JSON, Code.JSON_DEPTH, "", f"objects and arrays nest deeper than {MAX_DEPTH}")
     found = _Findings()
     try:
         value = json.loads(
@@ -172,7 +172,7 @@ def inspect_object(data: bytes, look: Callable[[Any], Iterable[Code]]) -> dict[s
             parse_constant=found.constant,
         )
     except ValueError:
-        raise Refused(Stage.JSON, Code.JSON_SYNTAX, "", _with_format("the payload is not JSON", data)) from None
+        raise Rejected(Stage.JSON, Code.JSON_SYNTAX, "", _with_format("the payload is not JSON", data)) from None
     for code in look(value):
         found.add(code)
     if b"\\u" in text and _has_lone_surrogate(value):
@@ -180,7 +180,7 @@ def inspect_object(data: bytes, look: Callable[[Any], Iterable[Code]]) -> dict[s
     if not isinstance(value, dict):
         found.add(Code.NOT_OBJECT)
     if found.worst is not None:
-        raise Refused(Stage.JSON, found.worst, "", _DETAIL[found.worst], value)
+        raise Rejected(Stage.JSON, found.worst, "", _DETAIL[found.worst], value)
     assert isinstance(value, dict)
     return value
 

@@ -39,7 +39,7 @@ def _range(rule: str) -> PydanticCustomError:
 
 
 def parse_money(value: object) -> Decimal:
-    """Return the exact amount of a money string or JSON number; negative amounts and overlong ones are refused."""
+    """Return the exact amount of a money string or JSON number; negative amounts and overlong ones are rejected."""
     if type(value) is str:
         if _PLAIN_MONEY(value):
             return Decimal(value)
@@ -142,7 +142,7 @@ class Payload(BaseModel):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """Refuse `T | None`: it would take null, and the word that says a text is personal would be lost in it."""
+        """Reject `T | None`: it would take null, and the word that says a text is personal would be lost in it."""
         for name, field in cls.model_fields.items():
             if NoneType in get_args(field.annotation):
                 raise TypeError(

@@ -22,12 +22,12 @@ _LEGEND: Final = (
 def mermaid() -> str:
     """Return the moves between states as a Mermaid diagram; facts that change no state are in the table."""
     edges: dict[tuple[State, State], list[str]] = {}
-    for source, letter, move in _possible_moves():
+    for source, symbol, move in _possible_moves():
         if move.target is not source:
-            edges.setdefault((source, move.target), []).append(letter.value + _alert_mark(move))
+            edges.setdefault((source, move.target), []).append(symbol.value + _alert_mark(move))
     lines = ["```mermaid", "stateDiagram-v2"]
-    for (source, target), letters in edges.items():
-        lines.append(f"    {_node(source)} --> {target}: {' / '.join(letters)}")
+    for (source, target), inputs in edges.items():
+        lines.append(f"    {_node(source)} --> {target}: {' / '.join(inputs)}")
     lines += [f"    {state} --> [*]" for state in CLOSED]
     return "\n".join([*lines, "```"])
 
@@ -36,7 +36,7 @@ def markdown_table() -> str:
     """Return the whole table: a row an input, a column a state."""
     header = ["fact", *(_column(state) for state in State)]
     lines = [_line(header), _line(["---"] * len(header))]
-    lines += [_line([letter.value, *(_cell(state, letter) for state in State)]) for letter in Input]
+    lines += [_line([symbol.value, *(_cell(state, symbol) for state in State)]) for symbol in Input]
     return "\n".join(lines)
 
 
@@ -47,15 +47,15 @@ def document() -> str:
 
 def _possible_moves() -> Iterator[tuple[State, Input, Move]]:
     for state, moves in MOVES.items():
-        for letter in Input:
-            if (state, letter) not in IMPOSSIBLE:
-                yield state, letter, moves[letter]
+        for symbol in Input:
+            if (state, symbol) not in IMPOSSIBLE:
+                yield state, symbol, moves[symbol]
 
 
-def _cell(state: State, letter: Input) -> str:
-    if (state, letter) in IMPOSSIBLE:
+def _cell(state: State, symbol: Input) -> str:
+    if (state, symbol) in IMPOSSIBLE:
         return "never"
-    move = MOVES[state][letter]
+    move = MOVES[state][symbol]
     stays = "= step" if move.step else "="
     return (stays if move.target is state else str(move.target)) + _alert_mark(move)
 

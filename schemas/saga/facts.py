@@ -172,7 +172,7 @@ def _uuid_text(raw: bytes) -> str:
 
 def _put_text(out: bytearray, text: str) -> None:
     raw = text.encode("ascii")
-    out.append(len(raw))  # ids are at most 128 ASCII characters; bytearray refuses more than 255
+    out.append(len(raw))  # ids are at most 128 ASCII characters; bytearray rejects more than 255
     out += raw
 
 

@@ -87,8 +87,8 @@ def reduce_saga(
         if deadline is not None and time_us > deadline and not overdue:
             overdue = True
             _raise(raised, AlertName.SAGA_STUCK, deadline, step_id, state)
-        for letter in items.read(fact):
-            target, step, alert = MOVES[state][letter]
+        for symbol in items.read(fact):
+            target, step, alert = MOVES[state][symbol]
             if step:
                 if overdue:
                     overdue = False

@@ -123,10 +123,10 @@ def expand(rows: tuple[Row, ...]) -> dict[State, dict[Input, Move]]:
     """Return the table cell by cell; raises ValueError where two rows claim a cell or none does."""
     moves: dict[State, dict[Input, Move]] = {state: {} for state in State}
     for row in rows:
-        for source, letter in product(row.sources, row.inputs):
-            if letter in moves[source]:
-                raise ValueError(f"two rows for {source} and {letter.value!r}")
-            moves[source][letter] = Move(row.target or source, row.step, row.alert)
+        for source, symbol in product(row.sources, row.inputs):
+            if symbol in moves[source]:
+                raise ValueError(f"two rows for {source} and {symbol.value!r}")
+            moves[source][symbol] = Move(row.target or source, row.step, row.alert)
     missing = [(s, i) for s, i in product(State, Input) if i not in moves[s]]
     if missing:
         raise ValueError(f"no row for {missing}")

@@ -17,7 +17,7 @@
 -- redriven_time: when it was last sent again
 -- rule: the rule that last repaired it
 -- next_dead_letter_id: the dead letter that it became again
-WITH letters AS (
+WITH failures AS (
   SELECT
     dead_letter_id, failed_time, stage, error_code, path, table_name, column_name, topic, message_id, event_id, event_type,
     attempt
@@ -35,7 +35,7 @@ held AS (
 -- sagas) names no event: it is delivered once a redrive has recorded that it was computed again.
 delivered AS (
   SELECT DISTINCT table_name, event_id FROM event_rows
-  WHERE event_id IN (SELECT event_id FROM letters WHERE stage = 'sink')
+  WHERE event_id IN (SELECT event_id FROM failures WHERE stage = 'sink')
 ),
 attempts AS (
   SELECT
@@ -51,30 +51,30 @@ attempts AS (
   GROUP BY redriven.dead_letter_id
 )
 SELECT
-  letters.dead_letter_id,
+  failures.dead_letter_id,
   CASE
     WHEN delivered.event_id IS NOT NULL THEN 'resolved'
     WHEN attempts.dead_letter_id IS NULL THEN 'open'
-    WHEN attempts.resolved AND (letters.stage != 'sink' OR letters.event_id IS NULL) THEN 'resolved'
+    WHEN attempts.resolved AND (failures.stage != 'sink' OR failures.event_id IS NULL) THEN 'resolved'
     WHEN attempts.given_up THEN 'given up'
     ELSE 'redriven'
   END AS state,
-  letters.failed_time,
-  letters.stage,
-  letters.error_code,
-  letters.path,
-  letters.table_name,
-  letters.column_name,
-  letters.topic,
-  letters.message_id,
-  letters.event_id,
-  letters.event_type,
-  letters.attempt,
+  failures.failed_time,
+  failures.stage,
+  failures.error_code,
+  failures.path,
+  failures.table_name,
+  failures.column_name,
+  failures.topic,
+  failures.message_id,
+  failures.event_id,
+  failures.event_type,
+  failures.attempt,
   IFNULL(attempts.redrives, 0) AS redrives,
   attempts.redriven_time,
   attempts.rule,
   attempts.next_dead_letter_id
-FROM letters
-LEFT JOIN attempts ON attempts.dead_letter_id = letters.dead_letter_id
+FROM failures
+LEFT JOIN attempts ON attempts.dead_letter_id = failures.dead_letter_id
 LEFT JOIN delivered
-  ON letters.stage = 'sink' AND delivered.table_name = letters.table_name AND delivered.event_id = letters.event_id
+  ON failures.stage = 'sink' AND delivered.table_name = failures.table_name AND delivered.event_id = failures.event_id

@@ -55,9 +55,9 @@ resource "google_monitoring_dashboard" "pipelines" {
 }
 
 # Log lines as DELTA metrics: what the workers say once a table and kind of error.
-resource "google_logging_metric" "refused_rows" {
-  name   = "${var.prefix}/refused_rows"
-  filter = "resource.type=\"dataflow_step\" AND severity>=ERROR AND jsonPayload.message=~\"^table .* refuses rows\""
+resource "google_logging_metric" "rejected_rows" {
+  name   = "${var.prefix}/rejected_rows"
+  filter = "resource.type=\"dataflow_step\" AND severity>=ERROR AND jsonPayload.message=~\"^table .* rejects rows\""
 
   metric_descriptor {
     metric_kind  = "DELTA"

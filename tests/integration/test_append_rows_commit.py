@@ -12,7 +12,7 @@ from transforms.sinks.bigquery.appends import AppendLimits
 from transforms.sinks.bigquery.bigquery import AppendRows
 from transforms.sinks.bigquery.bigquery_tables import Connect
 from transforms.sinks.bigquery.commit import CommitFn
-from transforms.sinks.publish_gate import PublishRefused
+from transforms.sinks.publish_gate import PublishRejected
 from transforms.table_rows import Run, TableRows
 
 ELEMENTS = batches("events", 400) + batches("order_events", 200) + batches("payment_events", 100)
@@ -37,15 +37,15 @@ def test_if_another_step_fails_no_row_is_visible_and_the_next_run_is_complete(tm
 
 
 @pytest.mark.parametrize(
-    ("refused", "visible"),
+    ("rejected", "visible"),
     [("order_events", []), ("payment_events", ["order_events"]), ("events", ["order_events", "payment_events"])],
 )
 def test_a_commit_that_fails_ends_the_run_before_the_events_are_seen(
-    tmp_path: Path, refused: str, visible: list[str]
+    tmp_path: Path, rejected: str, visible: list[str]
 ) -> None:
-    fault = {"on": "commit", "table": refused, "status": "PERMISSION_DENIED"}
+    fault = {"on": "commit", "table": rejected, "status": "PERMISSION_DENIED"}
     with warehouse(tmp_path, fault) as server:
-        with pytest.raises(Exception, match=rf"{refused}: the commit of \d+ rows failed .*bigquery.tables.updateData"):
+        with pytest.raises(Exception, match=rf"{rejected}: the commit of \d+ rows failed .*bigquery.tables.updateData"):
             run(ELEMENTS, server)
         for table in TABLES.dataset_of:
             assert server.ids(table) == (sent_ids(ELEMENTS, table) if table in visible else [])
@@ -135,7 +135,7 @@ def test_streams_are_cut_by_size_so_that_a_bundle_needs_bounded_memory(tmp_path:
 )
 def test_an_atomic_run_commits_no_table_if_a_row_was_rejected(tmp_path: Path, fault: dict[str, Any]) -> None:
     with warehouse(tmp_path, fault) as server:
-        with pytest.raises(PublishRefused, match=r"run-1: nothing was published.* order_events: [\d]+ of 200 rows"):
+        with pytest.raises(PublishRejected, match=r"run-1: nothing was published.* order_events: [\d]+ of 200 rows"):
             run(ELEMENTS, server, publish="all", run=Run("run-1", 0, "test"), retry_budget_seconds=0.5)
         assert [server.ids(table) for table in TABLES.dataset_of] == [[], [], []]
 
@@ -144,7 +144,7 @@ def test_rows_that_vanished_between_append_and_commit_stop_the_commit(tmp_path: 
     with warehouse(tmp_path) as server:
         streams = sealed(server, ELEMENTS)
         lost = next(part for part in streams if part[0] == "payment_events")
-        with pytest.raises(PublishRefused, match="payment_events: 100 rows were made, but 0 appended"):
+        with pytest.raises(PublishRejected, match="payment_events: 100 rows were made, but 0 appended"):
             commit(server, [part for part in streams if part is not lost])
         assert [server.ids(table) for table in TABLES.dataset_of] == [[], [], []]
 

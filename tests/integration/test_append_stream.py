@@ -79,9 +79,9 @@ def test_only_the_first_waiting_client_gets_the_status(tmp_path: Path) -> None:
     fault = {"on": "append", "call": 1, "delay_seconds": 0.2, "status": "PERMISSION_DENIED"}
     with serving(tmp_path, fault) as (_, events):
         first, second = (events.send(payload, SCHEMA, None) for payload in PAYLOADS[:2])
-        with pytest.raises(grpc.RpcError) as refused:
+        with pytest.raises(grpc.RpcError) as rejected:
             first.result(10)
-        assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
+        assert rejected.value.code() is grpc.StatusCode.PERMISSION_DENIED
         with pytest.raises(ConnectionEnded):
             second.result(10)
 

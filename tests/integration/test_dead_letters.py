@@ -9,7 +9,7 @@ import pytest
 from tests.support.command import run_command
 from tests.support.events import message_line
 from tests.support.paths import SHARED
-from tests.support.refused_store import EXAMPLE, event, redrive, refused_store
+from tests.support.rejected_store import EXAMPLE, event, redrive, rejected_store
 from tests.support.runs import query, write_messages
 from tests.support.stores import ALL_TIME, doubles
 
@@ -17,13 +17,13 @@ REAL = SHARED / "data" / "real"
 
 
 @pytest.fixture(scope="module")
-def refused(tmp_path_factory) -> Path:
-    return refused_store(tmp_path_factory.mktemp("refused"))
+def rejected(tmp_path_factory) -> Path:
+    return rejected_store(tmp_path_factory.mktemp("rejected"))
 
 
 @pytest.fixture
-def store(refused, tmp_path) -> Path:
-    return Path(shutil.copytree(refused / "out", tmp_path / "out"))
+def store(rejected, tmp_path) -> Path:
+    return Path(shutil.copytree(rejected / "out", tmp_path / "out"))
 
 
 @pytest.mark.parametrize(
@@ -56,8 +56,8 @@ def test_dead_letters_are_listed_grouped_and_shown_without_their_payload(store):
     assert ["payload", "{"] in [line.split() for line in out.splitlines()]
 
 
-def test_history_shows_causes_and_states_in_order(refused, store):
-    redrive(store, "--rules", refused / "rules.yaml")
+def test_history_shows_causes_and_states_in_order(rejected, store):
+    redrive(store, "--rules", rejected / "rules.yaml")
     code, out, err = run_command("history", "--output", store, "--order", "o-1")
     assert code == 0, err
     assert [line.split()[1] for line in out.splitlines()] == ["inventory.reserved"] * 3
@@ -101,7 +101,7 @@ def test_the_real_records_compare_and_none_of_their_dead_letters_is_lost(tmp_pat
     assert query(store, f"select open, count(*) from ({ends}) t(open, letters) group by 1 order by 1") == [
         (False, 2005),
         (True, 762),
-    ], "of 2,767 messages each is resolved or open, and those that failed again have both their letters"
+    ], "of 2,767 messages each is resolved or open, and those that failed again have both their dead letters"
     [(again,)] = query(store, "select count(*) from event_store.events")
     [(repaired,)] = query(store, "select count(distinct event_id) from event_store.redrives where outcome = 'RESOLVED'")
     assert again - events == repaired

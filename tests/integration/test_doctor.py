@@ -136,7 +136,7 @@ WRONG = {
     ),
     "a disabled service account": (lambda s: s.find(WORKER).update(disabled=True), "is disabled"),
     "a worker that may not be checked": (
-        lambda s: s.refused.add(":generateAccessToken"),
+        lambda s: s.rejected.add(":generateAccessToken"),
         "may not act as the service account",
     ),
     "a worker that cannot read messages": (
@@ -174,7 +174,7 @@ WRONG = {
     "no container spec": (lambda s: s.remove("streaming.json"), "streaming.json: does not exist"),
     "a spec of another image": (lambda s: s.find("streaming.json").update(image="x/y:0"), "names the image x/y:0"),
     "a spec that Dataflow cannot read": (lambda s: s.find("streaming.json").update(nonsense=1), "cannot read it"),
-    "a service that denies access": (lambda s: s.refused.add("pubsub.googleapis.com/v1"), "permission denied"),
+    "a service that denies access": (lambda s: s.rejected.add("pubsub.googleapis.com/v1"), "permission denied"),
 }
 
 

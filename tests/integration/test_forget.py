@@ -57,7 +57,7 @@ MESSAGES = [
     message(3, "customers", person(3, OTHER, "other@example.org")),
     message(4, "orders", ORDER),
     message(5, "orders", person(5, WHO, SECRET)),  # on the wrong topic: a dead letter
-    message(6, "customers", gzip.compress(json.dumps(person(6, WHO, SECRET)).encode())),  # compressed: refused
+    message(6, "customers", gzip.compress(json.dumps(person(6, WHO, SECRET)).encode())),  # compressed: rejected
     message(7, "customers", person(7, OTHER, "x@example.org") | {"source": "nobody"}),  # another's dead letter
     message(8, "inventory", b"not json", customer=WHO),  # named in an attribute only
     message(9, "customers", person(9, WHO, SECRET)["data"]),  # no envelope

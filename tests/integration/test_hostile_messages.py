@@ -3,7 +3,7 @@
 import gzip
 
 from schemas.personal_data_search import Mentions
-from tests.support.events import make_message, refused, spelled, with_data
+from tests.support.events import make_message, rejected, spelled, with_data
 
 
 def test_half_a_million_bad_items_are_rejected_in_bounded_memory():
@@ -11,7 +11,7 @@ def test_half_a_million_bad_items_are_rejected_in_bounded_memory():
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     text = spelled(with_data("order.created", items="I"), '"I"', "[" + "0," * 490_000 + "0]")
-    assert refused(make_message(text)).path == "data.items[0]"
+    assert rejected(make_message(text)).path == "data.items[0]"
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 150 * 1024
 
 

@@ -112,7 +112,7 @@ def test_a_missing_parameter_is_named(service, store):
 
 
 def test_a_rejection_by_the_service_is_quoted(service, store):
-    service.refuse = (403, "Caller lacks dataflow.jobs.create")
+    service.reject = (403, "Caller lacks dataflow.jobs.create")
     code, _, err = stream(service)
     assert code == 1
     assert "Caller lacks dataflow.jobs.create" in err

@@ -64,7 +64,7 @@ def graph(parse="Parse", value=int, remember: type[beam.DoFn] = Remember, window
     return pipeline.to_runner_api()
 
 
-REFUSED: dict[str, tuple[Callable[[], object], list[str]]] = {
+REJECTED: dict[str, tuple[Callable[[], object], list[str]]] = {
     "a renamed label": (lambda: graph(parse="Decode"), ["Parse/Pair", "the step is missing"]),
     "a removed step": (lambda: graph(last=False), ["Write: the step is missing"]),
     "a changed coder": (lambda: graph(value=str), ["Remember", "the coder of output"]),
@@ -74,9 +74,9 @@ REFUSED: dict[str, tuple[Callable[[], object], list[str]]] = {
 }
 
 
-@pytest.mark.parametrize("change", REFUSED)
+@pytest.mark.parametrize("change", REJECTED)
 def test_a_change_that_loses_state_is_rejected_and_names_the_step(change):
-    make, words = REFUSED[change]
+    make, words = REJECTED[change]
     problems = incompatible(graph(), make())
     assert problems
     assert all(any(word in problem for problem in problems) for word in words), problems

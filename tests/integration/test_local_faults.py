@@ -51,7 +51,7 @@ def run_with(
     return folder / "out", json.loads((folder / "out" / "summary.json").read_text()), err
 
 
-def letters_in_files(output: Path) -> list[dict]:
+def dead_letters_in_files(output: Path) -> list[dict]:
     """Return the dead letters of stage `sink` in the lake's files."""
     lines = [
         json.loads(line)
@@ -68,11 +68,11 @@ def check_accounts(output: Path, summary: dict, source: Path) -> None:
     assert summary["received"] == truth["messages"]
     assert summary["valid"] == truth["valid"]
     assert summary["dead_letters_by_code"].get("INTERNAL", 0) == 0
-    letters = letters_in_files(output)
+    dead_letters = dead_letters_in_files(output)
     for table in ("events", "order_events", "customer_events", "inventory_events", "payment_events", "iot_telemetry"):
         schema = "event_store" if table == "events" else "analytics"
         [(rows, distinct)] = query(output, f"select count(*), count(distinct event_id) from {schema}.{table}")
-        rejected = {line["event_id"] for line in letters if line["table_name"] == table}
+        rejected = {line["event_id"] for line in dead_letters if line["table_name"] == table}
         assert rows == distinct
         assert len(rejected) == summary["undelivered"].get(table, 0)
         assert summary["tables"][table] == {
@@ -83,13 +83,13 @@ def check_accounts(output: Path, summary: dict, source: Path) -> None:
     assert summary["tables"]["events"]["made"] == truth["valid"]
 
 
-def check_letters(output: Path, summary: dict) -> None:
+def check_dead_letters(output: Path, summary: dict) -> None:
     """Assert that every undelivered row is a dead letter in the table and in the files, which name event and table."""
     stored = query(
         output,
         "select table_name, event_id, dead_letter_id from event_store.dead_letters where stage = 'sink' order by all",
     )
-    filed = [(line["table_name"], line["event_id"], line["dead_letter_id"]) for line in letters_in_files(output)]
+    filed = [(line["table_name"], line["event_id"], line["dead_letter_id"]) for line in dead_letters_in_files(output)]
     assert stored == sorted(filed)
     assert len(stored) == sum(summary["undelivered"].values())
 
@@ -108,7 +108,7 @@ def test_a_transient_fault_loses_nothing_and_doubles_nothing(name, source, tmp_p
 def test_rejected_rows_become_dead_letters_and_the_others_are_stored(source, tmp_path):
     output, summary, err = run_with(ROW_ERRORS, source, tmp_path, expected=1)
     check_accounts(output, summary, source)
-    check_letters(output, summary)
+    check_dead_letters(output, summary)
     assert summary["dead_letters_by_code"]["SINK_REJECTED"] == summary["undelivered"]["events"] > 0
     assert query(output, "select count(*) from event_store.events where entity_id like '%7'") == [(0,)]
     columns = query(output, "select distinct column_name from event_store.dead_letters where stage = 'sink'")
@@ -128,7 +128,7 @@ def test_undelivered_rows_can_be_allowed(source, tmp_path):
 def test_all_faults_at_once(source, tmp_path):
     output, summary, _ = run_with(ALL_AT_ONCE, source, tmp_path, expected=1)
     check_accounts(output, summary, source)
-    check_letters(output, summary)
+    check_dead_letters(output, summary)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_a_permanent_fault_becomes_a_dead_letter_without_retries(status, source,
     output, summary, _ = run_with(faults, source, tmp_path, expected=1)
     assert time.monotonic() - began < 60
     check_accounts(output, summary, source)
-    check_letters(output, summary)
+    check_dead_letters(output, summary)
     assert query(output, "select count(*) from event_store.events") == [(0,)]
     assert sum(of_type["valid"] for of_type in summary["by_event_type"].values()) == summary["valid"]
 
@@ -150,7 +150,7 @@ def test_a_retry_budget_that_is_used_up_ends_in_undelivered_rows(source, tmp_pat
     faults = [{"on": "append", "table": "iot_telemetry", "status": "UNAVAILABLE"}]
     output, summary, _ = run_with(faults, source, tmp_path, "--sink_retry_budget", 1, expected=1)
     check_accounts(output, summary, source)
-    check_letters(output, summary)
+    check_dead_letters(output, summary)
     assert summary["undelivered"] == {"iot_telemetry": summary["by_event_type"]["iot.telemetry"]["valid"]}
     assert summary["dead_letters_by_code"]["SINK_EXHAUSTED"] == summary["undelivered"]["iot_telemetry"]
 

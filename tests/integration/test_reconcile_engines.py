@@ -15,7 +15,7 @@ from tests.support.zetasql_engine import ZetaSql
 NAMES = Names("local")
 
 
-def letter(table: str, event_id: str | None, stage: str = "sink") -> dict[str, object]:
+def dead_letter(table: str, event_id: str | None, stage: str = "sink") -> dict[str, object]:
     cells = {column.name: None for column in TABLES["dead_letters"].columns}
     return {
         **cells,
@@ -43,9 +43,17 @@ def test_every_event_is_a_row_or_undelivered_or_missing(engine):
     everything = stored([paid("01"), paid("02"), paid("03"), paid("04", published=100), paid("01")])
     _, typed = everything["analytics", "payment_events"]
     typed[:] = [row for row in typed if row["event_id"] in ("01", "04")]
-    letters = [letter("payment_events", "02"), letter("payment_events", "02"), letter("payment_events", "01")]
-    letters += [letter("order_events", "03"), letter("payment_events", None), letter("payment_events", "03", "data")]
-    engine.load(everything | {("event_store", "dead_letters"): (TABLES["dead_letters"], letters)})
+    dead_letters = [
+        dead_letter("payment_events", "02"),
+        dead_letter("payment_events", "02"),
+        dead_letter("payment_events", "01"),
+    ]
+    dead_letters += [
+        dead_letter("order_events", "03"),
+        dead_letter("payment_events", None),
+        dead_letter("payment_events", "03", "data"),
+    ]
+    engine.load(everything | {("event_store", "dead_letters"): (TABLES["dead_letters"], dead_letters)})
     assert rows(engine, reconcile_sql(NAMES)) == [("payment_events", 4, 2, 1, 1)]
     assert rows(engine, reconcile_sql(NAMES, end=at(100).isoformat())) == [("payment_events", 3, 1, 1, 1)]
     assert rows(engine, reconcile_sql(NAMES, start=at(100).isoformat())) == [("payment_events", 1, 1, 0, 0)]

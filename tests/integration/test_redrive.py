@@ -7,23 +7,23 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import run_command
-from tests.support.refused_store import EXAMPLE, RULES, redrive, refused_store, states
+from tests.support.rejected_store import EXAMPLE, RULES, redrive, rejected_store, states
 from tests.support.runs import query
 from tests.support.stores import ALL_TIME, doubles, knowledge
 
 
 @pytest.fixture(scope="module")
-def refused(tmp_path_factory) -> Path:
-    return refused_store(tmp_path_factory.mktemp("refused"))
+def rejected(tmp_path_factory) -> Path:
+    return rejected_store(tmp_path_factory.mktemp("rejected"))
 
 
 @pytest.fixture
-def store(refused, tmp_path) -> Path:
-    return Path(shutil.copytree(refused / "out", tmp_path / "out"))
+def store(rejected, tmp_path) -> Path:
+    return Path(shutil.copytree(rejected / "out", tmp_path / "out"))
 
 
-def test_repaired_messages_become_events_and_the_rest_keeps_its_history(refused, store):
-    rules = refused / "rules.yaml"
+def test_repaired_messages_become_events_and_the_rest_keeps_its_history(rejected, store):
+    rules = rejected / "rules.yaml"
     assert states(store) == {"open": 5}
     out = redrive(store, "--rules", rules)
     assert "resolved 2 (new events 2), failed again 1, given up 0, left open 2" in out
@@ -52,8 +52,8 @@ def test_repaired_messages_become_events_and_the_rest_keeps_its_history(refused,
     assert not any(doubles(store).values())
 
 
-def test_a_replay_of_the_archive_decides_a_redrive_the_same_way(refused, store):
-    redrive(store, "--rules", refused / "rules.yaml")
+def test_a_replay_of_the_archive_decides_a_redrive_the_same_way(rejected, store):
+    redrive(store, "--rules", rejected / "rules.yaml")
     known = knowledge(store)
     code, _, err = run_command("replay", "--output", store, "--mode", "rebuild", *ALL_TIME)
     assert code == 0, err
@@ -70,9 +70,9 @@ def test_without_rules_messages_go_as_they_are_and_codes_narrow(store):
 
 
 class Publisher:
-    """Takes what is published to topics; the one that `refuses` names fails."""
+    """Takes what is published to topics; the one that `rejects` names fails."""
 
-    refuses = ""
+    rejects = ""
     taken: list[tuple[str, bytes, dict[str, str]]]
 
     def topic_path(self, project: str, topic: str) -> str:
@@ -80,7 +80,7 @@ class Publisher:
 
     def publish(self, topic: str, data: bytes, **attributes: str) -> Future:
         future: Future = Future()
-        if attributes["redrive-message-id"] == self.refuses:
+        if attributes["redrive-message-id"] == self.rejects:
             future.set_exception(TimeoutError())
         else:
             self.taken.append((topic, data, attributes))
@@ -88,10 +88,10 @@ class Publisher:
         return future
 
 
-def test_messages_sent_to_their_topics_wait_for_their_return(refused, store, monkeypatch):
+def test_messages_sent_to_their_topics_wait_for_their_return(rejected, store, monkeypatch):
     monkeypatch.setattr(Publisher, "taken", [], raising=False)
     monkeypatch.setattr("pipelines.replay.redrive.publish.pubsub_v1.PublisherClient", Publisher)
-    words = ("--rules", refused / "rules.yaml", "--to_topics", "--pubsub_project", "p-1")
+    words = ("--rules", rejected / "rules.yaml", "--to_topics", "--pubsub_project", "p-1")
     assert "sent 3, given up 0, left open 2" in redrive(store, *words)
     assert [topic for topic, _, _ in Publisher.taken] == [
         f"projects/p-1/topics/{name}-topic" for name in ("inventory", "inventory", "orders")
@@ -100,12 +100,12 @@ def test_messages_sent_to_their_topics_wait_for_their_return(refused, store, mon
     assert states(store) == {"open": 2, "redriven": 3}
 
 
-def test_what_a_topic_does_not_take_is_not_recorded_as_sent(refused, store, monkeypatch):
+def test_what_a_topic_does_not_take_is_not_recorded_as_sent(rejected, store, monkeypatch):
     monkeypatch.setattr(Publisher, "taken", [], raising=False)
-    monkeypatch.setattr(Publisher, "refuses", "m000002")
+    monkeypatch.setattr(Publisher, "rejects", "m000002")
     monkeypatch.setattr("pipelines.replay.redrive.publish.pubsub_v1.PublisherClient", Publisher)
     code, _, err = run_command(
-        "redrive", "--output", store, "--rules", refused / "rules.yaml", "--to_topics", "--pubsub_project", "p-1"
+        "redrive", "--output", store, "--rules", rejected / "rules.yaml", "--to_topics", "--pubsub_project", "p-1"
     )
     assert code == 1
     assert "1 of 3 messages were not published" in err
@@ -113,8 +113,8 @@ def test_what_a_topic_does_not_take_is_not_recorded_as_sent(refused, store, monk
     assert query(store, "select state from event_store.replay_runs") == [("FAILED",)]
 
 
-def test_a_dry_run_shows_counts_and_masks_values_and_writes_nothing(refused, store):
-    out = redrive(store, "--rules", refused / "rules.yaml", "--dry_run")
+def test_a_dry_run_shows_counts_and_masks_values_and_writes_nothing(rejected, store):
+    out = redrive(store, "--rules", rejected / "rules.yaml", "--dry_run")
     assert "quantities in words: 2 to send, 2 of them valid now" in out
     assert "unnamed customers: 1 to send, 0 of them valid now" in out
     assert '"orderId": "x-0"' in out
@@ -146,6 +146,6 @@ def test_wrong_rules_are_rejected_and_nothing_is_written(store, tmp_path, text, 
     assert states(store) == {"open": 5}
 
 
-def test_the_tests_of_a_file_of_rules_run_alone(refused):
-    assert run_command("redrive", "--check", refused / "rules.yaml")[1].endswith("2 rules, 2 tests pass\n")
+def test_the_tests_of_a_file_of_rules_run_alone(rejected):
+    assert run_command("redrive", "--check", rejected / "rules.yaml")[1].endswith("2 rules, 2 tests pass\n")
     assert run_command("redrive", "--check", EXAMPLE)[1].endswith("2 rules, 4 tests pass\n")

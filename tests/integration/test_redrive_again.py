@@ -13,7 +13,7 @@ from tests.support.command import run_command
 from tests.support.events import message_line
 from tests.support.faulty import everything, faults
 from tests.support.live import running_bus
-from tests.support.refused_store import event, redrive, states
+from tests.support.rejected_store import event, redrive, states
 from tests.support.runs import query, write_messages
 from tests.support.stores import ALL_TIME, doubles
 
@@ -58,8 +58,8 @@ def store(strayed, tmp_path) -> Path:
     return Path(shutil.copytree(strayed / "out", tmp_path / "out"))
 
 
-def shown(store: Path, dead_letter: str) -> list[str]:
-    code, out, err = run_command("dead-letters", "show", dead_letter, "--output", store)
+def shown(store: Path, dead_letter_id: str) -> list[str]:
+    code, out, err = run_command("dead-letters", "show", dead_letter_id, "--output", store)
     assert code == 0, err
     return [line for line in out.splitlines() if line.startswith(("failed ", "redrive "))]
 
@@ -71,13 +71,13 @@ def test_a_message_that_fails_again_keeps_its_whole_history_across_topics(straye
     assert "resolved 2 (new events 2), failed again 0, given up 0, left open 1" in out
     assert "left open, the store holds another event under its id: 1" in out
     assert states(store) == {"redriven": 3, "resolved": 2, "open": 1}
-    letters = query(
+    dead_letters = query(
         store,
         "select dead_letter_id, attempt, topic, attributes->>'redrive-sha256', attributes->>'redrive-publish-time',"
         " attributes->>'redrive-attempt', message_id from event_store.dead_letters"
         " where event_id like '%2' or event_id like '%3' order by message_id, attempt",
     )
-    (first, *_), (second, attempt, topic, sha, moment, sent, message_id) = letters[:2]
+    (first, *_), (second, attempt, topic, sha, moment, sent, message_id) = dead_letters[:2]
     assert (attempt, topic, moment, sent, message_id) == (2, "inventory", "2026-06-15T12:00:02Z", "1", "m000002")
     assert query(store, f"select payload_sha256 from event_store.dead_letters where dead_letter_id = '{first}'") == [
         (sha,)
@@ -164,7 +164,7 @@ def test_messages_go_over_the_topics_and_come_back_resolved(strayed, store, tmp_
     again = query(
         store, "select attempt, attributes->>'redrive-message-id' from event_store.dead_letters where attempt = 2"
     )
-    assert sorted(again) == [(2, "m000002"), (2, "m000003"), (2, "m000004")]  # the quantity 0 is refused, as ever
+    assert sorted(again) == [(2, "m000002"), (2, "m000003"), (2, "m000004")]  # the quantity 0 is rejected, as ever
     assert "resolved 2" in redrive(store, "--rules", strayed / "rules.yaml")
     name = query(store, "select dead_letter_id from event_store.dead_letters where attempt = 1 and event_id like '%2'")[
         0

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.command import run_command
 from tests.support.faulty import Fault, everything, faults
-from tests.support.refused_store import refused_store
+from tests.support.rejected_store import rejected_store
 from tests.support.runs import query
 from tests.support.stores import ALL_TIME, doubles, knowledge, lose
 
@@ -56,7 +56,7 @@ def lost(tmp_path_factory) -> tuple[Path, dict]:
 @pytest.fixture(scope="module")
 def dead(tmp_path_factory) -> tuple[Path, dict]:
     """Return a store with dead letters, and what a store knows of which they were redriven."""
-    folder = refused_store(tmp_path_factory.mktemp("dead"))
+    folder = rejected_store(tmp_path_factory.mktemp("dead"))
     redriven = Path(shutil.copytree(folder / "out", folder / "redriven"))
     code, _, err = run_command("redrive", "--output", redriven, "--rules", folder / "rules.yaml")
     assert code == 0, err

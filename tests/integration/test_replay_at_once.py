@@ -40,9 +40,9 @@ def test_the_second_of_two_replays_of_one_folder_is_rejected(store):
                 break
     assert sorted(codes) == [0, 2], said
     assert query(store, "select count(*) from event_store.replay_runs where state = 'RUNNING'") == [(0,)]
-    [refusal] = [text for text, code in zip(said, codes, strict=True) if code == 2]
-    assert f"--output {store}: in use by `replay` (process " in refusal
-    assert "Traceback" not in refusal
+    [rejection] = [text for text, code in zip(said, codes, strict=True) if code == 2]
+    assert f"--output {store}: in use by `replay` (process " in rejection
+    assert "Traceback" not in rejection
     assert knowledge(store) == before
     assert not any(doubles(store).values())
 

@@ -117,9 +117,10 @@ def test_an_archive_of_a_cloud_storage_subscription_is_replayed(ours, tmp_path, 
         write_google(output / "lake" / "archive" / topic, name, given)
     code, out, err = run_command("replay", "--output", output, "--source", "archive", "--mode", "backfill", *RANGE)
     assert code == 0, out + err
-    letters = "event_store.dead_letters"  # the one of the run before has an id of its file
+    dead_letters = "event_store.dead_letters"  # the one of the run before has an id of its file
     replayed = [
-        (table, [row for row in rows if table != letters or row[1].startswith("m")]) for table, rows in contents(output)
+        (table, [row for row in rows if table != dead_letters or row[1].startswith("m")])
+        for table, rows in contents(output)
     ]
     assert replayed == contents(ours)
 

@@ -60,8 +60,8 @@ def test_of_many_concurrent_claims_one_wins_and_the_others_name_it(ledger, wareh
         try:
             own.claim(named(name))
             told[name] = ""
-        except UserError as refused:
-            told[name] = str(refused)
+        except UserError as rejected:
+            told[name] = str(rejected)
 
     threads = [threading.Thread(target=claim, args=(f"run-{number}",)) for number in range(8)]
     for thread in threads:

@@ -10,8 +10,8 @@ from pipelines.replay.compare.tables import compared_tables
 from pipelines.replay.event_store_source import store_queries
 from pipelines.replay.ledger import Claim, RunLedger
 from pipelines.replay.merge_statements import NOTHING_UNDELIVERED, Statements
-from pipelines.replay.redrive.letters import Selection, letters_sql
 from pipelines.replay.redrive.listing import list_sql
+from pipelines.replay.redrive.stored import Selection, dead_letters_sql
 from pipelines.replay.shadow import shadow_target
 from pipelines.replay.staging import staged_target
 from pipelines.replay.time_range import Range
@@ -74,7 +74,7 @@ def scripts() -> dict[str, str]:
         "close": ledger.closing("run-0", "dead"),
         "holders": ledger.holders_sql(CLAIM),
         "store": ";\n".join(store_queries(LIVE, CHOICE)),
-        "letters": letters_sql(LIVE, Selection(("open",), ("EMPTY",), ("orders",), 0, 1)),
+        "dead letters": dead_letters_sql(LIVE, Selection(("open",), ("EMPTY",), ("orders",), 0, 1)),
         "list": list_sql(LIVE, Selection(), None),
         "group": list_sql(LIVE, Selection(), "code,path"),
         **{f"history of {kind}": select(LIVE, kind, "a", 5) for kind in ("order", "customer", "device", "correlation")},

@@ -128,9 +128,9 @@ def test_the_generated_orders_take_every_move_of_the_table(monkeypatch):
             super().__init__(MOVES[state])
             self._state = state
 
-        def __getitem__(self, letter: Input) -> Move:
-            visits[self._state, letter] += 1
-            return super().__getitem__(letter)
+        def __getitem__(self, symbol: Input) -> Move:
+            visits[self._state, symbol] += 1
+            return super().__getitem__(symbol)
 
     monkeypatch.setattr(saga_module, "MOVES", {state: Counting(state) for state in State})
     reduced(generated_orders(*ALL_MOVES))

@@ -194,8 +194,8 @@ def test_every_case_of_the_corpus_has_its_outcome_and_the_pipeline_succeeds(bus,
     stored = archived(output / "lake")
     case_of = {(record["topic"], record["message_id"]): record["attributes"]["case"] for record in stored}
     assert sorted(case_of.values()) == sorted(cases)
-    letters = query(output, "select topic, message_id, error_code from event_store.dead_letters")
-    dead = {case_of[topic, message_id]: code for topic, message_id, code in letters}
+    dead_letters = query(output, "select topic, message_id, error_code from event_store.dead_letters")
+    dead = {case_of[topic, message_id]: code for topic, message_id, code in dead_letters}
     valid = {case_of[row] for row in query(output, "select topic, message_id from event_store.events")}
     assert valid | set(dead) == set(cases)
     assert not valid & set(dead)

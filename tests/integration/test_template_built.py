@@ -84,7 +84,7 @@ def test_nothing_of_the_build_stays_in_it(built: Built):
 
 @pytest.fixture
 def google(tmp_path_factory):
-    """A cloud a launch: a second replay of one range would be refused."""
+    """A cloud a launch: a second replay of one range would be rejected."""
     with cloud(tmp_path_factory.mktemp("cloud")) as running:
         yield running
 

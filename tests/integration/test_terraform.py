@@ -1,4 +1,4 @@
-"""Terraform's files: formatted, no dangling name, variables that refuse bad values, no role wider than its work."""
+"""Terraform's files: formatted, no dangling name, variables that reject bad values, no role wider than its work."""
 
 import json
 import re

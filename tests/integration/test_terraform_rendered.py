@@ -59,7 +59,7 @@ def test_missed_schedules_are_alerts_where_schedules_are_on(module):
     assert not missed & set(evaluate(module, names, image_tag="0.1.0", schedules={"enabled": False}))
 
 
-@pytest.mark.parametrize("name", ["refused_rows", "unpublished_alerts"])
+@pytest.mark.parametrize("name", ["rejected_rows", "unpublished_alerts"])
 def test_a_metric_of_the_logs_grows_and_the_dashboard_shows_it(module, name):
     body = blocks()[f"google_logging_metric.{name}"]
     assert bare(body["metric_descriptor"][0]["metric_kind"]) == "DELTA"

@@ -177,7 +177,7 @@ def _number(value: Decimal) -> str:
 
 
 def test_the_text_of_data_survives_what_a_json_column_does_to_numbers(zetasql):
-    """BigQuery reads JSON numbers as doubles (wide_number_mode round) or refuses those that a double cannot hold."""
+    """BigQuery reads JSON numbers as doubles (wide_number_mode round) or rejects those that a double cannot hold."""
     spelled = '{"totalAmount": 1.10, "unitPrice": 67.174118000000001}'
     with pytest.raises(ZetaSQLError, match="cannot round-trip"):
         zetasql.value(f"TO_JSON_STRING(PARSE_JSON({spelled!r}))")

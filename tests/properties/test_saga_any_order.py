@@ -139,9 +139,9 @@ class _CountingMoves(dict[State, dict[Input, Move]]):
                 super().__init__(MOVES[state])
                 self.state = state
 
-            def __getitem__(self, letter: Input) -> Move:
-                cells[self.state, letter] += 1
-                return super().__getitem__(letter)
+            def __getitem__(self, symbol: Input) -> Move:
+                cells[self.state, symbol] += 1
+                return super().__getitem__(symbol)
 
         super().__init__({state: Column(state) for state in State})
 

@@ -113,20 +113,20 @@ class Stream:
             self.unnoticed = 2
             reply.set_exception(Reset(grpc.StatusCode.UNAVAILABLE))
         elif fault in ("refused", "noise"):
-            reply.set_result(refusal("RESOURCE_EXHAUSTED" if fault == "refused" else "UNKNOWN"))
+            reply.set_result(rejection("RESOURCE_EXHAUSTED" if fault == "refused" else "UNKNOWN"))
         elif fault in ("reset", "ended"):
             self.unnoticed = 3 if fault == "ended" else 0
             reply.set_exception(Reset(grpc.StatusCode.UNAVAILABLE))
         elif fault == "forbidden":
-            reply.set_result(refusal("PERMISSION_DENIED"))
+            reply.set_result(rejection("PERMISSION_DENIED"))
         elif fault == "invalid" or self.server.poison & set(rows):
-            reply.set_result(refusal("INVALID_ARGUMENT"))
+            reply.set_result(rejection("INVALID_ARGUMENT"))
         elif fault == "bad row":
-            reply.set_result(refusal("INVALID_ARGUMENT", bad=[0]))
+            reply.set_result(rejection("INVALID_ARGUMENT", bad=[0]))
         elif self.finalized:
-            reply.set_result(refusal("INVALID_ARGUMENT", storage="STREAM_FINALIZED"))
+            reply.set_result(rejection("INVALID_ARGUMENT", storage="STREAM_FINALIZED"))
         elif offset is not None and offset != len(self.rows):
-            reply.set_result(refusal("ALREADY_EXISTS" if offset < len(self.rows) else "OUT_OF_RANGE"))
+            reply.set_result(rejection("ALREADY_EXISTS" if offset < len(self.rows) else "OUT_OF_RANGE"))
         else:
             self.rows += rows
             if fault == "lost":
@@ -136,7 +136,7 @@ class Stream:
                 reply.set_result(types.AppendRowsResponse(append_result={"offset": offset or 0}))
 
 
-def refusal(code: str, storage: str = "", bad: list[int] | None = None) -> types.AppendRowsResponse:
+def rejection(code: str, storage: str = "", bad: list[int] | None = None) -> types.AppendRowsResponse:
     status = status_pb2.Status(code=code_pb2.Code.Value(code), message="a secret")
     if storage:
         error = types.StorageError(code=types.StorageError.StorageErrorCode[storage])

@@ -28,7 +28,7 @@ VIEWS = ("order_current", "customer_current", "stock_level", "event_counts_curre
 RANGE = ["--from", "2000-01-01T00:00:00Z", "--to", "2100-01-01T00:00:00Z"]
 EVENTS = "event_id, event_type, event_time, topic, entity_id, data, notes, message_id, publish_time"
 SAGAS = "order_id, correlation_id, state, started_time, updated_time, deadline, events, alerts, version"
-LETTERS = "topic, message_id, stage, error_code, path, payload"
+DEAD_LETTERS = "topic, message_id, stage, error_code, path, payload"
 
 
 def rows(client, table: str, columns: str = "*") -> list[str]:
@@ -43,7 +43,7 @@ def stood(client) -> Views:
         **{name: rows(client, f"analytics.{name}") for name in VIEWS},
         "events": rows(client, "event_store.events_distinct", EVENTS),
         "sagas": rows(client, "analytics.order_saga_current", SAGAS),
-        "dead_letters": rows(client, "event_store.dead_letters", LETTERS),
+        "dead_letters": rows(client, "event_store.dead_letters", DEAD_LETTERS),
     }
 
 

@@ -30,7 +30,7 @@ class DataflowService:
     port: int = 0
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     requests: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
-    refuse: tuple[int, str] | None = None
+    reject: tuple[int, str] | None = None
     """Answer every launch with this status and message."""
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -97,8 +97,8 @@ class DataflowService:
         return 200, job
 
     def _launch(self, project: str, location: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        if self.refuse is not None:
-            return self.refuse[0], _error(*self.refuse)
+        if self.reject is not None:
+            return self.reject[0], _error(*self.reject)
         try:
             dataflow.LaunchFlexTemplateRequest.from_json(json.dumps(body), ignore_unknown_fields=False)
         except ParseError as error:

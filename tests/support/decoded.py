@@ -22,13 +22,13 @@ def rows_of(batches):
 def both_ways(messages, registry=REGISTRY, accept_cloudevents=False):
     """Return the outcome by column and one by one."""
     batches, dead = BatchDecoder(registry, KEY, accept_cloudevents=accept_cloudevents)(messages)
-    events, refused = decode_batch(Decoder(registry, accept_cloudevents=accept_cloudevents), messages)
+    events, rejected = decode_batch(Decoder(registry, accept_cloudevents=accept_cloudevents), messages)
     by_column = rows_of(batches), sorted(dead, key=_place)
-    return by_column, (rows_of(EventColumns(registry, KEY).batches(events)), sorted(refused, key=_place))
+    return by_column, (rows_of(EventColumns(registry, KEY).batches(events)), sorted(rejected, key=_place))
 
 
-def _place(letter):
-    return letter.message_id or "", letter.sha256
+def _place(dead_letter):
+    return dead_letter.message_id or "", dead_letter.sha256
 
 
 def numbered(texts, topics=None, attributes=None):

@@ -118,7 +118,7 @@ def accepted(message: Message, decoder: Decoder | None = None) -> Event:
     return outcome
 
 
-def refused(message: Message, decoder: Decoder | None = None) -> DeadLetter:
+def rejected(message: Message, decoder: Decoder | None = None) -> DeadLetter:
     """Decode a message that must be a dead letter."""
     outcome = (decoder or Decoder()).decode(message)
     assert isinstance(outcome, DeadLetter), outcome

@@ -62,7 +62,7 @@ RUN_STATES = {"n1": "DONE", "n2": "RUNNING", "n3": "FAILED", "n4": "DONE"}
 STANDS = {"r1": "DONE", "r2": "RUNNING", "r3": "FAILED", "n4": "DONE"}
 
 
-def _letter(name: str, run: str = "run-1", attempt: int = 1) -> dict[str, Any]:
+def _dead_letter(name: str, run: str = "run-1", attempt: int = 1) -> dict[str, Any]:
     return {
         "dead_letter_id": name, "failed_time": at(1), "stage": "data", "error_code": "FIELD_RANGE", "path": "data.quantity",
         "error_message": "out of range", "topic": "inventory", "message_id": f"m-{name[:2]}", "publish_time": at(1),
@@ -81,13 +81,13 @@ def _redrive(
     }  # fmt: skip
 
 
-LETTERS: Rows = [
-    _letter("d1"), _letter("d1", "run-2"),  # the same failure in a second run is one dead letter
-    _letter("d2"), _letter("d3"), _letter("d3-2", "redrive-1", 2), _letter("d4"), _letter("d5"), _letter("d6"),
+DEAD_LETTER_ROWS: Rows = [
+    _dead_letter("d1"), _dead_letter("d1", "run-2"),  # the same failure in a second run is one dead letter
+    _dead_letter("d2"), _dead_letter("d3"), _dead_letter("d3-2", "redrive-1", 2), _dead_letter("d4"), _dead_letter("d5"), _dead_letter("d6"),
 ]  # fmt: skip
-LETTERS += [
+DEAD_LETTER_ROWS += [
     # Rows that a table rejected; the golden events have rows of event 01 in order_events and none in payment_events.
-    {**_letter(name), "stage": "sink", "error_code": "SINK_REJECTED", "table_name": table, "event_id": event_id}
+    {**_dead_letter(name), "stage": "sink", "error_code": "SINK_REJECTED", "table_name": table, "event_id": event_id}
     for name, table, event_id in (
         ("s1", "order_events", "01"), ("s2", "payment_events", "01"), ("s3", "order_events", "not there"),
         ("s4", "events", "02"), ("s5", "event_counts", None), ("s6", "payment_events", "02"),
@@ -109,5 +109,5 @@ STATES = {
 
 def replayed_rows() -> dict[tuple[str, str], tuple[Table, Rows]]:
     """Return the rows of the tables."""
-    tables = ((RUNS, RECORDS), (REPLAYS, LEDGER), (DEAD_LETTERS, LETTERS), (REDRIVES, REDRIVEN))
+    tables = ((RUNS, RECORDS), (REPLAYS, LEDGER), (DEAD_LETTERS, DEAD_LETTER_ROWS), (REDRIVES, REDRIVEN))
     return {(table.dataset, table.name): (table, rows) for table, rows in tables}

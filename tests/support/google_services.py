@@ -79,7 +79,7 @@ def healthy() -> dict[str, Any]:
 
 
 class GoogleServices:
-    """The services: `answers` by path, `refused` paths (403), `lacking` permissions of the workers."""
+    """The services: `answers` by path, `rejected` paths (403), `lacking` permissions of the workers."""
 
     def __init__(self, bigquery_url: str) -> None:
         self.bigquery_url, self.port = bigquery_url, 0
@@ -92,7 +92,7 @@ class GoogleServices:
     def reset(self) -> None:
         """Make all well again."""
         self.answers = healthy()
-        self.refused: set[str] = set()
+        self.rejected: set[str] = set()
         self.lacking: set[str] = set()
         self.changes: list[str] = []
 
@@ -105,7 +105,7 @@ class GoogleServices:
         self.answers = {path: answer for path, answer in self.answers.items() if not path.endswith(end)}
 
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: bytes) -> tuple[int, bytes]:
-        if any(one in path for one in self.refused):
+        if any(one in path for one in self.rejected):
             return 403, b'{"error": {"message": "permission denied"}}'
         wanted = query.get("permissions") if method == "GET" else None
         if path.endswith(":testIamPermissions"):

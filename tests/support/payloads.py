@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.decode.json_object import inspect_object
-from schemas.outcomes import Code, Refused
+from schemas.outcomes import Code, Rejected
 
 
 def inspected(data: bytes):
@@ -13,6 +13,6 @@ def inspected(data: bytes):
 
 def code_of(data: bytes) -> Code:
     """Return the code with which these bytes are rejected."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Rejected) as rejected:
         inspected(data)
-    return refused.value.code
+    return rejected.value.code

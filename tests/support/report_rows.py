@@ -67,7 +67,7 @@ def metrics(at: datetime, topic: str, received: int, run_id: str = RUN) -> dict[
     }
 
 
-def dead_letter(number: int, code: str, path: str | None) -> dict[str, Any]:
+def make_dead_letter(number: int, code: str, path: str | None) -> dict[str, Any]:
     return {
         "dead_letter_id": f"d{number}",
         "failed_time": NEW.isoformat(),
@@ -129,10 +129,10 @@ def rows() -> dict[str, list[dict[str, Any]]]:
             stored(elsewhere, "iot-events"),
         ],
         "event_store.dead_letters": [
-            dead_letter(1, "FIELD_FORMAT", "data.items[0].sku"),
-            dead_letter(2, "FIELD_FORMAT", "data.items[17].sku"),
-            dead_letter(3, "FIELD_FORMAT", HOSTILE),
-            dead_letter(4, "JSON_SYNTAX", None),
+            make_dead_letter(1, "FIELD_FORMAT", "data.items[0].sku"),
+            make_dead_letter(2, "FIELD_FORMAT", "data.items[17].sku"),
+            make_dead_letter(3, "FIELD_FORMAT", HOSTILE),
+            make_dead_letter(4, "JSON_SYNTAX", None),
         ],
         "analytics.iot_telemetry": [*telemetry, elsewhere],
         "analytics.payment_events": payments,

@@ -18,9 +18,9 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.typehints.decorators import no_annotations
 from apache_beam.utils.windowed_value import WindowedValue
 
-from schemas.event import DeadLetter, dead_letter
+from schemas.event import DeadLetter, make_dead_letter
 from schemas.message import Message
-from schemas.outcomes import Code, Refused, Stage
+from schemas.outcomes import Code, Rejected, Stage
 from schemas.timestamps import from_datetime
 from transforms.decode.identity import find_repeats
 from transforms.deduplicate.spill import (
@@ -158,21 +158,21 @@ class _KeepFn(beam.DoFn):
             )
         if conflicts.any():
             messages = read_messages(spill, rows[conflicts].tolist())
-            dead = conflict_letters(repeated.filter(pa.array(conflicts)), messages)
+            dead = conflict_dead_letters(repeated.filter(pa.array(conflicts)), messages)
             yield TaggedOutput(DEAD, dead)
             yield TaggedOutput(MEASURED, measure_dead(dead, 0, self._window))
 
 
-def conflict_letters(rows: pa.RecordBatch, messages: pa.RecordBatch) -> list[DeadLetter]:
+def conflict_dead_letters(rows: pa.RecordBatch, messages: pa.RecordBatch) -> list[DeadLetter]:
     """Make the dead letters of events whose id was seen before with other content, `messages` of the same rows."""
-    refused = Refused(
+    rejected = Rejected(
         Stage.IDENTITY, Code.EVENT_ID_CONFLICT, "eventId", "an event of this id was seen before with other content"
     )
     columns = ("topic", "message_id", "publish_time", "event_id", "event_type")
     return [
-        dead_letter(
+        make_dead_letter(
             Message(topic, message_id, from_datetime(publish_time), decode_attributes(attributes), payload),
-            refused,
+            rejected,
             event_id,
             event_type,
         )

@@ -27,7 +27,7 @@ from schemas.tables.definitions import typed_table
 from schemas.timestamps import SECOND_US
 from transforms.clock import Clock, wall_us
 from transforms.decode.identity import identities
-from transforms.deduplicate.batch import DEAD, MEASURED, Dead, Measured, conflict_letters
+from transforms.deduplicate.batch import DEAD, MEASURED, Dead, Measured, conflict_dead_letters
 from transforms.deduplicate.seen_ids import DedupResult, Seen, classify_ids
 from transforms.deduplicate.sharding import ByShardFn, ShardedRows, unpack_tables
 from transforms.deduplicate.state import EMPTY, LAYOUT, SLOTS, Directory, pack_ids, unpack_ids
@@ -211,7 +211,7 @@ class _JudgeFn(beam.DoFn):
                 yield TaggedOutput(MEASURED, measure_duplicates(publish[topics == topic], topic, self._window))
         if conflict.any():
             repeated = batch.rows.filter(pa.array(conflict))
-            dead = conflict_letters(repeated, repeated)
+            dead = conflict_dead_letters(repeated, repeated)
             yield TaggedOutput(DEAD, dead)
             yield TaggedOutput(MEASURED, measure_dead(dead, 0, self._window))
 

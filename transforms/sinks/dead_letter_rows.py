@@ -15,43 +15,43 @@ from schemas.timestamps import from_datetime, to_rfc3339
 from transforms.table_rows import Run, TableRows
 
 
-def dead_letter_cells(letter: DeadLetter, run: Run) -> dict[str, object]:
+def dead_letter_cells(dead_letter: DeadLetter, run: Run) -> dict[str, object]:
     """Return one dead letter as the cells of its table; a line without a publish time takes the start of the run."""
     return {
-        "dead_letter_id": letter.dead_letter_id,
-        "failed_time": run.started if letter.publish_time is None else letter.publish_time,
-        "stage": letter.stage,
-        "error_code": letter.code,
-        "path": letter.path or None,
-        "table_name": letter.table_name,
-        "column_name": letter.column_name,
-        "error_message": letter.error_message,
-        "topic": letter.topic,
-        "message_id": letter.message_id,
-        "publish_time": letter.publish_time,
-        "attributes": msgspec.json.encode(letter.attributes).decode(),
-        "payload": letter.data,
-        "payload_size": letter.size,
-        "payload_sha256": letter.sha256,
-        "event_id": letter.event_id,
-        "event_type": letter.event_type,
-        "attempt": letter.attempt,
+        "dead_letter_id": dead_letter.dead_letter_id,
+        "failed_time": run.started if dead_letter.publish_time is None else dead_letter.publish_time,
+        "stage": dead_letter.stage,
+        "error_code": dead_letter.code,
+        "path": dead_letter.path or None,
+        "table_name": dead_letter.table_name,
+        "column_name": dead_letter.column_name,
+        "error_message": dead_letter.error_message,
+        "topic": dead_letter.topic,
+        "message_id": dead_letter.message_id,
+        "publish_time": dead_letter.publish_time,
+        "attributes": msgspec.json.encode(dead_letter.attributes).decode(),
+        "payload": dead_letter.data,
+        "payload_size": dead_letter.size,
+        "payload_sha256": dead_letter.sha256,
+        "event_id": dead_letter.event_id,
+        "event_type": dead_letter.event_type,
+        "attempt": dead_letter.attempt,
         "pipeline_version": run.version,
         "ingest_time": run.started,
         "run_id": run.run_id,
     }
 
 
-def dead_letter_rows(letters: Iterable[DeadLetter], run: Run) -> pa.RecordBatch:
+def dead_letter_rows(dead_letters: Iterable[DeadLetter], run: Run) -> pa.RecordBatch:
     """Return rows of event_store.dead_letters."""
     return pa.RecordBatch.from_pylist(
-        [dead_letter_cells(letter, run) for letter in letters], DEAD_LETTERS.arrow_schema()
+        [dead_letter_cells(dead_letter, run) for dead_letter in dead_letters], DEAD_LETTERS.arrow_schema()
     )
 
 
-def dead_letter_line(letter: DeadLetter, run: Run) -> bytes:
+def dead_letter_line(dead_letter: DeadLetter, run: Run) -> bytes:
     """Return one dead letter as a JSON line."""
-    return cells_line(dead_letter_cells(letter, run))
+    return cells_line(dead_letter_cells(dead_letter, run))
 
 
 def cells_line(cells: Mapping[str, object]) -> bytes:
@@ -73,9 +73,9 @@ def cells_line(cells: Mapping[str, object]) -> bytes:
     return msgspec.json.encode(line) + b"\n"
 
 
-def failed_day(letter: DeadLetter, run: Run) -> str:
+def failed_day(dead_letter: DeadLetter, run: Run) -> str:
     """Return the partition of a dead letter's file, `dt=2026-06-15`."""
-    moment = run.started if letter.publish_time is None else letter.publish_time
+    moment = run.started if dead_letter.publish_time is None else dead_letter.publish_time
     return f"dt={to_rfc3339(moment)[:10]}"
 
 
@@ -89,5 +89,5 @@ class DeadLetterRows(beam.PTransform[beam.PCollection[list[DeadLetter]], beam.PC
         return pcoll | "Rows" >> beam.ParDo(_rows_of, self.run)
 
 
-def _rows_of(letters: list[DeadLetter], run: Run) -> Iterator[TableRows]:
-    yield TableRows(DEAD_LETTERS.name, dead_letter_rows(letters, run))
+def _rows_of(dead_letters: list[DeadLetter], run: Run) -> Iterator[TableRows]:
+    yield TableRows(DEAD_LETTERS.name, dead_letter_rows(dead_letters, run))

@@ -11,16 +11,16 @@ from typing import Any
 import apache_beam as beam
 import msgspec
 
-from schemas.event import DeadLetter, dead_letter
+from schemas.event import DeadLetter, make_dead_letter
 from schemas.message import Message, topic_label
-from schemas.outcomes import Code, Refused, Stage
+from schemas.outcomes import Code, Rejected, Stage
 from schemas.registry import REGISTRY
 from schemas.tables.definitions import DEAD_LETTERS, EVENTS
 from schemas.timestamps import from_datetime
 from transforms.metrics import counter
 from transforms.sinks.dead_letter_rows import dead_letter_rows
 from transforms.sinks.results import FailedRows
-from transforms.sinks.undelivered_letters import KeepUndeliveredLetters
+from transforms.sinks.undelivered import KeepUndelivered
 from transforms.table_rows import Run, TableRows
 
 OUTCOME_TABLES = (EVENTS.name, DEAD_LETTERS.name)
@@ -43,18 +43,18 @@ class FailedToDeadLetters(beam.PTransform[beam.PCollection[FailedRows], beam.PCo
     run: Run
 
     def expand(self, pcoll: beam.PCollection[FailedRows]) -> beam.PCollection[list[DeadLetter]]:
-        _ = pcoll | "Keep" >> KeepUndeliveredLetters(root=self.root, run=self.run)
-        return pcoll | "Letters" >> beam.ParDo(_letters_of)
+        _ = pcoll | "Keep" >> KeepUndelivered(root=self.root, run=self.run)
+        return pcoll | "Letters" >> beam.ParDo(_dead_letters_of)
 
 
-def _letters_of(failed: FailedRows) -> Iterator[list[DeadLetter]]:
-    letters = failed_letters(failed)
-    counter(f"dead_letter_{failed.code}").inc(len(letters))
+def _dead_letters_of(failed: FailedRows) -> Iterator[list[DeadLetter]]:
+    dead_letters = failed_dead_letters(failed)
+    counter(f"dead_letter_{failed.code}").inc(len(dead_letters))
     if failed.table in OUTCOME_TABLES:
-        for letter in letters:
-            counter(f"refused_{topic_label(letter.topic)}").inc()
+        for dead_letter in dead_letters:
+            counter(f"refused_{topic_label(dead_letter.topic)}").inc()
     if failed.table != DEAD_LETTERS.name:
-        yield letters
+        yield dead_letters
 
 
 @dataclass(kw_only=True)
@@ -69,22 +69,22 @@ class UndeliveredRows(beam.PTransform[beam.PCollection[FailedRows], beam.PCollec
 
 def _rows_of(failed: FailedRows, run: Run) -> Iterator[TableRows]:
     if failed.table != DEAD_LETTERS.name:
-        yield TableRows(DEAD_LETTERS.name, dead_letter_rows(failed_letters(failed), run))
+        yield TableRows(DEAD_LETTERS.name, dead_letter_rows(failed_dead_letters(failed), run))
 
 
-def failed_letters(failed: FailedRows) -> list[DeadLetter]:
+def failed_dead_letters(failed: FailedRows) -> list[DeadLetter]:
     """Return one dead letter per row; `path` is the table's name, the payload is the row as JSON."""
-    refused = Refused(Stage.SINK, Code(failed.code), failed.table, failed.reason)
-    return [_letter(row, refused, failed) for row in failed.rows.to_pylist()]
+    rejected = Rejected(Stage.SINK, Code(failed.code), failed.table, failed.reason)
+    return [_dead_letter(row, rejected, failed) for row in failed.rows.to_pylist()]
 
 
-def _letter(row: dict[str, Any], refused: Refused, failed: FailedRows) -> DeadLetter:
+def _dead_letter(row: dict[str, Any], rejected: Rejected, failed: FailedRows) -> DeadLetter:
     event_type = row.get("event_type")
     known = REGISTRY.get(event_type) if isinstance(event_type, str) else None
     topic = row.get("topic") or (known.topic if known else "unknown")
     publish_time = row.get("publish_time") or row.get("window_start") or row.get("ingest_time")
     moment = from_datetime(publish_time) if publish_time is not None else 0
     message = Message(topic, row.get("message_id") or "", moment, {}, msgspec.json.encode(row))
-    return dead_letter(
-        message, refused, row.get("event_id"), event_type, table_name=failed.table, column_name=failed.column
+    return make_dead_letter(
+        message, rejected, row.get("event_id"), event_type, table_name=failed.table, column_name=failed.column
     )

@@ -5,10 +5,10 @@ features) first compares, per table, the rows that were made, appended and rejec
 
     counted = counters(run_to_end(pipeline))            # Beam's counters of the graph that filled the staging tables
     appended = count_rows(client, staged, run_id=None)  # pipelines/reconcile.py: the rows that the tables really hold
-    check_publish(counts_of(counted, appended), run_id)  # raises PublishRefused: do not publish, drop the staging
+    check_publish(counts_of(counted, appended), run_id)  # raises PublishRejected: do not publish, drop the staging
 
 A graph that writes through `AppendRows(publish="all")` (`JobConfig.publish`) checks the same inside its commit step: if
-a row was rejected, it commits no table, and the run fails with PublishRefused. `publish="accepted"`, the default,
+a row was rejected, it commits no table, and the run fails with PublishRejected. `publish="accepted"`, the default,
 commits the accepted rows and reports the others as undelivered. In both, rows that are neither appended nor rejected
 stop the commit.
 
@@ -22,7 +22,7 @@ ROWS_MADE, ROWS_REJECTED = "rows_made_", "rows_rejected_"
 """Prefixes of the sinks' counters; the name of the table follows."""
 
 
-class PublishRefused(Exception):
+class PublishRejected(Exception):
     """The result is not complete, so nothing of it is published. The text names tables and counts, no data."""
 
 
@@ -91,7 +91,7 @@ def counts_of(counters: Mapping[str, int], appended: Mapping[str, int]) -> list[
 
 
 def check_publish(counts: Iterable[TableCounts], what: str, *, allow_rejected: bool = False) -> None:
-    """Raise PublishRefused unless every table is complete.
+    """Raise PublishRejected unless every table is complete.
 
     Args:
         counts: what became of each table's rows.
@@ -100,4 +100,4 @@ def check_publish(counts: Iterable[TableCounts], what: str, *, allow_rejected: b
     """
     problems = [text for table in counts if (text := table.problem(allow_rejected=allow_rejected))]
     if problems:
-        raise PublishRefused(f"{what}: nothing was published, the result is not complete: {'; '.join(problems)}")
+        raise PublishRejected(f"{what}: nothing was published, the result is not complete: {'; '.join(problems)}")

@@ -9,10 +9,10 @@ from google.api_core.exceptions import NotFound
 from pipelines.cli.output_formats import FORMATS, write_rows
 from pipelines.command_options.redrive import make_selection
 from pipelines.errors import RunFailed, UserError
-from pipelines.replay.redrive.letters import STATES
-from pipelines.replay.redrive.listing import GROUPS, ShownLetter, list_sql, read_letter
+from pipelines.replay.redrive.listing import GROUPS, DeadLetterDetails, list_sql, read_dead_letter
+from pipelines.replay.redrive.stored import STATES
 from pipelines.stores.target import Target, add_target_arguments
-from pipelines.stores.undelivered_letters import add_undelivered_dead_letters
+from pipelines.stores.undelivered import add_undelivered_dead_letters
 from pipelines.stores.upgrade import open_for_reading
 from pipelines.terminal_text import escape
 from schemas.message import TOPICS
@@ -54,8 +54,8 @@ def run(args: argparse.Namespace) -> int:
             if done := add_undelivered_dead_letters(endpoints.bigquery, target):
                 print(done, file=sys.stderr)
             if args.show:
-                letter = read_letter(endpoints.bigquery, target, args.show[1])
-                for line in letter_lines(letter, unmasked=args.show_payload):
+                dead_letter = read_dead_letter(endpoints.bigquery, target, args.show[1])
+                for line in dead_letter_lines(dead_letter, unmasked=args.show_payload):
                     print(escape(line))
                 return 0
             result = endpoints.bigquery.query(sql).result()
@@ -70,15 +70,15 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def letter_lines(letter: ShownLetter, *, unmasked: bool) -> Iterator[str]:
+def dead_letter_lines(dead_letter: DeadLetterDetails, *, unmasked: bool) -> Iterator[str]:
     """Yield one dead letter and the history of its message, a line each."""
-    for name, value in letter.cells.items():
+    for name, value in dead_letter.cells.items():
         yield f"{name:<20} {value}"
-    yield f"{'attributes':<20} {', '.join(letter.attributes)}"
-    text = letter.payload.decode("utf-8", "backslashreplace") if unmasked else mask(letter.payload)
+    yield f"{'attributes':<20} {', '.join(dead_letter.attributes)}"
+    text = dead_letter.payload.decode("utf-8", "backslashreplace") if unmasked else mask(dead_letter.payload)
     yield f"{'payload':<20} {text}"
-    for failure in letter.history:
-        failed = failure.letter
+    for failure in dead_letter.history:
+        failed = failure.dead_letter
         path = f" {failed.path}" if failed.path else ""
         yield f"{'failed':<20} attempt {failed.attempt} {failed.error_code}{path} ({failed.dead_letter_id}, {failed.state})"
         for redrive in failure.redrives:

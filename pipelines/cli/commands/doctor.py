@@ -84,9 +84,9 @@ def findings(
     for check in CHECKS:
         try:
             yield from check(google, want)
-        except PermissionDenied as refused:
+        except PermissionDenied as rejected:
             what = check.__name__.removeprefix("check_").replace("_", " ")
-            yield Finding(what, f"permission denied: {refused}", "ask for roles/viewer and roles/iam.securityReviewer")
+            yield Finding(what, f"permission denied: {rejected}", "ask for roles/viewer and roles/iam.securityReviewer")
     yield from check_tables(client, target, window_seconds)
 
 

@@ -38,7 +38,7 @@ from pipelines.stores.output_folder import (
 from pipelines.stores.run_record import Run, recorded
 from pipelines.stores.settings import SettingsDiffer, check_settings, provision_agreed
 from pipelines.stores.target import Endpoints, Target, check_not_served
-from pipelines.stores.undelivered_letters import add_undelivered_dead_letters
+from pipelines.stores.undelivered import add_undelivered_dead_letters
 from pipelines.version import pipeline_version
 from schemas.timestamps import to_rfc3339
 from transforms.clock import wall_us

@@ -7,7 +7,7 @@ from pipelines.command_options.redrive import add_arguments as add_arguments
 from pipelines.command_options.redrive import read_rules, redrive_request
 from pipelines.lake.recovery import recovered
 from pipelines.options import read_key
-from pipelines.replay.redrive.run import plan_letters, run_redrive
+from pipelines.replay.redrive.run import plan_dead_letters, run_redrive
 from pipelines.stores.folder_lock import lock_folder
 from pipelines.terminal_text import escape
 
@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     request = redrive_request(args, read_rules("rules", args.rules) if args.rules else None, key)
     directory = None if args.dry_run else request.target.directory
     with lock_folder(directory, "redrive"), recovered(directory), request.target.open() as endpoints:
-        plan = plan_letters(endpoints, request, writes=not args.dry_run)
+        plan = plan_dead_letters(endpoints, request, writes=not args.dry_run)
         for line in plan.lines(examples=args.dry_run):
             print(escape(line))
         if args.dry_run or plan.empty:

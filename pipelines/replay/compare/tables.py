@@ -148,7 +148,7 @@ def compared_tables(*, ranged: bool) -> list[ComparedTable]:
         )
         for name in REGISTRY.by_table()
     ]
-    letters = ComparedTable(
+    dead_letters = ComparedTable(
         DEAD_LETTERS.dataset, DEAD_LETTERS.name, ("dead_letter_id",), _compared(c.name for c in DEAD_LETTERS.columns),
         "publish_time", None, MESSAGES_ONLY,
     )  # fmt: skip
@@ -161,7 +161,7 @@ def compared_tables(*, ranged: bool) -> list[ComparedTable]:
         "pane",
         per_run=True,
     )
-    tables = [*views, *typed, letters, counts]
+    tables = [*views, *typed, dead_letters, counts]
     return [table for table in tables if table.time] if ranged else tables
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from google.cloud import bigquery
 
-from pipelines.replay.redrive.letters import DEAD_LETTER_ATTRIBUTE
+from pipelines.replay.redrive.stored import DEAD_LETTER_ATTRIBUTE
 from pipelines.stores.sql_text import string_literal
 from pipelines.stores.target import Target
 
@@ -18,7 +18,7 @@ WAS = f"""JSON_VALUE(attributes, '$."{DEAD_LETTER_ATTRIBUTE}"')"""
 class Failure:
     """One dead letter of a message, and the results of its redrives."""
 
-    letter: Any
+    dead_letter: Any
     redrives: list[Any]
 
 
@@ -35,11 +35,11 @@ def history_of(client: bigquery.Client, target: Target, name: str) -> list[Failu
         f"SELECT * FROM `{target.table('event_store', 'redrives')}` WHERE dead_letter_id IN ({listed})"
         " ORDER BY redriven_time, attempt"
     )
-    letters = {row.dead_letter_id: row for row in client.query(states).result()}
+    dead_letters = {row.dead_letter_id: row for row in client.query(states).result()}
     done: dict[str, list[Any]] = {}
     for row in client.query(redrives).result():
         done.setdefault(row.dead_letter_id, []).append(row)
-    return [Failure(letters[name], done.get(name, [])) for name in names if name in letters]
+    return [Failure(dead_letters[name], done.get(name, [])) for name in names if name in dead_letters]
 
 
 def _chain(client: bigquery.Client, target: Target, name: str) -> list[str]:

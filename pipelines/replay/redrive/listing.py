@@ -8,7 +8,7 @@ from google.cloud import bigquery
 
 from pipelines.errors import UserError
 from pipelines.replay.redrive.failure_history import Failure, history_of
-from pipelines.replay.redrive.letters import Selection
+from pipelines.replay.redrive.stored import Selection
 from pipelines.stores.sql_text import string_literal
 from pipelines.stores.target import Target
 
@@ -31,7 +31,7 @@ _DETAILS = ("error_message", "payload_size", "payload_sha256", "pipeline_version
 
 
 @dataclass(frozen=True)
-class ShownLetter:
+class DeadLetterDetails:
     """One dead letter: its columns without NULLs, the names of its attributes, its payload, and its history."""
 
     cells: dict[str, Any]
@@ -50,12 +50,12 @@ def list_sql(target: Target, selection: Selection, group_by: str | None) -> str:
         UserError: there is no such group.
     """
     source = f"""(
-  SELECT states.*, letters.error_message
+  SELECT states.*, dead_letters.error_message
   FROM (SELECT * FROM `{target.table("event_store", "dead_letter_states")}` WHERE {selection.where()}) AS states
   JOIN (
     SELECT dead_letter_id, error_message FROM `{target.table("event_store", "dead_letters")}` WHERE TRUE
     QUALIFY ROW_NUMBER() OVER (PARTITION BY dead_letter_id ORDER BY ingest_time, run_id) = 1
-  ) AS letters ON letters.dead_letter_id = states.dead_letter_id
+  ) AS dead_letters ON dead_letters.dead_letter_id = states.dead_letter_id
 )"""
     if group_by is None:
         return f"SELECT {', '.join(LISTED)} FROM {source} ORDER BY failed_time, dead_letter_id"
@@ -67,7 +67,7 @@ def list_sql(target: Target, selection: Selection, group_by: str | None) -> str:
     return f"SELECT {columns}, COUNT(*) AS dead_letters FROM {source} GROUP BY {columns} ORDER BY dead_letters DESC, {columns}"
 
 
-def read_letter(client: bigquery.Client, target: Target, dead_letter_id: str) -> ShownLetter:
+def read_dead_letter(client: bigquery.Client, target: Target, dead_letter_id: str) -> DeadLetterDetails:
     """Return one dead letter.
 
     Raises:
@@ -78,15 +78,15 @@ def read_letter(client: bigquery.Client, target: Target, dead_letter_id: str) ->
     rows = list(client.query(f"SELECT * FROM {states} WHERE {wanted}").result())
     if not rows:
         raise UserError(f"show {dead_letter_id}: there is no dead letter of this id")
-    letters = f"`{target.table('event_store', 'dead_letters')}`"
-    [letter] = client.query(
-        f"SELECT {', '.join(_DETAILS)}, payload, TO_JSON_STRING(attributes) AS attributes FROM {letters}"
+    dead_letters = f"`{target.table('event_store', 'dead_letters')}`"
+    [dead_letter] = client.query(
+        f"SELECT {', '.join(_DETAILS)}, payload, TO_JSON_STRING(attributes) AS attributes FROM {dead_letters}"
         f" WHERE {wanted} ORDER BY ingest_time LIMIT 1"
     ).result()
-    cells = {**dict(rows[0].items()), **{name: letter[name] for name in _DETAILS}}
-    return ShownLetter(
+    cells = {**dict(rows[0].items()), **{name: dead_letter[name] for name in _DETAILS}}
+    return DeadLetterDetails(
         {name: value for name, value in cells.items() if value is not None},
-        sorted(json.loads(letter.attributes or "{}") or {}),
-        letter.payload or b"",
+        sorted(json.loads(dead_letter.attributes or "{}") or {}),
+        dead_letter.payload or b"",
         history_of(client, target, dead_letter_id),
     )

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pipelines.replay.merge_statements import TYPED
-from pipelines.replay.redrive.letters import Letter
+from pipelines.replay.redrive.stored import StoredDeadLetter
 from pipelines.replay.undelivered import COMPUTED, message_of_row
 from schemas.decode.decoder import Decoder
 from schemas.event import Event
@@ -31,7 +31,7 @@ class Redriven:
         content: content hash of the event. A held event of the same id with another hash is a conflict.
     """
 
-    letter: Letter
+    dead_letter: StoredDeadLetter
     rule: str | None
     message: Message
     event_id: str | None
@@ -47,9 +47,9 @@ class Plan:
     """
 
     sent: list[Redriven] = field(default_factory=list)
-    rows: list[Letter] = field(default_factory=list)
-    given_up: list[Letter] = field(default_factory=list)
-    left: list[tuple[Letter, str]] = field(default_factory=list)
+    rows: list[StoredDeadLetter] = field(default_factory=list)
+    given_up: list[StoredDeadLetter] = field(default_factory=list)
+    left: list[tuple[StoredDeadLetter, str]] = field(default_factory=list)
 
     def by_rule(self) -> list[tuple[str, int, int]]:
         """Return (rule, messages sent, how many of them are valid now) in the order of first use."""
@@ -73,9 +73,9 @@ class Plan:
         """
         for redriven in self.sent:
             if redriven.event_id is not None and held.get(redriven.event_id, redriven.content) != redriven.content:
-                self.left.append((redriven.letter, CONFLICT))
-        conflicts = {letter.dead_letter_id for letter, reason in self.left if reason == CONFLICT}
-        self.sent = [redriven for redriven in self.sent if redriven.letter.dead_letter_id not in conflicts]
+                self.left.append((redriven.dead_letter, CONFLICT))
+        conflicts = {dead_letter.dead_letter_id for dead_letter, reason in self.left if reason == CONFLICT}
+        self.sent = [redriven for redriven in self.sent if redriven.dead_letter.dead_letter_id not in conflicts]
 
     def keep(self, open_now: Collection[str]) -> None:
         """Drop dead letters that another redrive has processed since this plan.
@@ -83,9 +83,9 @@ class Plan:
         Args:
             open_now: ids of the dead letters that are still open.
         """
-        self.sent = [redriven for redriven in self.sent if redriven.letter.dead_letter_id in open_now]
-        self.rows = [letter for letter in self.rows if letter.dead_letter_id in open_now]
-        self.given_up = [letter for letter in self.given_up if letter.dead_letter_id in open_now]
+        self.sent = [redriven for redriven in self.sent if redriven.dead_letter.dead_letter_id in open_now]
+        self.rows = [dead_letter for dead_letter in self.rows if dead_letter.dead_letter_id in open_now]
+        self.given_up = [dead_letter for dead_letter in self.given_up if dead_letter.dead_letter_id in open_now]
 
     @property
     def empty(self) -> bool:
@@ -98,9 +98,9 @@ class Plan:
             yield f"{rule}: {sent:,} to send, {valid:,} of them valid now"
             if examples:
                 example = next(redriven for redriven in self.sent if (redriven.rule or NO_RULE) == rule)
-                yield f"  before {mask(example.letter.payload)}"
+                yield f"  before {mask(example.dead_letter.payload)}"
                 yield f"  after  {mask(example.message.data)}"
-        for table, count in Counter(letter.path for letter in self.rows).items():
+        for table, count in Counter(dead_letter.path for dead_letter in self.rows).items():
             yield f"rows of {table} to deliver: {count:,}"
         for reason, count in self.left_by_reason():
             yield f"left open, {reason}: {count:,}"
@@ -111,7 +111,7 @@ class Plan:
 
 
 def plan_redrive(
-    letters: Iterable[Letter],
+    dead_letters: Iterable[StoredDeadLetter],
     rules: Rules | None,
     max_attempts: int,
     limit: int = 0,
@@ -125,48 +125,54 @@ def plan_redrive(
         limit: stop once so many are to be sent or given up; 0 is no limit.
     """
     plan, decoder = Plan(), Decoder(accept_cloudevents=accept_cloudevents)
-    for letter in letters:
+    for dead_letter in dead_letters:
         if limit and len(plan.sent) + len(plan.rows) + len(plan.given_up) >= limit:
             break
-        if letter.is_row:
-            _deliver(plan, letter)
+        if dead_letter.is_row:
+            _deliver(plan, dead_letter)
             continue
-        rule = rules.find(letter.code, letter.path, letter.topic, letter.event_type) if rules else None
-        if letter.unfit:
-            plan.left.append((letter, letter.unfit))
+        rule = (
+            rules.find(dead_letter.code, dead_letter.path, dead_letter.topic, dead_letter.event_type) if rules else None
+        )
+        if dead_letter.unfit:
+            plan.left.append((dead_letter, dead_letter.unfit))
         elif rules and rule is None:
-            plan.left.append((letter, "no rule matches"))
-        elif letter.attempt > max_attempts:
-            plan.given_up.append(letter)
+            plan.left.append((dead_letter, "no rule matches"))
+        elif dead_letter.attempt > max_attempts:
+            plan.given_up.append(dead_letter)
         else:
-            _send(plan, letter, rule, decoder)
+            _send(plan, dead_letter, rule, decoder)
     return plan
 
 
-def _deliver(plan: Plan, letter: Letter) -> None:
-    if letter.path in TYPED and letter.event_id is None:
-        plan.left.append((letter, f"the row of {letter.path} names no event"))
-    elif letter.path == EVENTS.name and message_of_row(letter.payload) is None:
-        plan.left.append((letter, "the row of events is not whole: `replay --mode backfill` reads its message again"))
-    elif letter.path in DELIVERED:
-        plan.rows.append(letter)
+def _deliver(plan: Plan, dead_letter: StoredDeadLetter) -> None:
+    if dead_letter.path in TYPED and dead_letter.event_id is None:
+        plan.left.append((dead_letter, f"the row of {dead_letter.path} names no event"))
+    elif dead_letter.path == EVENTS.name and message_of_row(dead_letter.payload) is None:
+        plan.left.append(
+            (dead_letter, "the row of events is not whole: `replay --mode backfill` reads its message again")
+        )
+    elif dead_letter.path in DELIVERED:
+        plan.rows.append(dead_letter)
     else:
-        plan.left.append((letter, f"a row of {letter.path} cannot be computed again"))
+        plan.left.append((dead_letter, f"a row of {dead_letter.path} cannot be computed again"))
 
 
-def _send(plan: Plan, letter: Letter, rule: Rule | None, decoder: Decoder) -> None:
+def _send(plan: Plan, dead_letter: StoredDeadLetter, rule: Rule | None, decoder: Decoder) -> None:
     try:
-        payload = repair(rule, letter.payload) if rule else letter.payload
-        message = letter.message(payload, rule.topic if rule else None)
+        payload = repair(rule, dead_letter.payload) if rule else dead_letter.payload
+        message = dead_letter.message(payload, rule.topic if rule else None)
         outcome = decoder.decode(message)
     except NotRepaired as error:
-        plan.left.append((letter, f"{rule.name if rule else NO_RULE}: {error}"))
+        plan.left.append((dead_letter, f"{rule.name if rule else NO_RULE}: {error}"))
         return
     except Exception as error:  # whatever one payload does to a rule or the decoder, the others are redriven
-        plan.left.append((letter, f"{rule.name if rule else NO_RULE}: cannot be repaired ({type(error).__name__})"))
+        plan.left.append(
+            (dead_letter, f"{rule.name if rule else NO_RULE}: cannot be repaired ({type(error).__name__})")
+        )
         return
     name = rule.name if rule else None
     if isinstance(outcome, Event):
-        plan.sent.append(Redriven(letter, name, message, outcome.event_id, None, outcome.content))
+        plan.sent.append(Redriven(dead_letter, name, message, outcome.event_id, None, outcome.content))
     else:
-        plan.sent.append(Redriven(letter, name, message, None, outcome.code))
+        plan.sent.append(Redriven(dead_letter, name, message, None, outcome.code))

@@ -6,8 +6,8 @@ from typing import Any
 from google.cloud import bigquery
 
 from pipelines.replay.merge_statements import TYPED, Statements
-from pipelines.replay.redrive.letters import DEAD_LETTER_ATTRIBUTE, IDS_A_QUERY, Letter
 from pipelines.replay.redrive.plan import Redriven
+from pipelines.replay.redrive.stored import DEAD_LETTER_ATTRIBUTE, IDS_A_QUERY, StoredDeadLetter
 from pipelines.replay.undelivered import COMPUTED
 from pipelines.stores.target import Target
 from schemas.tables.definitions import DATASET_OF, EVENTS, REDRIVES
@@ -18,35 +18,42 @@ Row = dict[str, Any]
 
 def sent_row(redriven: Redriven, run_id: str, started: int) -> Row:
     """Return the row of a message that was published to its topic."""
-    return _row(redriven.letter, redriven.rule, redriven.event_id, run_id, started, "SENT")
+    return _row(redriven.dead_letter, redriven.rule, redriven.event_id, run_id, started, "SENT")
 
 
-def given_up_row(letter: Letter, run_id: str, started: int) -> Row:
+def given_up_row(dead_letter: StoredDeadLetter, run_id: str, started: int) -> Row:
     """Return the row of a dead letter that is not sent again."""
-    return {**_row(letter, None, None, run_id, started, "GIVEN_UP"), "error_code": letter.code}
+    return {**_row(dead_letter, None, None, run_id, started, "GIVEN_UP"), "error_code": dead_letter.code}
 
 
-def delivered_row(letter: Letter, run_id: str, started: int) -> Row:
+def delivered_row(dead_letter: StoredDeadLetter, run_id: str, started: int) -> Row:
     """Return the row of a rejected row that was delivered."""
-    return _row(letter, None, letter.event_id, run_id, started, "RESOLVED")
+    return _row(dead_letter, None, dead_letter.event_id, run_id, started, "RESOLVED")
 
 
-def delivered_rows(client: bigquery.Client, statements: Statements, letters: list[Letter]) -> list[Letter]:
+def delivered_rows(
+    client: bigquery.Client, statements: Statements, dead_letters: list[StoredDeadLetter]
+) -> list[StoredDeadLetter]:
     """Return the rejected rows that the tables hold, or will hold once the staging is published."""
-    events = {table: [letter for letter in letters if letter.path == table] for table in (EVENTS.name, *TYPED)}
-    found: list[Letter] = [letter for letter in letters if letter.path in COMPUTED]  # recomputed as a whole
+    events = {
+        table: [dead_letter for dead_letter in dead_letters if dead_letter.path == table]
+        for table in (EVENTS.name, *TYPED)
+    }
+    found: list[StoredDeadLetter] = [
+        dead_letter for dead_letter in dead_letters if dead_letter.path in COMPUTED
+    ]  # recomputed as a whole
     for table, of_table in events.items():
         dataset = DATASET_OF[table]
         tables = (statements.live.table(dataset, table), statements.staged.table(dataset, table))
         sql = " UNION DISTINCT ".join(
             f"SELECT event_id FROM `{name}` WHERE event_id IN UNNEST(@ids)" for name in tables
         )
-        ids = sorted({letter.event_id for letter in of_table if letter.event_id is not None})
+        ids = sorted({dead_letter.event_id for dead_letter in of_table if dead_letter.event_id is not None})
         for start in range(0, len(ids), IDS_A_QUERY):
             parameter = bigquery.ArrayQueryParameter("ids", "STRING", ids[start : start + IDS_A_QUERY])
             config = bigquery.QueryJobConfig(query_parameters=[parameter])
             held = {row.event_id for row in client.query(sql, job_config=config).result()}
-            found += [letter for letter in of_table if letter.event_id in held]
+            found += [dead_letter for dead_letter in of_table if dead_letter.event_id in held]
     return found
 
 
@@ -59,14 +66,14 @@ def outcome_row(
         again: by dead letter id, the dead letter that the message became again, and its code.
         valid: ids of the events that were staged.
     """
-    row = _row(redriven.letter, redriven.rule, redriven.event_id, run_id, started, "RESOLVED")
-    if redriven.letter.dead_letter_id in again or redriven.event_id not in valid:
-        next_id, code = again.get(redriven.letter.dead_letter_id, (None, None))
+    row = _row(redriven.dead_letter, redriven.rule, redriven.event_id, run_id, started, "RESOLVED")
+    if redriven.dead_letter.dead_letter_id in again or redriven.event_id not in valid:
+        next_id, code = again.get(redriven.dead_letter.dead_letter_id, (None, None))
         row.update(outcome="FAILED", next_dead_letter_id=next_id, error_code=code)
     return row
 
 
-def staged_letters(client: bigquery.Client, staged: Target) -> dict[str, tuple[str, str]]:
+def staged_dead_letters(client: bigquery.Client, staged: Target) -> dict[str, tuple[str, str]]:
     """Return, by the dead letter that a staged message was, the dead letter that it is again and its code."""
     sql = f"""SELECT dead_letter_id, error_code, JSON_VALUE(attributes, '$."{DEAD_LETTER_ATTRIBUTE}"') AS was
 FROM `{staged.table("event_store", "dead_letters")}`"""
@@ -87,12 +94,14 @@ def append_rows(client: bigquery.Client, target: Target, rows: list[Row]) -> Non
         client.load_table_from_json(rows, target.table("event_store", REDRIVES.name), job_config=config).result()
 
 
-def _row(letter: Letter, rule: str | None, event_id: str | None, run_id: str, started: int, outcome: str) -> Row:
+def _row(
+    dead_letter: StoredDeadLetter, rule: str | None, event_id: str | None, run_id: str, started: int, outcome: str
+) -> Row:
     return {
-        "dead_letter_id": letter.dead_letter_id,
-        "message_id": letter.message_id,
+        "dead_letter_id": dead_letter.dead_letter_id,
+        "message_id": dead_letter.message_id,
         "redriven_time": to_rfc3339(started),
-        "attempt": letter.attempt,
+        "attempt": dead_letter.attempt,
         "rule": rule,
         "outcome": outcome,
         "event_id": event_id,

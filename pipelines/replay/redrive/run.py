@@ -11,7 +11,6 @@ from pipelines.job import JobOptions, make_job, whoami
 from pipelines.replay.engine import Engine
 from pipelines.replay.ledger import Claim, RunLedger
 from pipelines.replay.merge_statements import TYPED, Statements
-from pipelines.replay.redrive.letters import Letter, Selection, read_contents, read_ids, read_letters
 from pipelines.replay.redrive.plan import Plan, plan_redrive
 from pipelines.replay.redrive.publish import publish
 from pipelines.replay.redrive.records import (
@@ -21,9 +20,10 @@ from pipelines.replay.redrive.records import (
     given_up_row,
     outcome_row,
     sent_row,
+    staged_dead_letters,
     staged_events,
-    staged_letters,
 )
+from pipelines.replay.redrive.stored import Selection, StoredDeadLetter, read_contents, read_dead_letters, read_ids
 from pipelines.replay.run import claim_range
 from pipelines.replay.time_range import Range
 from pipelines.replay.undelivered import Undelivered, hours_and_orders, message_of_row
@@ -32,7 +32,7 @@ from pipelines.runners.direct import RUNNERS
 from pipelines.stores.settings import provision_agreed
 from pipelines.stores.sql_text import string_literal
 from pipelines.stores.target import Endpoints, Target
-from pipelines.stores.undelivered_letters import add_undelivered_dead_letters
+from pipelines.stores.undelivered import add_undelivered_dead_letters
 from pipelines.version import pipeline_version
 from schemas.repair.rules import Rules
 from schemas.tables.definitions import EVENTS, REDRIVES
@@ -104,7 +104,7 @@ class RedriveResult:
         return f"{self.run_id}: {done}, given up {self.given_up:,}, left open {self.left:,}"
 
 
-def plan_letters(endpoints: Endpoints, request: RedriveRequest, *, writes: bool) -> Plan:
+def plan_dead_letters(endpoints: Endpoints, request: RedriveRequest, *, writes: bool) -> Plan:
     """Return the plan of the redrive; only provisioning is written, and only if `writes`.
 
     Raises:
@@ -117,7 +117,7 @@ def plan_letters(endpoints: Endpoints, request: RedriveRequest, *, writes: bool)
         finish_killed_runs(endpoints, target, _job_of(endpoints, request))
         add_undelivered_dead_letters(client, target)
     plan = plan_redrive(
-        read_letters(client, target, request.selection),
+        read_dead_letters(client, target, request.selection),
         request.rules,
         request.max_attempts,
         request.limit,
@@ -138,7 +138,7 @@ def run_redrive(
     """
     client, target = endpoints.bigquery, request.target
     times = [redriven.message.publish_time for redriven in plan.sent]
-    times += [letter.publish_time for letter in plan.rows if letter.publish_time]
+    times += [dead_letter.publish_time for dead_letter in plan.rows if dead_letter.publish_time]
     times = times or [request.started]
     filters = {"rules": request.rules_path, "codes": list(request.selection.codes)}
     claim = Claim(
@@ -160,9 +160,9 @@ def _publish(
 ) -> RedriveResult:
     assert request.topics_project is not None
     publish([redriven.message for redriven in plan.sent], request.topics_project)
-    plan.left += [(letter, "a rejected row is delivered without --to_topics") for letter in plan.rows]
+    plan.left += [(dead_letter, "a rejected row is delivered without --to_topics") for dead_letter in plan.rows]
     rows = [sent_row(redriven, request.run_id, request.started) for redriven in plan.sent]
-    rows += [given_up_row(letter, request.run_id, request.started) for letter in plan.given_up]
+    rows += [given_up_row(dead_letter, request.run_id, request.started) for dead_letter in plan.given_up]
     append_rows(endpoints.bigquery, request.target, rows)
     ledger.record_done(claim, {"messages": len(plan.sent)})
     return RedriveResult(request.run_id, len(plan.sent), 0, None, len(plan.given_up), len(plan.left))
@@ -182,16 +182,16 @@ def _run_graph(
         endpoints, target, ledger, claim, job,
         runner=request.runner, workers=request.workers, archives=True, report=report,
     )  # fmt: skip
-    resolved, delivered = 0, list[Letter]()
+    resolved, delivered = 0, list[StoredDeadLetter]()
 
     def record_outcomes(statements: Statements) -> str:
         nonlocal resolved, delivered
-        again, valid = staged_letters(client, statements.staged), staged_events(client, statements.staged)
+        again, valid = staged_dead_letters(client, statements.staged), staged_events(client, statements.staged)
         rows = [outcome_row(redriven, again, valid, run_id, started) for redriven in plan.sent]
         resolved = sum(row["outcome"] == "RESOLVED" for row in rows)
         delivered = delivered_rows(client, statements, plan.rows)
-        rows += [delivered_row(letter, run_id, started) for letter in delivered]
-        rows += [given_up_row(letter, run_id, started) for letter in plan.given_up]
+        rows += [delivered_row(dead_letter, run_id, started) for dead_letter in delivered]
+        rows += [given_up_row(dead_letter, run_id, started) for dead_letter in plan.given_up]
         append_rows(client, statements.staged, rows)
         columns = ", ".join(column.name for column in REDRIVES.columns)
         return statements.render(f"INSERT INTO ${{L}}.redrives ({columns}) SELECT {columns} FROM ${{S}}.redrives")
@@ -222,9 +222,12 @@ def _job_of(endpoints: Endpoints, request: RedriveRequest) -> JobConfig:
 
 
 def _undelivered(target: Target, plan: Plan) -> Undelivered:
-    ids = ", ".join(string_literal(letter.event_id) for letter in plan.rows if letter.path in TYPED) or "NULL"
-    hours, orders = hours_and_orders((letter.path, letter.payload) for letter in plan.rows)
-    messages = [message_of_row(letter.payload) for letter in plan.rows if letter.path == EVENTS.name]
+    ids = (
+        ", ".join(string_literal(dead_letter.event_id) for dead_letter in plan.rows if dead_letter.path in TYPED)
+        or "NULL"
+    )
+    hours, orders = hours_and_orders((dead_letter.path, dead_letter.payload) for dead_letter in plan.rows)
+    messages = [message_of_row(dead_letter.payload) for dead_letter in plan.rows if dead_letter.path == EVENTS.name]
     return Undelivered(
         f"event_id IN ({ids})", hours, orders, tuple(message for message in messages if message), forced=True
     )

@@ -145,19 +145,19 @@ def test_a_symbolic_link_to_nothing_is_named(tmp_path):
 def test_a_file_without_permission_is_named(tmp_path, monkeypatch):
     path = write(tmp_path / "orders.jsonl", EVENT)
 
-    def refuse(*args, **options):
+    def reject(*args, **options):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(open_input.FileSystems, "open", refuse)
+    monkeypatch.setattr(open_input.FileSystems, "open", reject)
     with pytest.raises(UserError, match=r"^--input .*orders\.jsonl: cannot be read \(Permission denied\)$"):
         plan_inputs([str(path)], "auto")
 
 
 def test_a_folder_without_permission_is_named(tmp_path, monkeypatch):
-    def refuse(folder, onerror):
+    def reject(folder, onerror):
         onerror(PermissionError(13, "Permission denied", folder))
 
-    monkeypatch.setattr(os, "walk", refuse)
+    monkeypatch.setattr(os, "walk", reject)
     with pytest.raises(UserError, match=r"^--input .*: cannot be read \(Permission denied\)$"):
         plan_inputs([str(tmp_path)], "auto")
 

@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.message import MAX_BYTES
-from tests.support.events import ABSENT, CAUSATION_ID, CORRELATION_ID, make_event, make_message, refused, with_data
+from tests.support.events import ABSENT, CAUSATION_ID, CORRELATION_ID, make_event, make_message, rejected, with_data
 
 METADATA = {"correlationId": CORRELATION_ID, "causationId": CAUSATION_ID}
 ELSEWHERE = ("x.y", "iot.telemetry")
@@ -47,4 +47,4 @@ ELSEWHERE = ("x.y", "iot.telemetry")
 )
 def test_a_dead_letter_gives_the_reason(message, said):
     topic = "orders" if isinstance(message, bytes) or message["eventType"] in ELSEWHERE else None
-    assert refused(make_message(message, topic)).error_message == said
+    assert rejected(make_message(message, topic)).error_message == said

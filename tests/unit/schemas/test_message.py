@@ -122,21 +122,36 @@ def test_a_message_is_one_line_of_its_five_fields():
 
 
 def test_data_that_is_not_a_message_is_a_dead_letter_of_the_source():
-    letter = not_a_message(NotAMessage("orders", b"{", "", "the line is not a JSON object"))
-    assert (letter.stage, letter.code, letter.data, letter.size) == ("source", "NOT_A_MESSAGE", b"{", 1)
-    assert (letter.path, letter.error_message) == ("", "the line is not a JSON object")
-    assert (letter.message_id, letter.publish_time, letter.attributes, letter.attempt) == (None, None, {}, 1)
+    dead_letter = not_a_message(NotAMessage("orders", b"{", "", "the line is not a JSON object"))
+    assert (dead_letter.stage, dead_letter.code, dead_letter.data, dead_letter.size) == (
+        "source",
+        "NOT_A_MESSAGE",
+        b"{",
+        1,
+    )
+    assert (dead_letter.path, dead_letter.error_message) == ("", "the line is not a JSON object")
+    assert (dead_letter.message_id, dead_letter.publish_time, dead_letter.attributes, dead_letter.attempt) == (
+        None,
+        None,
+        {},
+        1,
+    )
 
 
 def test_the_first_64_kib_of_a_large_message_are_kept():
-    letter = not_a_message(parse_line(b"x" * (MAX_BYTES + 1), "orders"))
-    assert (len(letter.data), letter.size) == (65_536, MAX_BYTES + 1)
+    dead_letter = not_a_message(parse_line(b"x" * (MAX_BYTES + 1), "orders"))
+    assert (len(dead_letter.data), dead_letter.size) == (65_536, MAX_BYTES + 1)
 
 
 def test_a_line_that_was_too_long_to_hold_is_too_large():
-    letter = not_a_message(NotAMessage("orders", b"x" * 65_536, "", "the line is longer", 99_999_999, "5ha"))
-    assert (letter.stage, letter.code, letter.size, letter.sha256) == ("bytes", "TOO_LARGE", 99_999_999, "5ha")
-    assert len(letter.data) == 65_536
+    dead_letter = not_a_message(NotAMessage("orders", b"x" * 65_536, "", "the line is longer", 99_999_999, "5ha"))
+    assert (dead_letter.stage, dead_letter.code, dead_letter.size, dead_letter.sha256) == (
+        "bytes",
+        "TOO_LARGE",
+        99_999_999,
+        "5ha",
+    )
+    assert len(dead_letter.data) == 65_536
 
 
 def test_a_topic_is_named_only_from_the_closed_list():

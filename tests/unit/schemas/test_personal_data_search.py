@@ -113,8 +113,8 @@ def test_an_id_is_found_in_base64_that_is_torn_anywhere_before_it():
 
 @pytest.mark.parametrize("filler", ["", " ", "  "], ids=len)
 def test_an_id_at_the_end_of_base64_is_found_for_any_last_character(filler):
-    for letter in string.ascii_letters + string.digits:
-        name = f"C-1.{letter}"
+    for character in string.ascii_letters + string.digits:
+        name = f"C-1.{character}"
         assert Mentions(name).in_bytes(base64.b64encode(f"the customer {filler}{name}".encode())), name
 
 

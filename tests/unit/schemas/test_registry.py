@@ -80,9 +80,9 @@ def test_a_new_event_type_is_decoded():
 )
 def test_a_new_event_type_is_checked(changes, code, path):
     event = example_event(SHIPPED)
-    letter = decoded({**event, "data": {**event["data"], **changes}})
-    assert isinstance(letter, DeadLetter)
-    assert (letter.code, letter.path) == (code, path)
+    dead_letter = decoded({**event, "data": {**event["data"], **changes}})
+    assert isinstance(dead_letter, DeadLetter)
+    assert (dead_letter.code, dead_letter.path) == (code, path)
 
 
 @pytest.mark.parametrize(

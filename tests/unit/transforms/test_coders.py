@@ -9,9 +9,9 @@ from apache_beam.coders import ListCoder, PickleCoder, registry
 from apache_beam.typehints import typehints
 from apache_beam.typehints.native_type_compatibility import convert_to_beam_type
 
-from schemas.event import DeadLetter, dead_letter
+from schemas.event import DeadLetter, make_dead_letter
 from schemas.message import Message, NotAMessage
-from schemas.outcomes import Code, Refused, Stage
+from schemas.outcomes import Code, Rejected, Stage
 from schemas.saga.reducer import Saga
 from transforms.coders import DeadLettersCoder, SizedCoder, size_of, use_sized_coders
 from transforms.event_batch import EventBatch
@@ -73,11 +73,11 @@ def test_a_batch_of_messages_is_sized_and_comes_back_without_being_pickled_for_i
 
 
 def test_lists_of_dead_letters_survive_compression():
-    letters = [dead_letter(MESSAGE, Refused(Stage.BYTES, Code.EMPTY, "", "empty")) for _ in range(100)]
+    dead_letters = [make_dead_letter(MESSAGE, Rejected(Stage.BYTES, Code.EMPTY, "", "empty")) for _ in range(100)]
     coder = coder_of(list[DeadLetter])
     assert type(coder) is DeadLettersCoder
-    encoded = coder.encode(letters)
-    assert coder.decode(encoded) == letters
+    encoded = coder.encode(dead_letters)
+    assert coder.decode(encoded) == dead_letters
     assert len(encoded) < 100 * 5000 / 20
-    assert coder.get_impl().estimate_size(letters) == sum(map(size_of, letters))
+    assert coder.get_impl().estimate_size(dead_letters) == sum(map(size_of, dead_letters))
     assert type(coder_of(list[str])) is ListCoder

@@ -29,7 +29,7 @@ from transforms.sinks.results import AppendResult, FailedRows
 from transforms.table_rows import Run, TableRows
 
 _FIRST_WAIT_SECONDS = 0.2  # Beam's own; each wait after it is twice as long
-_REFUSALS = {"invalid", "Bad Request", "Forbidden", "Not Found", "Unauthorized", "notImplemented", "Not Implemented"}
+_REJECTIONS = {"invalid", "Bad Request", "Forbidden", "Not Found", "Unauthorized", "notImplemented", "Not Implemented"}
 _BEAM_LOG = "apache_beam.io.gcp.bigquery"
 
 
@@ -71,8 +71,8 @@ def insert_failure(errors: Iterable[Mapping[str, str]], table: Table) -> tuple[C
     if reason == "invalid":
         named = row_reason(f"field {first.get('location', '')}: {first.get('message', '')}", columns)
         return Code.SINK_REJECTED, str(named), named.column
-    known = reason if reason in _REFUSALS else "the retries were used up"
-    return (Code.SINK_REJECTED if reason in _REFUSALS else Code.SINK_EXHAUSTED), f"insertAll: {known}", None
+    known = reason if reason in _REJECTIONS else "the retries were used up"
+    return (Code.SINK_REJECTED if reason in _REJECTIONS else Code.SINK_EXHAUSTED), f"insertAll: {known}", None
 
 
 RowsInput: TypeAlias = beam.PCollection[TableRows] | tuple[beam.PCollection[TableRows], ...]
@@ -97,8 +97,8 @@ class InsertRows(beam.PTransform[Any, Any]):
         split, handed = _split(rows, self.tables, parse_json=False)
         failed = [self._insert(split[name], name, name) for name in self.tables.dataset_of]
         if self.run is not None:
-            letters = failed | "Rejected" >> beam.Flatten() | "UndeliveredRows" >> UndeliveredRows(run=self.run)
-            dicts = letters | "UndeliveredToDicts" >> beam.ParDo(_ToDictsFn(False)).with_outputs(
+            dead_letters = failed | "Rejected" >> beam.Flatten() | "UndeliveredRows" >> UndeliveredRows(run=self.run)
+            dicts = dead_letters | "UndeliveredToDicts" >> beam.ParDo(_ToDictsFn(False)).with_outputs(
                 DEAD_LETTERS.name, main="handed"
             )
             failed.append(self._insert(dicts[DEAD_LETTERS.name], DEAD_LETTERS.name, "undelivered"))

@@ -89,8 +89,8 @@ class AppendRows(beam.PTransform[beam.PCollection[TableRows], Any]):
             failed = tuple(out[FAILED] for out in outputs) | "Failed" >> beam.Flatten()
             appended = tuple(out.main for out in outputs) | "Appended" >> beam.Flatten()
         if self.run is not None and self.publish == "accepted":
-            letters = failed | "UndeliveredRows" >> UndeliveredRows(run=self.run)
-            stored = self._append(letters, "Undelivered")
+            dead_letters = failed | "UndeliveredRows" >> UndeliveredRows(run=self.run)
+            stored = self._append(dead_letters, "Undelivered")
             failed = (failed, stored[FAILED]) | "AllFailed" >> beam.Flatten()
             appended = (appended, stored.main) | "AllAppended" >> beam.Flatten()
         if self.mode != "pending":
@@ -217,13 +217,13 @@ class _AppendFn(beam.DoFn):
     def _report(self, table: str, gave_up: GaveUp) -> None:
         """Log one line per table and kind of error, so that an outage does not fill the log.
 
-        The filter of a log metric holds the words `refuses rows` (templates/terraform/monitoring.tf).
+        The filter of a log metric holds the words `rejects rows` (templates/terraform/monitoring.tf).
         """
         key = (table, gave_up.failure.status)
         if key not in self._reported:
             self._reported.add(key)
             why = f"after {self._budget:g} s of retries" if gave_up.exhausted else "for good"
-            _LOG.error("table %s refuses rows %s: %s", self._tables.name(table), why, gave_up.failure.reason)
+            _LOG.error("table %s rejects rows %s: %s", self._tables.name(table), why, gave_up.failure.reason)
 
 
 def _together(part: Sealed | BundleCounts) -> tuple[int, Sealed | BundleCounts]:

@@ -106,14 +106,14 @@ class WriteDeadLetters(beam.PTransform[beam.PCollection[list[DeadLetter]], beam.
         )
 
 
-def _lines(letters: list[DeadLetter], run: Run) -> Iterator[tuple[str, int, bytes]]:
+def _lines(dead_letters: list[DeadLetter], run: Run) -> Iterator[tuple[str, int, bytes]]:
     """Join a batch's lines by day: the key, how many they are, and the lines, compressed.
 
     Many lines are a key of their own: a runner on one machine holds all values of a key several times.
     """
     days: dict[str, list[bytes]] = {}
-    for letter in letters:
-        days.setdefault(failed_day(letter, run), []).append(dead_letter_line(letter, run))
+    for dead_letter in dead_letters:
+        days.setdefault(failed_day(dead_letter, run), []).append(dead_letter_line(dead_letter, run))
     for day, lines in days.items():
         key = f"{day}{_OWN_KEY}{uuid.uuid4().hex}" if len(lines) >= _OWN_FILE_LINES else day
         yield key, len(lines), zlib.compress(b"".join(lines), 1)

@@ -51,9 +51,9 @@ class WriteDeadLettersStream(beam.PTransform[beam.PCollection[list[DeadLetter]],
     def expand(self, pcoll: beam.PCollection[list[DeadLetter]]) -> beam.PCollection[LakeFile]:
         return (
             pcoll
-            | "Lines" >> beam.ParDo(_letter_parts, self.run).with_output_types(tuple[str, Part])
+            | "Lines" >> beam.ParDo(_dead_letter_parts, self.run).with_output_types(tuple[str, Part])
             | "Gather" >> Gather(seconds=self.flush_seconds, most_bytes=self.flush_bytes)
-            | "Write" >> beam.Map(_write_letters, self.root, self.run.run_id)
+            | "Write" >> beam.Map(_write_dead_letters, self.root, self.run.run_id)
         )
 
 
@@ -69,15 +69,15 @@ def _write_feed(gathered: Gathered, feed: Feed, root: str, run_id: str) -> LakeF
     return _write(root, feed.content(partition, rows), run_id)
 
 
-def _letter_parts(letters: list[DeadLetter], run: Run) -> Iterator[tuple[str, Part]]:
+def _dead_letter_parts(dead_letters: list[DeadLetter], run: Run) -> Iterator[tuple[str, Part]]:
     days: dict[str, list[bytes]] = {}
-    for letter in letters:
-        days.setdefault(failed_day(letter, run), []).append(dead_letter_line(letter, run))
+    for dead_letter in dead_letters:
+        days.setdefault(failed_day(dead_letter, run), []).append(dead_letter_line(dead_letter, run))
     for day, lines in days.items():
         yield day, Part(len(lines), b"".join(lines))
 
 
-def _write_letters(gathered: Gathered, root: str, run_id: str) -> LakeFile:
+def _write_dead_letters(gathered: Gathered, root: str, run_id: str) -> LakeFile:
     day, parts = gathered
     rows, data = sum(part.rows for part in parts), b"".join(part.data for part in parts)
     return _write(root, FileContent(DEAD_LETTERS_FEED, day, "jsonl", rows, data), run_id)

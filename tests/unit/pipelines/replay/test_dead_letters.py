@@ -8,8 +8,8 @@ from operator import itemgetter
 import pytest
 
 from pipelines.replay.event_store_source import QUERIES, store_queries
-from pipelines.replay.redrive.letters import Letter
 from pipelines.replay.redrive.plan import plan_redrive
+from pipelines.replay.redrive.stored import StoredDeadLetter
 from pipelines.stores.target import Target
 from schemas.decode.decoder import Decoder
 from schemas.event import Event
@@ -144,26 +144,26 @@ def test_the_fact_of_a_row_holds_all_its_saga_values():
     assert saga_fact({**row, **nulls}) == SagaFact(AT, "1", "inventory.reserved", None, "c")
 
 
-def letter(name: str, message: Message | None = None, **more) -> Letter:
+def dead_letter(name: str, message: Message | None = None, **more) -> StoredDeadLetter:
     sent = message or order(1)
     cells = {
         "dead_letter_id": name, "code": "FIELD_FORMAT", "stage": "data", "path": "data.orderId", "topic": sent.topic,
         "message_id": sent.message_id, "publish_time": sent.publish_time, "attributes": {}, "payload": sent.data,
         "payload_size": len(sent.data), "sha256": "abc", "event_type": "order.completed", "attempt": 1, **more,
     }  # fmt: skip
-    return Letter(**cells)
+    return StoredDeadLetter(**cells)
 
 
 def test_every_dead_letter_is_sent_given_up_or_left_with_a_reason():
-    letters = [
-        letter("now valid"), letter("still bad", BAD), letter("tired", attempt=4), letter("line", message_id=None),
-        letter("cut", payload_size=10**9),
-        letter("row", stage="sink", path="order_events", event_id="e-1"), letter("counts", stage="sink", path="event_counts"),
-        letter("metrics", stage="sink", path="pipeline_metrics"), letter("no id", stage="sink", path="order_events"),
-        letter("cut row", stage="sink", path="events"),
+    dead_letters = [
+        dead_letter("now valid"), dead_letter("still bad", BAD), dead_letter("tired", attempt=4), dead_letter("line", message_id=None),
+        dead_letter("cut", payload_size=10**9),
+        dead_letter("row", stage="sink", path="order_events", event_id="e-1"), dead_letter("counts", stage="sink", path="event_counts"),
+        dead_letter("metrics", stage="sink", path="pipeline_metrics"), dead_letter("no id", stage="sink", path="order_events"),
+        dead_letter("cut row", stage="sink", path="events"),
     ]  # fmt: skip
-    plan = plan_redrive(letters, None, 3)
-    assert [(redriven.letter.dead_letter_id, redriven.code) for redriven in plan.sent] == [
+    plan = plan_redrive(dead_letters, None, 3)
+    assert [(redriven.dead_letter.dead_letter_id, redriven.code) for redriven in plan.sent] == [
         ("now valid", None),
         ("still bad", "JSON_SYNTAX"),
     ]
@@ -174,9 +174,9 @@ def test_every_dead_letter_is_sent_given_up_or_left_with_a_reason():
 
 
 def test_a_message_keeps_what_it_first_was_through_every_redrive():
-    first = letter("d1").message(b"repaired")
+    first = dead_letter("d1").message(b"repaired")
     assert (first.message_id, first.publish_time, first.data) == ("1", AT, b"repaired")
-    again = letter("d2", first, attempt=2, attributes=first.attributes, sha256="def").message(b"repaired again")
+    again = dead_letter("d2", first, attempt=2, attributes=first.attributes, sha256="def").message(b"repaired again")
     assert again.attributes == {
         "redrive-attempt": "2", "redrive-dead-letter": "d2", "redrive-message-id": "1",
         "redrive-publish-time": "2026-06-15T12:00:00Z", "redrive-sha256": "abc",

@@ -3,24 +3,24 @@
 import pytest
 
 from pipelines.runners.direct import describe
-from transforms.sinks.publish_gate import PublishRefused
+from transforms.sinks.publish_gate import PublishRejected
 
-REFUSED = "run-1: nothing was published, the result is not complete: table events: 1 of 2 rows were rejected"
+REJECTED = "run-1: nothing was published, the result is not complete: table events: 1 of 2 rows were rejected"
 
 
 @pytest.mark.parametrize(
     "error",
     [
-        PublishRefused(f"{REFUSED} [while running 'AppendRows/Commit']"),
+        PublishRejected(f"{REJECTED} [while running 'AppendRows/Commit']"),
         RuntimeError(
             'Traceback (most recent call last):\n  File "commit.py", line 1, in process\n'
-            f"transforms.sinks.publish_gate.PublishRefused: {REFUSED} [while running 'AppendRows/Commit']\n"
+            f"transforms.sinks.publish_gate.PublishRejected: {REJECTED} [while running 'AppendRows/Commit']\n"
         ),
     ],
     ids=["in this process", "in a worker process"],
 )
 def test_an_error_of_this_project_is_shown_without_the_step_label(error: Exception) -> None:
-    assert describe(error) == f"the run failed: {REFUSED}"
+    assert describe(error) == f"the run failed: {REJECTED}"
 
 
 def test_the_text_of_an_unexpected_error_is_not_shown() -> None:

@@ -15,7 +15,7 @@ from tests.support.events import (
     accepted,
     make_event,
     make_message,
-    refused,
+    rejected,
     topic_of,
 )
 
@@ -84,19 +84,19 @@ def test_the_content_type_may_be_absent_or_an_attribute(given):
 def test_its_own_content_type_precedes_the_transports():
     assert accepted(message(DATA["order.updated"], given=attributes() | {"content-type": "text/plain"}), ACCEPTING)
     given = attributes(datacontenttype="text/plain") | {"content-type": "application/json"}
-    assert refused(message(DATA["order.updated"], given=given), ACCEPTING).code == "CONTENT_TYPE"
+    assert rejected(message(DATA["order.updated"], given=given), ACCEPTING).code == "CONTENT_TYPE"
 
 
 def test_another_content_type_is_rejected():
     given = {**attributes(datacontenttype=ABSENT), "content-type": "text/plain"}
-    assert refused(message(DATA["order.updated"], given=given), ACCEPTING).code == "CONTENT_TYPE"
-    assert refused(message(structured(datacontenttype="text/plain")), ACCEPTING).code == "CONTENT_TYPE"
+    assert rejected(message(DATA["order.updated"], given=given), ACCEPTING).code == "CONTENT_TYPE"
+    assert rejected(message(structured(datacontenttype="text/plain")), ACCEPTING).code == "CONTENT_TYPE"
 
 
 def test_a_cloudevent_is_accepted_only_with_the_option():
     assert accepted(message(structured()), Decoder(accept_cloudevents=True)).event_id == EVENT_ID
-    assert refused(message(structured())).path == "eventId"
-    assert refused(message(DATA["order.updated"], given=attributes())).path == "eventId"
+    assert rejected(message(structured())).path == "eventId"
+    assert rejected(message(DATA["order.updated"], given=attributes())).path == "eventId"
 
 
 @pytest.mark.parametrize("decoder", [Decoder(), ACCEPTING], ids=["plain", "accepting"])
@@ -138,18 +138,18 @@ def test_an_extension_does_not_change_how_data_is_judged():
     ],
 )
 def test_a_cloudevent_keeps_the_same_rules(event, code, path):
-    letter = refused(message(event), ACCEPTING)
-    assert (letter.code, letter.path) == (code, path)
+    dead_letter = rejected(message(event), ACCEPTING)
+    assert (dead_letter.code, dead_letter.path) == (code, path)
 
 
 @pytest.mark.parametrize("name", ["eventId", "eventType", "eventTime", "dataContentType", "metadata"])
 @pytest.mark.parametrize("value", ["x", {}, None], ids=repr)
 def test_an_object_with_both_envelopes_is_not_a_cloudevent(name, value):
-    letter = refused(message(structured(**{name: value})), ACCEPTING)
+    dead_letter = rejected(message(structured(**{name: value})), ACCEPTING)
     collides = name == "dataContentType"  # with datacontenttype
-    assert letter.code == ("KEY_COLLISION" if collides else "MISSING_FIELD")
+    assert dead_letter.code == ("KEY_COLLISION" if collides else "MISSING_FIELD")
     given = attributes() | {f"ce-{name}": "x"}
-    assert refused(message(DATA["order.updated"], given=given), ACCEPTING).code == "MISSING_FIELD"
+    assert rejected(message(DATA["order.updated"], given=given), ACCEPTING).code == "MISSING_FIELD"
 
 
 def test_an_envelope_with_a_specversion_is_an_envelope():
@@ -158,10 +158,14 @@ def test_an_envelope_with_a_specversion_is_an_envelope():
 
 
 def test_a_dead_cloudevent_names_its_event():
-    letter = refused(message(structured(source="x", extra=2**63)), ACCEPTING)
-    assert (letter.code, letter.event_id, letter.event_type) == ("JSON_NUMBER", EVENT_ID, "order.updated")
+    dead_letter = rejected(message(structured(source="x", extra=2**63)), ACCEPTING)
+    assert (dead_letter.code, dead_letter.event_id, dead_letter.event_type) == (
+        "JSON_NUMBER",
+        EVENT_ID,
+        "order.updated",
+    )
 
 
 def test_attributes_of_an_event_whose_data_is_not_an_object():
-    assert refused(make_message(b"[]", "orders", attributes()), ACCEPTING).code == "NOT_OBJECT"
-    assert refused(make_message(b"", "orders", attributes()), ACCEPTING).code == "EMPTY"
+    assert rejected(make_message(b"[]", "orders", attributes()), ACCEPTING).code == "NOT_OBJECT"
+    assert rejected(make_message(b"", "orders", attributes()), ACCEPTING).code == "EMPTY"

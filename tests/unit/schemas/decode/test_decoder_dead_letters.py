@@ -10,7 +10,7 @@ import schemas.decode.decoder
 from schemas.decode.decoder import decode
 from schemas.event import ATTEMPT_ATTRIBUTE, DeadLetter
 from schemas.message import MAX_BYTES, Message
-from schemas.outcomes import CODES_OF, Code, Refused, Stage
+from schemas.outcomes import CODES_OF, Code, Rejected, Stage
 from schemas.registry import REGISTRY
 from tests.support.events import (
     ABSENT,
@@ -21,7 +21,7 @@ from tests.support.events import (
     accepted,
     make_event,
     make_message,
-    refused,
+    rejected,
     spelled,
     with_data,
 )
@@ -66,7 +66,7 @@ def text_of(event: dict) -> bytes:
     ],
 )  # fmt: skip
 def test_stages_before_the_envelope(data, code):
-    assert refused(make_message(data)).code == code
+    assert rejected(make_message(data)).code == code
 
 
 @pytest.mark.parametrize(
@@ -100,13 +100,13 @@ LATER = {
 @pytest.mark.parametrize("later", LATER)
 @pytest.mark.parametrize("code", EARLIER)
 def test_a_fault_of_the_text_precedes_any_later_one(code, later):
-    letter = refused(make_message(text_of(LATER[later])[:-1] + EARLIER[code] + b"}"))
-    assert (letter.stage, letter.code) == ("json", code)
+    dead_letter = rejected(make_message(text_of(LATER[later])[:-1] + EARLIER[code] + b"}"))
+    assert (dead_letter.stage, dead_letter.code) == ("json", code)
 
 
 def test_a_fault_of_the_envelope_precedes_one_of_the_data():
-    letter = refused(make_message({**with_data("order.updated", orderId=ABSENT), "eventTime": "x"}))
-    assert (letter.stage, letter.code) == ("envelope", "TIME_FORMAT")
+    dead_letter = rejected(make_message({**with_data("order.updated", orderId=ABSENT), "eventTime": "x"}))
+    assert (dead_letter.stage, dead_letter.code) == ("envelope", "TIME_FORMAT")
 
 
 @pytest.mark.parametrize(
@@ -129,8 +129,8 @@ def test_a_fault_of_the_envelope_precedes_one_of_the_data():
     ],
 )
 def test_a_dead_letter_names_its_event_where_it_could_be_read(event, event_id, event_type):
-    letter = refused(make_message(event, "orders"))
-    assert (letter.event_id, letter.event_type) == (event_id, event_type)
+    dead_letter = rejected(make_message(event, "orders"))
+    assert (dead_letter.event_id, dead_letter.event_type) == (event_id, event_type)
 
 
 @pytest.mark.parametrize(
@@ -138,18 +138,22 @@ def test_a_dead_letter_names_its_event_where_it_could_be_read(event, event_id, e
 )
 def test_a_dead_letter_keeps_the_original_bytes(data):
     message = make_message(data, "news", {"k": "v"})
-    letter = refused(message)
-    assert (letter.data, letter.size, letter.sha256) == (data, len(data), hashlib.sha256(data).hexdigest())
-    assert (letter.topic, letter.message_id, letter.publish_time) == ("news", "m-1", PUBLISHED_US)
-    assert (letter.attributes, letter.attempt) == ({"k": "v"}, 1)
+    dead_letter = rejected(message)
+    assert (dead_letter.data, dead_letter.size, dead_letter.sha256) == (
+        data,
+        len(data),
+        hashlib.sha256(data).hexdigest(),
+    )
+    assert (dead_letter.topic, dead_letter.message_id, dead_letter.publish_time) == ("news", "m-1", PUBLISHED_US)
+    assert (dead_letter.attributes, dead_letter.attempt) == ({"k": "v"}, 1)
 
 
 def test_of_a_message_over_the_limit_the_first_64_kib_are_kept():
     data = bytes(range(256)) * 4097
-    letter = refused(make_message(data))
-    assert letter.code == "TOO_LARGE"
-    assert (letter.data, letter.size) == (data[:65_536], len(data))
-    assert letter.sha256 == hashlib.sha256(data).hexdigest()
+    dead_letter = rejected(make_message(data))
+    assert dead_letter.code == "TOO_LARGE"
+    assert (dead_letter.data, dead_letter.size) == (data[:65_536], len(data))
+    assert dead_letter.sha256 == hashlib.sha256(data).hexdigest()
 
 
 @pytest.mark.parametrize(
@@ -161,12 +165,12 @@ def test_of_a_message_over_the_limit_the_first_64_kib_are_kept():
 )
 def test_a_redrive_counts_its_attempts(attribute, attempt):
     attributes = {} if attribute is None else {ATTEMPT_ATTRIBUTE: attribute}
-    assert refused(make_message(b"", attributes=attributes)).attempt == attempt
+    assert rejected(make_message(b"", attributes=attributes)).attempt == attempt
 
 
 def test_the_id_of_a_dead_letter_is_computed_from_message_and_attempt():
-    first = refused(make_message(b"{"))
-    assert first.dead_letter_id == refused(make_message(b"{")).dead_letter_id
+    first = rejected(make_message(b"{"))
+    assert first.dead_letter_id == rejected(make_message(b"{")).dead_letter_id
     assert len(first.dead_letter_id) == 32
     others = [
         make_message(b"}"),
@@ -174,7 +178,7 @@ def test_the_id_of_a_dead_letter_is_computed_from_message_and_attempt():
         make_message(b"{", attributes={ATTEMPT_ATTRIBUTE: "1"}),
     ]
     others += [Message("orders", "m-2", PUBLISHED_US, {}, b"{")]
-    assert len({first.dead_letter_id, *(refused(message).dead_letter_id for message in others)}) == 5
+    assert len({first.dead_letter_id, *(rejected(message).dead_letter_id for message in others)}) == 5
     assert msgspec.structs.replace(first, code=Code.JSON_DEPTH).dead_letter_id != first.dead_letter_id
 
 
@@ -229,10 +233,10 @@ def test_an_unexpected_exception_is_a_dead_letter_without_payload_text(monkeypat
         raise RuntimeError(SECRET)
 
     monkeypatch.setattr(schemas.decode.decoder, "check_envelope", broken)
-    letter = refused(make_message(make_event()))
-    assert (letter.stage, letter.code, letter.event_id) == ("internal", "INTERNAL", EVENT_ID)
-    assert (letter.path, letter.error_message) == ("", "an exception nobody expected")
+    dead_letter = rejected(make_message(make_event()))
+    assert (dead_letter.stage, dead_letter.code, dead_letter.event_id) == ("internal", "INTERNAL", EVENT_ID)
+    assert (dead_letter.path, dead_letter.error_message) == ("", "an exception nobody expected")
 
 
 def test_a_rejection_quotes_the_text_of_the_service():
-    assert str(Refused(Stage.DATA, Code.FIELD_TYPE, "data.sku", "a text is needed", 7)) == "a text is needed"
+    assert str(Rejected(Stage.DATA, Code.FIELD_TYPE, "data.sku", "a text is needed", 7)) == "a text is needed"

@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.decode.envelope import Envelope, check_envelope
-from schemas.outcomes import Code, Refused, Stage
+from schemas.outcomes import Code, Rejected, Stage
 from schemas.registry import REGISTRY
 from schemas.timestamps import SECOND_US, parse_rfc3339
 from tests.support.events import ABSENT, CAUSATION_ID, CORRELATION_ID, EVENT_ID, PUBLISHED_US, make_event
@@ -15,11 +15,11 @@ def checked(topic: str = "orders", **changes) -> Envelope:
     return check_envelope(event, topic, PUBLISHED_US, REGISTRY)
 
 
-def refusal(topic: str = "orders", **changes) -> tuple[Code, str]:
-    with pytest.raises(Refused) as refused:
+def rejection(topic: str = "orders", **changes) -> tuple[Code, str]:
+    with pytest.raises(Rejected) as rejected:
         checked(topic, **changes)
-    assert refused.value.stage is Stage.ENVELOPE
-    return refused.value.code, refused.value.path
+    assert rejected.value.stage is Stage.ENVELOPE
+    return rejected.value.code, rejected.value.path
 
 
 def test_a_valid_envelope_is_accepted_unchanged():
@@ -52,34 +52,34 @@ def test_the_first_event_of_a_flow_has_no_cause(metadata):
 
 @pytest.mark.parametrize("field", ["eventId", "eventType", "eventTime", "source", "data", "metadata"])
 def test_a_required_field_must_be_there(field):
-    assert refusal(**{field: ABSENT}) == (Code.MISSING_FIELD, field)
+    assert rejection(**{field: ABSENT}) == (Code.MISSING_FIELD, field)
 
 
 def test_correlation_id_must_be_there():
-    assert refusal(metadata={}) == (Code.MISSING_FIELD, "metadata.correlationId")
+    assert rejection(metadata={}) == (Code.MISSING_FIELD, "metadata.correlationId")
 
 
 @pytest.mark.parametrize("value", [None, 1, True, [], {}], ids=repr)
 @pytest.mark.parametrize("field", ["eventId", "eventType", "eventTime", "source"])
 def test_a_text_field_must_be_text(field, value):
-    assert refusal(**{field: value}) == (Code.FIELD_TYPE, field)
+    assert rejection(**{field: value}) == (Code.FIELD_TYPE, field)
 
 
 @pytest.mark.parametrize("value", [None, 1, True, [], "{}"], ids=repr)
 @pytest.mark.parametrize("field", ["data", "metadata"])
 def test_an_object_field_must_be_an_object(field, value):
-    assert refusal(**{field: value}) == (Code.FIELD_TYPE, field)
+    assert rejection(**{field: value}) == (Code.FIELD_TYPE, field)
 
 
 @pytest.mark.parametrize("value", [1, False, [], {}], ids=repr)
 @pytest.mark.parametrize("field", ["correlationId", "causationId"])
 def test_ids_of_metadata_must_be_text(field, value):
     metadata = {"correlationId": CORRELATION_ID, field: value}
-    assert refusal(metadata=metadata) == (Code.FIELD_TYPE, f"metadata.{field}")
+    assert rejection(metadata=metadata) == (Code.FIELD_TYPE, f"metadata.{field}")
 
 
 def test_only_causation_id_may_be_null():
-    assert refusal(metadata={"correlationId": None}) == (Code.FIELD_TYPE, "metadata.correlationId")
+    assert rejection(metadata={"correlationId": None}) == (Code.FIELD_TYPE, "metadata.correlationId")
 
 
 BAD_UUIDS = {
@@ -103,10 +103,10 @@ BAD_UUIDS = {
 
 @pytest.mark.parametrize("value", BAD_UUIDS.values(), ids=BAD_UUIDS.keys())
 def test_an_id_is_a_uuid_in_the_one_spelling(value):
-    assert refusal(eventId=value) == (Code.FIELD_FORMAT, "eventId")
-    assert refusal(metadata={"correlationId": value}) == (Code.FIELD_FORMAT, "metadata.correlationId")
+    assert rejection(eventId=value) == (Code.FIELD_FORMAT, "eventId")
+    assert rejection(metadata={"correlationId": value}) == (Code.FIELD_FORMAT, "metadata.correlationId")
     metadata = {"correlationId": CORRELATION_ID, "causationId": value}
-    assert refusal(metadata=metadata) == (Code.FIELD_FORMAT, "metadata.causationId")
+    assert rejection(metadata=metadata) == (Code.FIELD_FORMAT, "metadata.causationId")
 
 
 @pytest.mark.parametrize(
@@ -135,33 +135,33 @@ def test_json_is_the_content_type(value):
     ids=repr,
 )  # fmt: skip
 def test_any_other_content_type_is_rejected(value):
-    assert refusal(dataContentType=value) == (Code.CONTENT_TYPE, "dataContentType")
+    assert rejection(dataContentType=value) == (Code.CONTENT_TYPE, "dataContentType")
 
 
 @pytest.mark.parametrize(
     "value", ["", "order", "order.Updated", "order.updated ", "order.deleted", "../x", "*", "order.\u200bupdated"]
 )
 def test_an_event_type_is_known_by_exactly_its_name(value):
-    assert refusal(eventType=value) == (Code.UNKNOWN_EVENT_TYPE, "eventType")
+    assert rejection(eventType=value) == (Code.UNKNOWN_EVENT_TYPE, "eventType")
 
 
 @pytest.mark.parametrize("topic", ["customers", "inventory", "iot-events", "orders-topic", "Orders", "", "unknown"])
 def test_an_event_type_belongs_on_one_topic(topic):
-    assert refusal(topic) == (Code.TOPIC_MISMATCH, "eventType")
+    assert rejection(topic) == (Code.TOPIC_MISMATCH, "eventType")
 
 
 @pytest.mark.parametrize(
     "source", ["", "payment-service", "Order-Service", "order-service ", "order-service\n", "order"]
 )
 def test_a_source_may_send_its_own_event_types_only(source):
-    assert refusal(source=source) == (Code.SOURCE_NOT_ALLOWED, "source")
+    assert rejection(source=source) == (Code.SOURCE_NOT_ALLOWED, "source")
 
 
 @pytest.mark.parametrize(
     "text", ["", "2026-03-01T11:59:00", "2026-03-01 11:59:00Z", "1772366340", "2026-02-29T00:00:00Z"]
 )
 def test_an_event_time_that_is_not_a_time(text):
-    assert refusal(eventTime=text) == (Code.TIME_FORMAT, "eventTime")
+    assert rejection(eventTime=text) == (Code.TIME_FORMAT, "eventTime")
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_an_event_time_that_is_not_a_time(text):
     ],
 )
 def test_an_event_time_out_of_range(text):
-    assert refusal(eventTime=text) == (Code.TIME_RANGE, "eventTime")
+    assert rejection(eventTime=text) == (Code.TIME_RANGE, "eventTime")
 
 
 @pytest.mark.parametrize("text", ["2000-01-01T00:00:00Z", "2026-03-01T12:05:00Z", "1999-12-31T23:59:00-00:01"])
@@ -190,7 +190,7 @@ def test_the_clock_is_the_publish_time_and_no_other():
     event = make_event(eventTime="2999-01-01T00:00:00Z")
     at = parse_rfc3339("2999-01-01T00:00:00Z")[0] - 300 * SECOND_US
     assert check_envelope(event, "orders", at, REGISTRY).event_time == at + 300 * SECOND_US
-    with pytest.raises(Refused):
+    with pytest.raises(Rejected):
         check_envelope(event, "orders", at - 1, REGISTRY)
 
 
@@ -211,4 +211,4 @@ FAULTS = [
 def test_of_several_faults_the_first_in_order_is_reported(position):
     code, fault = FAULTS[position]
     for later_code, later in FAULTS[position + 1 :]:
-        assert refusal(**{**later, **fault})[0] is code, later_code
+        assert rejection(**{**later, **fault})[0] is code, later_code

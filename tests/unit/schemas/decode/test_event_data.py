@@ -7,7 +7,7 @@ import pytest
 from schemas.outcomes import Code
 from schemas.registry import REGISTRY
 from schemas.timestamps import parse_rfc3339
-from tests.support.events import ABSENT, DATA, accepted, make_message, refused, spelled, with_data
+from tests.support.events import ABSENT, DATA, accepted, make_message, rejected, spelled, with_data
 
 REQUIRED = {
     "order.created": ["orderId", "customerId", "items"],
@@ -29,9 +29,9 @@ ALL_FIELDS = [(one.name, field) for one in REGISTRY for field in one.model.model
 
 
 def outcome(event_type: str, **changes) -> tuple[Code, str]:
-    letter = refused(make_message(with_data(event_type, **changes)))
-    assert letter.stage == "data"
-    return Code(letter.code), letter.path
+    dead_letter = rejected(make_message(with_data(event_type, **changes)))
+    assert dead_letter.stage == "data"
+    return Code(dead_letter.code), dead_letter.path
 
 
 def fields_of(names: set[str]) -> list[tuple[str, str]]:
@@ -107,8 +107,8 @@ def test_a_text_is_any_text(event_type, field):
     ],
 )  # fmt: skip
 def test_a_quantity_is_an_integer_from_1(event_type, written, code):
-    letter = refused(make_message(spelled(with_data(event_type, quantity=77), "77", written), "inventory"))
-    assert (letter.code, letter.path) == (code, "data.quantity")
+    dead_letter = rejected(make_message(spelled(with_data(event_type, quantity=77), "77", written), "inventory"))
+    assert (dead_letter.code, dead_letter.path) == (code, "data.quantity")
 
 
 @pytest.mark.parametrize("value", [1, 2**31, 2**63 - 1])
@@ -148,8 +148,8 @@ def test_money_is_exact(event_type, written, amount):
 @pytest.mark.parametrize(("event_type", "field"), [("payment.processed", "amount"), ("order.updated", "totalAmount")])
 @pytest.mark.parametrize(("code", "written"), [(code, written) for code in BAD_MONEY for written in BAD_MONEY[code]])
 def test_money_that_numeric_cannot_hold(event_type, field, code, written):
-    letter = refused(make_message(spelled(with_data(event_type, **{field: "M"}), '"M"', written)))
-    assert (letter.stage, letter.code, letter.path) == ("data", code, f"data.{field}")
+    dead_letter = rejected(make_message(spelled(with_data(event_type, **{field: "M"}), '"M"', written)))
+    assert (dead_letter.stage, dead_letter.code, dead_letter.path) == ("data", code, f"data.{field}")
 
 
 GOOD_NUMBERS = {
@@ -175,8 +175,8 @@ def test_a_value_is_the_nearest_double(written, value):
     ],
 )  # fmt: skip
 def test_a_value_is_a_json_number(written, code):
-    letter = refused(make_message(spelled(with_data("iot.telemetry", value="V"), '"V"', written), "iot-events"))
-    assert (letter.code, letter.path) == (code, "data.value")
+    dead_letter = rejected(make_message(spelled(with_data("iot.telemetry", value="V"), '"V"', written), "iot-events"))
+    assert (dead_letter.code, dead_letter.path) == (code, "data.value")
 
 
 def test_completed_at_is_a_time_in_utc_from_the_year_2000():

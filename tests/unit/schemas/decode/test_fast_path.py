@@ -156,7 +156,7 @@ def test_a_twin_does_not_hide_behind_a_shorter_id():
     text = TEXT.replace(event_id, event_id[:-12]).replace('"source"', '"source":"","source"', 1)
     by_column, one_by_one = both_ways([Message("customers", "m", PUBLISHED_US, {}, text.encode())])
     assert by_column == one_by_one
-    assert [letter.code for letter in one_by_one[1]] == ["JSON_DUPLICATE_KEY"]
+    assert [dead_letter.code for dead_letter in one_by_one[1]] == ["JSON_DUPLICATE_KEY"]
 
 
 def test_most_messages_are_plain():

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from schemas.decode.json_object import inspect_object, parse_object
-from schemas.outcomes import Code, Refused, Stage
+from schemas.outcomes import Code, Rejected, Stage
 from tests.support.payloads import code_of, inspected
 
 
@@ -69,9 +69,9 @@ def test_a_duplicate_key(text):
 
 
 def test_no_value_of_a_duplicate_key_is_used():
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Rejected) as rejected:
         inspected(b'{"a":1,"b":2,"a":3}')
-    assert refused.value.value == {"b": 2}
+    assert rejected.value.value == {"b": 2}
 
 
 @pytest.mark.parametrize(
@@ -109,9 +109,9 @@ def test_of_several_faults_the_first_in_the_order_names_the_code(text, code):
 
 
 def test_what_the_caller_sees_counts_by_the_same_order():
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Rejected) as rejected:
         inspect_object(b'{"a":"\\ud800","b":2}', lambda value: [Code.KEY_COLLISION])
-    assert (refused.value.stage, refused.value.code) == (Stage.JSON, Code.KEY_COLLISION)
+    assert (rejected.value.stage, rejected.value.code) == (Stage.JSON, Code.KEY_COLLISION)
 
 
 @pytest.mark.parametrize(

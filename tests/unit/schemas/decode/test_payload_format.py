@@ -6,8 +6,8 @@ import pytest
 
 from schemas.decode.json_object import check_bytes
 from schemas.decode.payload_format import binary_format, has_registry_prefix
-from schemas.outcomes import Code, Refused
-from tests.support.events import make_event, make_message, refused
+from schemas.outcomes import Code, Rejected
+from tests.support.events import make_event, make_message, rejected
 
 EVENT = json.dumps(make_event()).encode()
 AVRO = b"\x48" + b"B-2201" + b"\x02\x0ePACKED" + b"\x00" * 3
@@ -23,18 +23,18 @@ LIKE_WIDE_TEXT = [0x7B00, 0x7B7B, 31_488, 0x7B002200, 0x5B005B00]
 def test_a_schema_registry_prefix_is_one_code_for_every_schema_id(schema_id, payload):
     if payload != EVENT and schema_id == 0:
         pytest.skip("a schema id starts at 1: zeros and binary data are of no known format")
-    letter = refused(make_message(b"\x00" + schema_id.to_bytes(4, "big") + payload))
-    assert (letter.stage, letter.code) == ("bytes", "ENCODING")
+    dead_letter = rejected(make_message(b"\x00" + schema_id.to_bytes(4, "big") + payload))
+    assert (dead_letter.stage, dead_letter.code) == ("bytes", "ENCODING")
     if payload == EVENT or schema_id not in LIKE_WIDE_TEXT:
-        assert "a zero byte and a schema id" in letter.error_message
+        assert "a zero byte and a schema id" in dead_letter.error_message
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "utf-16", "utf-32"])
 @pytest.mark.parametrize("text", ['{"a": 1}', "{}", "[]", '["a"]', '{"{": 1}'])
 def test_utf_16_and_utf_32_are_named(encoding, text):
-    letter = refused(make_message(text.encode(encoding)))
-    assert letter.code == "ENCODING"
-    assert letter.error_message.startswith("the payload is not UTF-8 (it looks like UTF-")
+    dead_letter = rejected(make_message(text.encode(encoding)))
+    assert dead_letter.code == "ENCODING"
+    assert dead_letter.error_message.startswith("the payload is not UTF-8 (it looks like UTF-")
 
 
 @pytest.mark.parametrize(
@@ -48,9 +48,9 @@ def test_utf_16_and_utf_32_are_named(encoding, text):
     ids=["avro file", "protobuf", "protobuf in ASCII", "parquet"],
 )
 def test_a_binary_payload_is_named(data, code, hint):
-    letter = refused(make_message(data))
-    assert letter.code == code
-    assert hint in letter.error_message
+    dead_letter = rejected(make_message(data))
+    assert dead_letter.code == code
+    assert hint in dead_letter.error_message
 
 
 @pytest.mark.parametrize("data", [b"\x00", b"\x00{}", b'\x00\x00\x00{"a":1}', b"\x00" * 9, b"\x00\x01\x02\x03\x04"])
@@ -61,5 +61,5 @@ def test_zero_bytes_alone_are_no_prefix(data):
 def test_text_has_no_binary_format():
     assert binary_format(b"not\tJSON\r\n") is None
     check_bytes(b"{}")
-    with pytest.raises(Refused):
+    with pytest.raises(Rejected):
         check_bytes(b"\x00\x00\x00\x00\x01{}")

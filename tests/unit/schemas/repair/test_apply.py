@@ -82,9 +82,9 @@ def test_a_step_changes_the_payload_as_documented(step, before, after):
     ],
 )
 def test_an_impossible_repair_is_reported_without_a_value(step, payload):
-    with pytest.raises(NotRepaired) as refused:
+    with pytest.raises(NotRepaired) as rejected:
         repair(rule(step), payload.encode())
-    assert "secret" not in str(refused.value)
+    assert "secret" not in str(rejected.value)
 
 
 @pytest.mark.parametrize("text", ["", ".", "a.", "a..b", "[0]", "a[x]", "a[", "a]b", "a[0]b"])
@@ -195,9 +195,9 @@ def test_a_step_without_its_place_changes_nothing(step, before):
     ],
 )
 def test_an_impossible_repair_gives_the_reason(step, payload, reason):
-    with pytest.raises(NotRepaired) as refused:
+    with pytest.raises(NotRepaired) as rejected:
         repair(rule(step), payload.encode())
-    assert str(refused.value) == reason
+    assert str(rejected.value) == reason
 
 
 def test_a_number_of_41_digits_is_in_reach():
@@ -205,9 +205,9 @@ def test_a_number_of_41_digits_is_in_reach():
 
 
 def test_a_rule_file_error_with_control_characters_is_one_line():
-    with pytest.raises(RulesError) as refused:
+    with pytest.raises(RulesError) as rejected:
         load_rules(json.dumps({"rules": [], "a\n\x1b[2J": 1}))
-    assert str(refused.value).isprintable()
+    assert str(rejected.value).isprintable()
 
 
 def test_a_lone_surrogate_is_not_repaired_and_the_reason_is_given():
@@ -236,9 +236,9 @@ def test_every_item_of_a_list_is_dropped():
     ],
 )
 def test_a_rules_file_that_is_wrong_is_an_error_of_one_line(text):
-    with pytest.raises(RulesError) as refused:
+    with pytest.raises(RulesError) as rejected:
         load_rules(text)
-    assert len(str(refused.value).splitlines()) == 1
+    assert len(str(rejected.value).splitlines()) == 1
 
 
 def test_a_mask_keeps_shape_keys_and_punctuation():

@@ -1,6 +1,6 @@
 """The Pub/Sub schema of saga alerts, compiled by protoc: all that is published fits it, and what is another does not.
 
-Pub/Sub refuses what does not fit a topic's schema; the published alerts of every golden saga are tried here.
+Pub/Sub rejects what does not fit a topic's schema; the published alerts of every golden saga are tried here.
 """
 
 import json

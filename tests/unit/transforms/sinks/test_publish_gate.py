@@ -2,7 +2,7 @@
 
 import pytest
 
-from transforms.sinks.publish_gate import PublishRefused, TableCounts, check_publish, counts_of
+from transforms.sinks.publish_gate import PublishRejected, TableCounts, check_publish, counts_of
 
 
 def test_complete_tables_pass() -> None:
@@ -19,15 +19,15 @@ def test_complete_tables_pass() -> None:
     ids=["rejected", "missing", "more than made"],
 )
 def test_an_incomplete_table_fails_the_publish_and_is_named_with_its_counts(counts: TableCounts, says: str) -> None:
-    with pytest.raises(PublishRefused, match=r"^run-1: nothing was published") as refused:
+    with pytest.raises(PublishRejected, match=r"^run-1: nothing was published") as rejected:
         check_publish([TableCounts("payment_events", 5, 5), counts], "run-1")
-    assert says in str(refused.value)
-    assert "payment_events" not in str(refused.value)
+    assert says in str(rejected.value)
+    assert "payment_events" not in str(rejected.value)
 
 
 def test_rejected_rows_pass_if_the_run_reports_them_but_missing_rows_never_do() -> None:
     check_publish([TableCounts("events", 10, 7, 3)], "run-1", allow_rejected=True)
-    with pytest.raises(PublishRefused, match="6 appended"):
+    with pytest.raises(PublishRejected, match="6 appended"):
         check_publish([TableCounts("events", 10, 6, 3)], "run-1", allow_rejected=True)
 
 

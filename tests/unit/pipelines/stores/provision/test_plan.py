@@ -1,4 +1,4 @@
-"""What `provision` would do: create, change, leave or refuse, from resources to resources, without a server."""
+"""What `provision` would do: create, change, leave or reject, from resources to resources, without a server."""
 
 import copy
 

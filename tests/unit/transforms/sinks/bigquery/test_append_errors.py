@@ -1,4 +1,4 @@
-"""Every refusal of the Storage Write API has one meaning, and nothing of the server's text gets through."""
+"""Every rejection of the Storage Write API has one meaning, and nothing of the server's text gets through."""
 
 import grpc
 import pytest
@@ -14,7 +14,7 @@ SECRET = "ada@example.com"
 COLUMNS = ["event_id", "amount", "email_hmac", "total"]
 
 
-def refusal(code: int, storage: str = "", rows: tuple[tuple[int, str], ...] = ()) -> types.AppendRowsResponse:
+def rejection(code: int, storage: str = "", rows: tuple[tuple[int, str], ...] = ()) -> types.AppendRowsResponse:
     status = status_pb2.Status(code=code, message=f"refused {SECRET}")
     if storage:
         detail = any_pb2.Any()
@@ -49,7 +49,7 @@ def refusal(code: int, storage: str = "", rows: tuple[tuple[int, str], ...] = ()
     ],
 )
 def test_a_status_in_the_stream_has_one_meaning(status: str, storage: str, kind: Kind) -> None:
-    failure = append_errors.classify_reply(refusal(code_pb2.Code.Value(status), storage), COLUMNS, 10)
+    failure = append_errors.classify_reply(rejection(code_pb2.Code.Value(status), storage), COLUMNS, 10)
     assert failure is not None
     assert failure.kind is kind
     assert SECRET not in repr(failure)
@@ -74,7 +74,7 @@ def test_row_errors_name_rows_columns_and_the_kind_of_fault_only() -> None:
         (4, f"Cannot parse '{SECRET}' in event_id as JSON"),
         (5, f"something about {SECRET}"),
     )
-    failure = append_errors.classify_reply(refusal(3, rows=rows), COLUMNS, 6)
+    failure = append_errors.classify_reply(rejection(3, rows=rows), COLUMNS, 6)
     assert failure is not None
     assert failure.kind is Kind.ROWS
     assert {index: str(reason) for index, reason in failure.rows.items()} == {
@@ -87,7 +87,7 @@ def test_row_errors_name_rows_columns_and_the_kind_of_fault_only() -> None:
 
 
 def test_row_errors_that_name_no_row_of_the_request_reject_the_whole_request() -> None:
-    failure = append_errors.classify_reply(refusal(3, rows=((9, "Field amount: bad"),)), COLUMNS, 2)
+    failure = append_errors.classify_reply(rejection(3, rows=((9, "Field amount: bad"),)), COLUMNS, 2)
     assert failure is not None
     assert failure.kind is Kind.WHOLE
 

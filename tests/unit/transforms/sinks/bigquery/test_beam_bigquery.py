@@ -10,12 +10,12 @@ from schemas.outcomes import Code
 from schemas.tables.definitions import TABLES
 from transforms.sinks.bigquery.beam_bigquery import from_dict, hide_values, insert_failure, retries_within, to_dicts
 
-LETTERS = TABLES["dead_letters"]
+DEAD_LETTERS = TABLES["dead_letters"]
 NOW = datetime.datetime(2026, 6, 15, 12, tzinfo=datetime.UTC)
 
 
-def letter() -> pa.RecordBatch:
-    row = {field.name: None for field in LETTERS.arrow_schema()}
+def dead_letter() -> pa.RecordBatch:
+    row = {field.name: None for field in DEAD_LETTERS.arrow_schema()}
     row |= {
         "dead_letter_id": "1",
         "failed_time": NOW,
@@ -25,18 +25,18 @@ def letter() -> pa.RecordBatch:
     }
     row |= dict.fromkeys(("stage", "error_code", "error_message", "topic", "payload_sha256", "run_id"), "x")
     row |= {"attempt": 1, "pipeline_version": "1", "ingest_time": NOW}
-    return pa.RecordBatch.from_pylist([row], schema=LETTERS.arrow_schema())
+    return pa.RecordBatch.from_pylist([row], schema=DEAD_LETTERS.arrow_schema())
 
 
 def test_a_row_comes_back_as_it_went() -> None:
-    (row,) = to_dicts(letter(), LETTERS, parse_json=False)
+    (row,) = to_dicts(dead_letter(), DEAD_LETTERS, parse_json=False)
     assert row["payload"] == "/wA="
     assert row["attributes"] == '{"a": 1}'
-    assert from_dict(row, LETTERS).equals(letter())
+    assert from_dict(row, DEAD_LETTERS).equals(dead_letter())
 
 
 def test_a_json_value_of_a_fault_file_is_parsed() -> None:
-    assert to_dicts(letter(), LETTERS, parse_json=True)[0]["attributes"] == {"a": 1}
+    assert to_dicts(dead_letter(), DEAD_LETTERS, parse_json=True)[0]["attributes"] == {"a": 1}
 
 
 @pytest.mark.parametrize(("budget", "retries"), [(0, 0), (0.2, 1), (1, 2), (600, 11)])
@@ -67,7 +67,7 @@ def test_the_retries_of_beam_fit_into_the_budget(budget: float, retries: int) ->
 def test_an_insert_error_has_one_code_and_no_value(
     error: dict[str, str], code: Code, reason: str, column: str | None
 ) -> None:
-    assert insert_failure([error], LETTERS) == (code, reason, column)
+    assert insert_failure([error], DEAD_LETTERS) == (code, reason, column)
 
 
 def test_beams_log_of_rejected_rows_is_emptied() -> None:

@@ -5,9 +5,9 @@ from collections import defaultdict
 
 import pytest
 
-from schemas.event import dead_letter
+from schemas.event import make_dead_letter
 from schemas.message import Message
-from schemas.outcomes import Code, Refused, Stage
+from schemas.outcomes import Code, Rejected, Stage
 from schemas.timestamps import parse_rfc3339
 from transforms.sinks.files.write_files import _join, _lines
 from transforms.table_rows import Run
@@ -16,9 +16,11 @@ RUN = Run(run_id="run", started=parse_rfc3339("2026-06-15T12:00:00Z")[0], versio
 DAYS = [parse_rfc3339(f"2026-06-{day}T12:00:00Z")[0] for day in (15, 16)]
 
 
-def letters(count: int, moment: int = DAYS[0], first: int = 0):
-    refused = Refused(Stage.BYTES, Code.EMPTY, "", "empty")
-    return [dead_letter(Message("orders", f"m{first + n}", moment, {}, b"x" * 200), refused) for n in range(count)]
+def dead_letters(count: int, moment: int = DAYS[0], first: int = 0):
+    rejected = Rejected(Stage.BYTES, Code.EMPTY, "", "empty")
+    return [
+        make_dead_letter(Message("orders", f"m{first + n}", moment, {}, b"x" * 200), rejected) for n in range(count)
+    ]
 
 
 def contents(batches):
@@ -30,7 +32,7 @@ def contents(batches):
 
 
 def test_few_dead_letters_of_many_batches_are_one_file_per_day():
-    made = contents([letters(3), letters(2, DAYS[1], 3), letters(4, first=5)])
+    made = contents([dead_letters(3), dead_letters(2, DAYS[1], 3), dead_letters(4, first=5)])
     assert sorted((content.partition, content.rows) for content in made) == [("dt=2026-06-15", 7), ("dt=2026-06-16", 2)]
     found = [json.loads(line)["message_id"] for content in made for line in content.data.splitlines()]
     assert sorted(found) == sorted(f"m{number}" for number in range(9))
@@ -38,13 +40,13 @@ def test_few_dead_letters_of_many_batches_are_one_file_per_day():
 
 @pytest.mark.parametrize(("size", "files"), [(999, 1), (1000, 3)], ids=["just not many", "many"])
 def test_many_dead_letters_of_a_batch_are_a_file_of_their_own(size, files):
-    made = contents([letters(size)] * 3)
+    made = contents([dead_letters(size)] * 3)
     assert [content.partition for content in made] == ["dt=2026-06-15"] * files
     assert sum(content.rows for content in made) == 3 * size
     assert sum(len(content.data.splitlines()) for content in made) == 3 * size
 
 
 def test_what_is_shuffled_is_compressed():
-    [(_, count, data)] = _lines(letters(500), RUN)
+    [(_, count, data)] = _lines(dead_letters(500), RUN)
     assert count == 500
     assert len(data) < 500 * 200 / 4

@@ -59,7 +59,7 @@ class Selection:
 
 
 @dataclass(frozen=True)
-class Letter:
+class StoredDeadLetter:
     """A dead letter as redrive needs it; `publish_time` is in UTC microseconds."""
 
     dead_letter_id: str
@@ -110,9 +110,9 @@ class Letter:
         )
 
 
-def read_letters(client: bigquery.Client, target: Target, selection: Selection) -> Iterator[Letter]:
+def read_dead_letters(client: bigquery.Client, target: Target, selection: Selection) -> Iterator[StoredDeadLetter]:
     """Yield the dead letters of a selection, each once, the oldest first."""
-    return map(_letter, client.query(letters_sql(target, selection)).result())
+    return map(_dead_letter, client.query(dead_letters_sql(target, selection)).result())
 
 
 def read_ids(client: bigquery.Client, target: Target, selection: Selection) -> set[str]:
@@ -135,22 +135,22 @@ def read_contents(client: bigquery.Client, target: Target, event_ids: Sequence[s
     return found
 
 
-def letters_sql(target: Target, selection: Selection) -> str:
+def dead_letters_sql(target: Target, selection: Selection) -> str:
     """Return the query of a selection's dead letters."""
     return f"""
-SELECT letters.dead_letter_id, letters.error_code, letters.stage, letters.path, letters.topic, letters.message_id,
-  letters.publish_time, TO_JSON_STRING(letters.attributes) AS attributes, letters.payload, letters.payload_size,
-  letters.payload_sha256, letters.event_type, letters.attempt, letters.event_id
-FROM `{target.table("event_store", "dead_letters")}` AS letters
-WHERE letters.dead_letter_id IN (
+SELECT stored.dead_letter_id, stored.error_code, stored.stage, stored.path, stored.topic, stored.message_id,
+  stored.publish_time, TO_JSON_STRING(stored.attributes) AS attributes, stored.payload, stored.payload_size,
+  stored.payload_sha256, stored.event_type, stored.attempt, stored.event_id
+FROM `{target.table("event_store", "dead_letters")}` AS stored
+WHERE stored.dead_letter_id IN (
   SELECT dead_letter_id FROM `{target.table("event_store", "dead_letter_states")}` WHERE {selection.where()}
 )
-QUALIFY ROW_NUMBER() OVER (PARTITION BY letters.dead_letter_id ORDER BY letters.ingest_time, letters.run_id) = 1
-ORDER BY letters.failed_time, letters.dead_letter_id"""
+QUALIFY ROW_NUMBER() OVER (PARTITION BY stored.dead_letter_id ORDER BY stored.ingest_time, stored.run_id) = 1
+ORDER BY stored.failed_time, stored.dead_letter_id"""
 
 
-def _letter(row: Any) -> Letter:
-    return Letter(
+def _dead_letter(row: Any) -> StoredDeadLetter:
+    return StoredDeadLetter(
         row.dead_letter_id,
         row.error_code,
         row.stage,

@@ -37,7 +37,7 @@ def event(number: int, event_type: str, source: str, data: dict) -> bytes:
     ).encode()  # fmt: skip
 
 
-def refused_store(folder: Path) -> Path:
+def rejected_store(folder: Path) -> Path:
     """Create a store with one event, and dead letters: two that a rule repairs, one that fails again, one without a rule."""
     stock = [
         event(number, "inventory.reserved", "inventory-service", {"sku": "a", "quantity": quantity, "orderId": "o-1"})

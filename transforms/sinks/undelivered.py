@@ -19,12 +19,12 @@ from transforms.sinks.files.files import FileContent, LakeFile, write_file
 from transforms.sinks.results import FailedRows
 from transforms.table_rows import Run
 
-UNDELIVERED_LETTERS = "undelivered/dead_letters"
+UNDELIVERED_DEAD_LETTERS = "undelivered/dead_letters"
 """Folder of the lake; partitions are days of the run's start."""
 
 
 @dataclass(kw_only=True)
-class KeepUndeliveredLetters(beam.PTransform[beam.PCollection[FailedRows], beam.PCollection[LakeFile]]):
+class KeepUndelivered(beam.PTransform[beam.PCollection[FailedRows], beam.PCollection[LakeFile]]):
     """Write rejected rows of `dead_letters` as JSON lines, one file per bundle; rows of other tables are ignored.
 
     Args:
@@ -53,5 +53,5 @@ class _KeepFn(beam.DoFn):
     def finish_bundle(self) -> Iterator[WindowedValue]:
         if self._lines:
             day = f"dt={to_rfc3339(self._run.started)[:10]}"
-            content = FileContent(UNDELIVERED_LETTERS, day, "jsonl", len(self._lines), b"".join(self._lines))
+            content = FileContent(UNDELIVERED_DEAD_LETTERS, day, "jsonl", len(self._lines), b"".join(self._lines))
             yield GlobalWindows.windowed_value(write_file(self._root, content, self._run.run_id))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.stores.target import Target
-from pipelines.stores.undelivered_letters import add_undelivered_dead_letters, undelivered_files
+from pipelines.stores.undelivered import add_undelivered_dead_letters, undelivered_files
 from tests.support.command import run_command
 from tests.support.events import make_event, message_line
 from tests.support.runs import query, write_messages
@@ -41,7 +41,7 @@ def store(rejected, tmp_path) -> Path:
     return Path(shutil.copytree(rejected / "out", tmp_path / "out"))
 
 
-def letters(store: Path) -> list[tuple]:
+def dead_letters(store: Path) -> list[tuple]:
     sql = "select stage, table_name, event_id is not null from event_store.dead_letters order by all"
     return query(store, sql)
 
@@ -56,14 +56,14 @@ def test_the_next_command_adds_them_and_lists_them(store):
     assert sorted(json.loads(line)["error_code"] for line in out.splitlines()) == [
         "MISSING_FIELD", "MISSING_FIELD", "SINK_REJECTED",
     ]  # fmt: skip
-    assert letters(store) == ALL
+    assert dead_letters(store) == ALL
     assert not list((store / "lake" / "undelivered").rglob("*.jsonl"))
 
 
 def test_a_run_that_appends_adds_them_too(rejected, store):
     code, _, err = run_command("local", "--input", rejected / "in", "--output", store, "--append")
     assert code == 0, err
-    assert len([one for one in letters(store) if one[0] == "sink"]) == 1
+    assert len([one for one in dead_letters(store) if one[0] == "sink"]) == 1
     assert not undelivered_files(Target.local(store))
 
 
@@ -76,7 +76,7 @@ def test_nothing_is_added_twice_after_a_kill_between_table_and_file(store):
             add_undelivered_dead_letters(endpoints.bigquery, target)
         for path, data in kept.items():  # the file is there again, as after a kill before it was deleted
             Path(path).write_bytes(data)
-    assert letters(store) == ALL
+    assert dead_letters(store) == ALL
 
 
 def test_redrive_delivers_the_row_that_they_name(store):

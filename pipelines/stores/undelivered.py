@@ -1,6 +1,6 @@
 """Add undelivered dead letters to their table, at the start of `dead-letters` and of every command that writes.
 
-A run keeps them in files of the lake (transforms/sinks/undelivered_letters.py). A file is loaded as a whole and then
+A run keeps them in files of the lake (transforms/sinks/undelivered.py). A file is loaded as a whole and then
 deleted. A command that is killed between the two leaves the file, and the next one finds its dead letters in the table
 by their ids, so none is added twice.
 """
@@ -16,14 +16,14 @@ from pipelines.stores.bigquery_errors import SERVICE_ERRORS
 from pipelines.stores.target import Target
 from schemas.tables.definitions import DEAD_LETTERS
 from transforms.sinks.files.files import literal
-from transforms.sinks.undelivered_letters import UNDELIVERED_LETTERS
+from transforms.sinks.undelivered import UNDELIVERED_DEAD_LETTERS
 
 
 def undelivered_files(target: Target) -> list[str]:
     """Return the paths of the files with dead letters that the table lacks; none without a lake."""
     if not target.lake:
         return []
-    pattern = FileSystems.join(literal(target.lake), UNDELIVERED_LETTERS, "dt=*", "*.jsonl")
+    pattern = FileSystems.join(literal(target.lake), UNDELIVERED_DEAD_LETTERS, "dt=*", "*.jsonl")
     return sorted(found.path for found in FileSystems.match([pattern])[0].metadata_list)
 
 
@@ -43,7 +43,8 @@ def add_undelivered_dead_letters(client: bigquery.Client, target: Target) -> str
         for path in files:
             added += _add_file(client, target, path)
     except SERVICE_ERRORS as error:
-        return f"dead letters in {target.lake}/{UNDELIVERED_LETTERS} could not be added to their table: {type(error).__name__}"
+        folder = f"{target.lake}/{UNDELIVERED_DEAD_LETTERS}"
+        return f"dead letters in {folder} could not be added to their table: {type(error).__name__}"
     return f"added {added:,} dead letters to their table that an earlier run could not add"
 
 
