@@ -3,12 +3,15 @@
 import argparse
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.errors import UserError
-from pipelines.job import JobOptions
 from schemas.pseudonymize import MIN_KEY_BYTES
 from schemas.saga.alert_events import TOPIC
 from schemas.timestamps import TimeFormatError, TimeRangeError, parse_rfc3339
+
+if TYPE_CHECKING:
+    from pipelines.job import JobOptions
 
 _RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -132,8 +135,10 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def job_options(args: argparse.Namespace, pii_key: bytes | None) -> JobOptions:
+def job_options(args: argparse.Namespace, pii_key: bytes | None) -> "JobOptions":
     """Return what add_job_arguments added, as parsed, with the key that was read."""
+    from pipelines.job import JobOptions  # loads Beam
+
     return JobOptions(
         window_seconds=args.window_seconds,
         allowed_lateness_seconds=args.allowed_lateness_seconds,

@@ -5,15 +5,12 @@ from collections.abc import Callable
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipelines.command_options.streaming import SHARDS as SHARDS
 from pipelines.errors import UserError
-from pipelines.options import not_negative, positive
 from transforms.clock import Clock, wall_us
-from transforms.deduplicate.stream import BUCKETS_A_HORIZON
+from transforms.defaults import BUCKETS_A_HORIZON, DISORDER_SECONDS
 from transforms.sagas.history import SagaHistory
-from transforms.windows.counts_stream import DISORDER_SECONDS
 from transforms.windows.topic_monitor import AlertRules
-
-SHARDS = 2
 
 
 class StreamConfig(BaseModel):
@@ -46,81 +43,6 @@ class StreamConfig(BaseModel):
     clock: Clock = wall_us
     saga_history: SagaHistory | None = None
     interrupted: Callable[[], bool] | None = None
-
-
-def add_stream_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the streaming steps."""
-    group = parser.add_argument_group("the streaming run")
-    group.add_argument(
-        "--disorder_seconds",
-        type=not_negative_int,
-        default=DISORDER_SECONDS,
-        help="extra lateness of counts and features for out-of-order delivery, seconds",
-    )
-    group.add_argument(
-        "--early_seconds",
-        type=not_negative_int,
-        default=0,
-        help="write early panes of counts and features this long after the first new event, seconds; 0: none",
-    )
-    group.add_argument(
-        "--dedup_horizon",
-        type=horizon,
-        default=3600,
-        help=f"how long an event id is remembered, seconds, at least {BUCKETS_A_HORIZON}",
-    )
-    group.add_argument(
-        "--dedup_shards",
-        type=positive,
-        help=f"keys of the event ids' state; more for more workers (default: 1 on this machine, {SHARDS} on Dataflow)",
-    )
-    group.add_argument("--flush_seconds", type=positive, default=60, help="write a file after this time, seconds")
-    group.add_argument("--flush_mb", type=positive, default=32, help="or after this size, MiB")
-    group.add_argument("--batch_messages", type=positive, default=1000, help="messages per message batch, at most")
-    group.add_argument(
-        "--linger_ms", type=positive, default=250, help="how long messages may wait to become a batch, milliseconds"
-    )
-    group.add_argument(
-        "--max_in_flight",
-        type=positive,
-        default=20_000,
-        help="pull no more while this many messages are between source and tables; on Prism",
-    )
-    group.add_argument(
-        "--max_in_flight_mb",
-        type=positive,
-        default=64,
-        help="pull no more while this many MiB of messages are between source and tables; on Prism",
-    )
-    group.add_argument(
-        "--baseline_windows", type=positive, default=60, help="windows whose median is the normal throughput"
-    )
-    group.add_argument(
-        "--max_messages", type=not_negative_int, default=0, metavar="N", help="end after N messages; 0: never"
-    )
-    group.add_argument(
-        "--stop_after_idle",
-        type=not_negative,
-        default=0.0,
-        metavar="S",
-        help="end after S seconds in which the subscriptions answer and have no messages; 0: never",
-    )
-
-
-def not_negative_int(text: str) -> int:
-    """Parse a whole number from 0."""
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0")
-    return value
-
-
-def horizon(text: str) -> int:
-    """Parse the horizon of deduplication in seconds: its buckets are whole seconds."""
-    value = int(text)
-    if value < BUCKETS_A_HORIZON:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from {BUCKETS_A_HORIZON}")
-    return value
 
 
 def drained() -> bool:

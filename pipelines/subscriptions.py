@@ -3,30 +3,11 @@
 import argparse
 import re
 
+from pipelines.command_options.streaming import OPTION_OF as OPTION_OF
 from pipelines.errors import UserError
 from transforms.sources.pulled_topics import TopicSubscription
 
-OPTION_OF = {"orders": "orders", "customers": "customers", "inventory": "inventory", "iot-events": "iot_events"}
 _PATH = re.compile(r"projects/[a-z0-9.:-]+/subscriptions/[A-Za-z][A-Za-z0-9._~+%-]{2,254}")
-
-
-def add_subscription_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add one option per topic."""
-    group = parser.add_argument_group("subscriptions (at least one; one per topic)")
-    for topic, option in OPTION_OF.items():
-        group.add_argument(f"--{option}", metavar="SUB", help=f"{topic}: a name, or projects/P/subscriptions/S")
-    group.add_argument(
-        "--pubsub_project", metavar="P", help="project of subscriptions given by name (--project, else local-dev)"
-    )
-
-
-def add_topic_check_argument(parser: argparse.ArgumentParser) -> None:
-    """Add the option that turns the check of a subscription's topic off."""
-    parser.add_argument(
-        "--allow_topic_mismatch",
-        action="store_true",
-        help="read subscriptions whose topic is not named after their option, such as --orders of a topic `sales`",
-    )
 
 
 def subscriptions_of(args: argparse.Namespace) -> list[TopicSubscription]:

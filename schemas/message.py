@@ -13,6 +13,9 @@ from schemas.timestamps import TimeFormatError, TimeRangeError, parse_rfc3339, t
 TOPICS = ("orders", "customers", "inventory", "iot-events")
 """The short names of the topics; a closed list, so that a metric may carry one."""
 
+FORMS = ("auto", "messages", "events")
+"""What the values of a file may be: messages with their five fields, plain events, or each found out by itself."""
+
 MAX_BYTES = 1_048_576
 """The size limit of a message's data, in bytes, counted before parsing."""
 

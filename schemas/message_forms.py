@@ -17,7 +17,6 @@ import msgspec
 from schemas.message import TOPICS, UNKNOWN_TOPIC, Message, NotAMessage, parse_line
 from schemas.registry import REGISTRY
 
-FORMS = ("auto", "messages", "events")
 BOM = b"\xef\xbb\xbf"
 
 _Raw = msgspec.Raw

@@ -1,15 +1,13 @@
-"""The options of `replay` and of the replay template, and the request that is made of them."""
+"""The options of `replay` and of the replay template."""
 
 import argparse
 
-from pipelines.job import make_run_id
-from pipelines.options import add_job_arguments, add_run_id, job_options, parse_moment, positive
-from pipelines.replay.request import MODES, SOURCES, ReplayRequest, check_version, make_filter
-from pipelines.replay.time_range import CLOCKS, PERIODS, make_range
-from pipelines.runners.direct import RUNNERS
-from pipelines.stores.target import Target, add_target_arguments
+from pipelines.command_options.target import add_target_arguments
+from pipelines.options import add_job_arguments, add_run_id, positive
+from pipelines.replay.modes import MODES, SOURCES
+from pipelines.replay.time_range import CLOCKS, PERIODS
+from pipelines.runners.names import RUNNERS
 from schemas.message import TOPICS
-from transforms.clock import wall_us
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,34 +63,3 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--runner", choices=RUNNERS, default=RUNNERS[0], help="the Beam runner")
     parser.add_argument("--direct_num_workers", type=positive, default=1, help="number of worker processes")
-
-
-def replay_request(args: argparse.Namespace, pii_key: bytes | None) -> ReplayRequest:
-    """Return the request of parsed options; UserError names the option that is wrong."""
-    started = wall_us()
-    start, end = (parse_moment(name, text) if text else None for name, text in (("from", args.start), ("to", args.end)))
-    at = parse_moment("at", args.at) if args.at else started
-    wanted = make_range(start, end, args.period, at, args.by)
-    message_filter = make_filter(
-        wanted,
-        topics=args.topics,
-        event_types=args.event_types,
-        entity=args.entity,
-        correlation_id=args.correlation_id,
-        accept_cloudevents=args.accept_cloudevents,
-    )
-    return ReplayRequest(
-        target=Target.from_args(args, needs_lake=True),
-        mode=args.mode,
-        source=args.source,
-        message_filter=message_filter,
-        job=job_options(args, pii_key),
-        run_id=make_run_id(args.run_id, started),
-        started=started,
-        version=check_version(args.as_of_version),
-        into=args.into,
-        lease_seconds=args.lease_seconds,
-        runner=args.runner,
-        workers=args.direct_num_workers,
-        skip_damaged=args.skip_damaged,
-    )

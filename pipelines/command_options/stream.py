@@ -2,10 +2,13 @@
 
 import argparse
 
+from pipelines.command_options.streaming import (
+    add_stream_arguments,
+    add_subscription_arguments,
+    add_topic_check_argument,
+)
+from pipelines.command_options.target import add_target_arguments
 from pipelines.options import add_job_arguments, add_saga_retention, run_name
-from pipelines.stores.target import add_target_arguments
-from pipelines.stream_config import add_stream_arguments
-from pipelines.subscriptions import add_subscription_arguments, add_topic_check_argument
 
 RUNNERS = ("PrismRunner", "DirectRunner")
 

@@ -13,9 +13,9 @@ from google.cloud.dataflow_v1beta3.services.flex_templates_service.transports.re
 )
 from google.cloud.dataflow_v1beta3.services.jobs_v1_beta3.transports.rest import JobsV1Beta3RestTransport
 
+from pipelines.dataflow.templates import GOOGLE as GOOGLE
 from pipelines.errors import RunFailed, UserError
 
-GOOGLE = "https://dataflow.googleapis.com"
 LIVE = ("JOB_STATE_RUNNING", "JOB_STATE_PENDING", "JOB_STATE_QUEUED", "JOB_STATE_DRAINING", "JOB_STATE_CANCELLING")
 TIMEOUT_SECONDS = 60.0
 

@@ -10,8 +10,7 @@ from dataclasses import replace
 import apache_beam as beam
 
 from pipelines import streaming
-from pipelines.command_options.redrive import redrive_request
-from pipelines.command_options.replay import replay_request
+from pipelines.command_options.requests import redrive_request, replay_request
 from pipelines.config import JobConfig
 from pipelines.dataflow.redrive_graph import build_redrive
 from pipelines.dataflow.replay_graph import build_replay

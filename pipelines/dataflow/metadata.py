@@ -8,8 +8,6 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from google.cloud import dataflow_v1beta3 as dataflow
-
 from pipelines.command_options import redrive, replay, stream
 from pipelines.command_options.parser import Parser
 from pipelines.dataflow.parameters import Parameter, option_name, parameter_of
@@ -97,6 +95,8 @@ def container_spec(template: Template, image: str) -> Json:
 
 def check_spec(spec: Json) -> None:
     """Raise protobuf's ParseError for a field, an enum value or a type that Google's protos do not know."""
+    from google.cloud import dataflow_v1beta3 as dataflow  # a second that `launch --help` does not need
+
     dataflow.ContainerSpec.from_json(json.dumps(spec), ignore_unknown_fields=False)
 
 

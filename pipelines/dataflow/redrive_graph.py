@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import apache_beam as beam
 
-from pipelines.command_options.redrive import read_rules
+from pipelines.command_options.requests import read_rules
 from pipelines.dataflow.after_all import finish
 from pipelines.replay.redrive.run import RedriveRequest, plan_dead_letters, run_redrive
 

@@ -78,5 +78,7 @@ TEMPLATES = {
         ),
     )
 }
+GOOGLE = "https://dataflow.googleapis.com"
+"""The endpoint of the Dataflow service."""
 DISPATCH = "pipeline"
 """The parameter that tells the image which template to launch; its only value is the template's name."""

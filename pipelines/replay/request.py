@@ -8,6 +8,8 @@ from typing import Any
 from pipelines.errors import UserError
 from pipelines.job import JobOptions, whoami
 from pipelines.replay.ledger import Claim
+from pipelines.replay.modes import MODES as MODES
+from pipelines.replay.modes import SOURCES as SOURCES
 from pipelines.replay.shadow import shadow_target
 from pipelines.replay.time_range import Range
 from pipelines.runners.direct import RUNNERS
@@ -16,9 +18,6 @@ from pipelines.version import pipeline_version
 from schemas.registry import REGISTRY
 from schemas.tables.definitions import SCHEMA_VERSION
 from transforms.sources.filter_messages import MessageFilter
-
-MODES = ("backfill", "rebuild", "shadow")
-SOURCES = ("archive", "events")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from pipelines.error_text import known_text, place
 from pipelines.errors import RunFailed, was_interrupted
-
-RUNNERS = ("FnApiRunner", "DirectRunner", "PrismRunner")
+from pipelines.runners.names import RUNNERS as RUNNERS
 
 
 def make_pipeline(runner: str, workers: int, extra: list[str] | None = None) -> beam.Pipeline:

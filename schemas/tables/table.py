@@ -7,9 +7,8 @@ from typing import Any
 import pyarrow as pa
 
 from schemas.tables.column import Column
-
-EVENT_STORE = "event_store"
-ANALYTICS = "analytics"
+from schemas.tables.datasets import ANALYTICS as ANALYTICS
+from schemas.tables.datasets import EVENT_STORE as EVENT_STORE
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ import subprocess
 
 import pytest
 
-from pipelines.cli.commands.completion import SHELLS, script
+from pipelines.cli.arguments.completion import SHELLS
+from pipelines.cli.commands.completion import script
 from pipelines.cli.main import COMMANDS, build_parser
 from tests.support.command import run_command
 from tests.support.tools import require

@@ -31,13 +31,13 @@ from transforms.deduplicate.batch import DEAD, MEASURED, Dead, Measured, conflic
 from transforms.deduplicate.seen_ids import DedupResult, Seen, classify_ids
 from transforms.deduplicate.sharding import ByShardFn, ShardedRows, unpack_tables
 from transforms.deduplicate.state import EMPTY, LAYOUT, SLOTS, Directory, pack_ids, unpack_ids
+from transforms.defaults import BUCKETS_A_HORIZON
 from transforms.event_batch import EventBatch, wide_schema
 from transforms.in_flight import InFlight
 from transforms.metrics import MeasuredBatch, measure_dead, measure_duplicates, measure_events
 from transforms.process_state import ProcessState
 from transforms.state_layout import state_name
 
-BUCKETS_A_HORIZON = 4
 STORED = "stored"
 Stored: TypeAlias = TaggedOutput[Literal["stored"], EventBatch]
 

@@ -8,8 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from schemas.message import TOPICS, UNKNOWN_TOPIC
-from schemas.message_forms import FORMS
+from schemas.message import FORMS, TOPICS, UNKNOWN_TOPIC
 from transforms.sources.open_input import compression_of
 
 __all__ = ["FORMATS", "RANGE_BYTES", "FileRange", "plan_ranges", "topic_of"]

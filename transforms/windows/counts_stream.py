@@ -20,14 +20,13 @@ from apache_beam.typehints.decorators import no_annotations
 from apache_beam.utils.timestamp import Timestamp
 
 from schemas.tables.definitions import EVENT_COUNTS
+from transforms.defaults import DISORDER_SECONDS
 from transforms.event_batch import EventBatch
 from transforms.metrics import late_mask
 from transforms.table_rows import TableRows
 from transforms.windows.counts import count_rows, event_count_rows, from_ipc, merge_counts, to_ipc
 
 LATE = "late"
-DISORDER_SECONDS = 3600
-"""Windows are kept this much longer than the lateness: the bus may deliver an older message after newer ones."""
 Partial = tuple[int, bytes]
 COUNTED = ["event_time", "publish_time", "event_type", "amount"]
 

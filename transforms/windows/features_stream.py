@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.timestamps import SECOND_US, to_rfc3339
+from transforms.defaults import DISORDER_SECONDS
 from transforms.event_batch import EventBatch
 from transforms.sinks.files.files import FileContent, LakeFile, stage_file
 from transforms.sinks.files.live_manifests import add_to_manifests
@@ -20,7 +21,7 @@ from transforms.sinks.files.parquet import parquet_bytes
 from transforms.sinks.files.partitions import hour_partition
 from transforms.sinks.files.telemetry import TABLE
 from transforms.windows.counts import from_ipc, to_ipc, window_starts
-from transforms.windows.counts_stream import DISORDER_SECONDS, Partial, at_window, split_late, windows
+from transforms.windows.counts_stream import Partial, at_window, split_late, windows
 from transforms.windows.features import FEED, features, measurements
 
 

@@ -4,15 +4,7 @@ import argparse
 
 from pipelines.bigquery_emulator.access_token import split_token
 from pipelines.bigquery_emulator.serve import OptionError, serve
-from pipelines.bigquery_emulator.serve import add_arguments as add_emulator_arguments
 from pipelines.errors import UserError
-
-HELP = "serve BigQuery's APIs over a DuckDB file (docs/bigquery-emulator.md)"
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    add_emulator_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -7,23 +7,9 @@ from pipelines.errors import UserError
 from pipelines.options import parse_moment
 from pipelines.replay.compare.run import CompareRequest, compare
 from pipelines.replay.compare.tables import TableComparison
-from pipelines.stores.target import Target, add_target_arguments
+from pipelines.stores.target import Target
 from pipelines.stores.upgrade import open_for_reading
 from pipelines.terminal_text import escape
-
-HELP = "Print the differences between the live stores and a shadow, by table and key; exit 1 if there are any."
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    add_target_arguments(parser)
-    parser.add_argument("--into", required=True, metavar="DATASET", help="dataset of the shadow to compare with")
-    parser.add_argument("--from", dest="start", metavar="T", help="only rows published at or after T, RFC 3339")
-    parser.add_argument("--to", dest="end", metavar="T", help="only rows published before T, RFC 3339")
-    parser.add_argument(
-        "--tables", nargs="+", metavar="NAME", default=[], help="only these tables and views (default: all)"
-    )
-    parser.add_argument("--limit", type=int, default=20, metavar="N", help="print at most N differences per table")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -11,13 +11,6 @@ from schemas.outcomes import Code, Note
 from schemas.registry import REGISTRY
 from schemas.views import all_views
 
-SHELLS = ("bash", "zsh", "fish")
-WHERE = {
-    "bash": "~/.local/share/bash-completion/completions/event-pipelines",
-    "zsh": "a folder of $fpath, as _event-pipelines",
-    "fish": "~/.config/fish/completions/event-pipelines.fish",
-}
-HELP = f"Print a completion script. Shells read it from: {'; '.join(f'{k}: {v}' for k, v in WHERE.items())}."
 VALUES = {
     "EVENT_TYPE": [event_type.name for event_type in REGISTRY],
     "CODE": [*Code.__members__, *Note.__members__],
@@ -25,11 +18,6 @@ VALUES = {
 }
 FILES = {"FILE": shtab.FILE, "DIR": shtab.DIRECTORY, "DIR|FILE": shtab.FILE}
 """Metavars of options, and the completion that the shell offers for each."""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    parser.add_argument("shell", choices=SHELLS, help="shell to generate the script for")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -6,39 +6,16 @@ from collections.abc import Iterator
 
 from google.api_core.exceptions import NotFound
 
-from pipelines.cli.output_formats import FORMATS, write_rows
-from pipelines.command_options.redrive import make_selection
+from pipelines.cli.output_formats import write_rows
+from pipelines.command_options.requests import make_selection
 from pipelines.errors import RunFailed, UserError
-from pipelines.replay.redrive.listing import GROUPS, DeadLetterDetails, list_sql, read_dead_letter
-from pipelines.replay.redrive.stored import STATES
-from pipelines.stores.target import Target, add_target_arguments
+from pipelines.replay.redrive.listing import DeadLetterDetails, list_sql, read_dead_letter
+from pipelines.stores.target import Target
 from pipelines.stores.undelivered import add_undelivered_dead_letters
 from pipelines.stores.upgrade import open_for_reading
 from pipelines.terminal_text import escape
-from schemas.message import TOPICS
 from schemas.repair.apply import mask
 from schemas.timestamps import from_datetime, to_rfc3339
-
-HELP = "List dead letters and rows that tables rejected, with their state, or show one: `dead-letters show ID`."
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    parser.add_argument("show", nargs="*", metavar="show ID", help="show one dead letter and its redrives")
-    add_target_arguments(parser)
-    parser.add_argument("--codes", nargs="+", default=[], metavar="CODE", help="only these codes")
-    parser.add_argument("--topics", nargs="+", choices=TOPICS, default=[], metavar="TOPIC", help="only these topics")
-    parser.add_argument(
-        "--states", nargs="+", choices=STATES, default=[], metavar="STATE", help=f"only {', '.join(STATES)}"
-    )
-    parser.add_argument("--from", dest="start", metavar="T", help="only messages published at or after T, RFC 3339")
-    parser.add_argument("--to", dest="end", metavar="T", help="only messages published before T, RFC 3339")
-    parser.add_argument("--group_by", metavar="A,B", help=f"count by {', '.join(GROUPS)}")
-    parser.add_argument(
-        "--show_payload", action="store_true", help="with show: print the payload unmasked (it may be personal data)"
-    )
-    parser.add_argument("--limit", type=int, default=100, metavar="N", help="print at most N rows; 0: all")
-    parser.add_argument("--format", choices=FORMATS, default="table", help="table, json (one object per line) or csv")
 
 
 def run(args: argparse.Namespace) -> int:

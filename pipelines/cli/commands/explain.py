@@ -9,13 +9,7 @@ from schemas.docs.contract_page import stages_of
 from schemas.docs.error_codes import EXPLANATIONS, NOTES, show
 from schemas.outcomes import Code, Note
 
-HELP = "explain an error code, with a message that causes it and how to fix it"
 WIDTH = 100
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    parser.add_argument("code", metavar="CODE", nargs="?", help="an error code or a note; default: list all")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -10,23 +10,10 @@ from pipelines.erasure.forget import Findings, ForgetRequest, Outcome, forget, s
 from pipelines.erasure.journal import Journal
 from pipelines.errors import RunFailed, UserError
 from pipelines.stores.folder_lock import lock_folder
-from pipelines.stores.target import Target, add_target_arguments
+from pipelines.stores.target import Target
 
-HELP = "list what is stored of a customer, and delete it with --yes (docs/personal-data.md)"
 _CUSTOMER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}")
 _REQUEST = re.compile(r"[A-Za-z0-9._/-]{1,64}")
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    add_target_arguments(parser)
-    parser.add_argument("--customer", required=True, metavar="ID", help="the customerId of the customer's events")
-    parser.add_argument(
-        "--yes", action="store_true", help="delete what is found; without this option the command only lists it"
-    )
-    parser.add_argument(
-        "--request", metavar="NAME", help="your name of the request, kept in the record; no personal data"
-    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from google.api_core.exceptions import GoogleAPICallError
 from pipelines.cli.output_formats import json_line, json_value
 from pipelines.errors import RunFailed, UserError
 from pipelines.stores.sql_text import string_literal
-from pipelines.stores.target import Target, add_target_arguments
+from pipelines.stores.target import Target
 from pipelines.stores.upgrade import open_for_reading
 from pipelines.terminal_text import escape
 from schemas.event_lineage import as_tree
@@ -17,7 +17,6 @@ from schemas.registry import REGISTRY
 from schemas.saga.entity_state import newest_states, order_states
 from schemas.tables.definitions import TABLES
 
-HELP = "Print the events of one order, customer, device or correlation id in order, and what each changed."
 TYPED = tuple(REGISTRY.by_table())
 SHOWN = (
     "order_id", "status", "payment_id", "reservation_id", "sku", "quantity", "amount", "currency", "country", "type",
@@ -29,20 +28,6 @@ STATE = {
     "device": ("metric", "value"),
     "correlation": ("order_id", "status"),
 }
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    add_target_arguments(parser)
-    which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--order", metavar="ID", help="id of an order: its own events, its payments and its stock")
-    which.add_argument("--customer", metavar="ID", help="id of a customer")
-    which.add_argument("--device", metavar="ID", help="id of a device")
-    which.add_argument("--correlation", metavar="UUID", help="all events of this correlation id")
-    parser.add_argument("--limit", type=int, default=1000, metavar="N", help="print at most the newest N events")
-    parser.add_argument(
-        "--format", choices=("tree", "json"), default="tree", help="tree: indented by cause; json: one object per line"
-    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -11,35 +11,13 @@ from pipelines.lake.compact import compact_lake
 from pipelines.lake.prune import prune_lake
 from pipelines.lake.verify import verify_lake
 from pipelines.lake.windows import feed_names, find_feed, in_range, read_windows
-from pipelines.options import parse_moment, positive
+from pipelines.options import parse_moment
 from pipelines.stores.folder_lock import lock_folder
 from pipelines.stores.output_folder import LAKE
 from schemas.timestamps import to_datetime
 from transforms.clock import wall_us
 
-HELP = "List the files of the lake, hand them to other readers, verify, prune and compact them (docs/lake.md)."
 _DAY_UNITS = {"d": 1.0, "h": 1 / 24}
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the actions and their options."""
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    _add(actions, "ls", "List the feeds: windows, files, rows and bytes, by their newest manifests.")
-    files = _add(actions, "files", "Print the paths of a feed's files, one per line, for any other reader.")
-    files.add_argument("feed", metavar="FEED", help="the feed, such as iot_features or archive/orders")
-    _add_range(files)
-    _add(actions, "verify", "Compare every file with the size and the sha256 of its manifest; exit code 1 for damage.")
-    prune = _add(actions, "prune", "Delete superseded files, and hidden files that killed runs left.")
-    prune.add_argument(
-        "--older_than",
-        default="7d",
-        metavar="AGE",
-        help="delete what was superseded at least this long ago, days (7d) or hours (12h); 0d: all",
-    )
-    compact = _add(actions, "compact", "Join the files of each hour that ended 2 hours ago or earlier into one.")
-    compact.add_argument("feed", nargs="*", metavar="FEED", help="only these feeds (default: all)")
-    _add_range(compact)
-    compact.add_argument("--target_mb", type=positive, default=128, help="join files up to this size, MiB")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -66,21 +44,6 @@ def run(args: argparse.Namespace) -> int:
         done = compact_lake(root, run_id, feeds, args.target_mb << 20, start, end)
     print(f"joined {done.before:,} files into {done.after:,} in {done.windows:,} windows")
     return 0
-
-
-def _add(
-    actions: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, summary: str
-) -> argparse.ArgumentParser:
-    action = actions.add_parser(name, help=summary, description=summary)
-    place = action.add_mutually_exclusive_group(required=True)
-    place.add_argument("--output", metavar="DIR", help="an output folder; its lake is DIR/lake")
-    place.add_argument("--lake", metavar="gs://BUCKET[/FOLDER]", help="the root of a lake in a bucket, or a folder")
-    return action
-
-
-def _add_range(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--from", metavar="T", help="only windows that end after this time, RFC 3339")
-    parser.add_argument("--to", metavar="T", help="only windows that begin before this time, RFC 3339")
 
 
 def _root(args: argparse.Namespace) -> str:

@@ -19,10 +19,10 @@ from pipelines.inputs import SUFFIXES, open_inputs
 from pipelines.job import JobOptions, make_job, make_run_id
 from pipelines.lake.recovery import recover_folder
 from pipelines.lake.undo import undo_run
-from pipelines.options import add_job_arguments, job_options, parse_moment, positive, read_key, run_name
+from pipelines.options import job_options, parse_moment, read_key
 from pipelines.replay.unfinished import finish_killed_runs
 from pipelines.report import write_report
-from pipelines.runners.direct import RUNNERS, counters, make_pipeline, run_to_end
+from pipelines.runners.direct import counters, make_pipeline, run_to_end
 from pipelines.stores.folder_lock import lock_folder
 from pipelines.stores.output_folder import (
     REPORT,
@@ -42,43 +42,8 @@ from pipelines.stores.undelivered import add_undelivered_dead_letters
 from pipelines.version import pipeline_version
 from schemas.timestamps import to_rfc3339
 from transforms.clock import wall_us
-from transforms.sources.file_ranges import FORMATS, FileRange
+from transforms.sources.file_ranges import FileRange
 from transforms.sources.read_files import ReadMessages
-
-HELP = "Run the batch pipeline on files on this machine: the same graph as on Dataflow, with files as the source."
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `local`."""
-    parser.add_argument(
-        "--input",
-        nargs="+",
-        required=True,
-        metavar="DIR|FILE",
-        help="files, folders or pipes to read; -: standard input",
-    )
-    parser.add_argument("--output", required=True, metavar="DIR", help="folder for warehouse, lake, report and summary")
-    again = parser.add_mutually_exclusive_group()
-    again.add_argument("--overwrite", action="store_true", help="replace the result of an earlier run in --output")
-    again.add_argument(
-        "--append", action="store_true", help="add to the results of earlier runs; views count each event once"
-    )
-    parser.add_argument(
-        "--format",
-        choices=FORMATS,
-        default="auto",
-        help="format of the input's values (default: %(default)s, detected per value)",
-    )
-    parser.add_argument(
-        "--as_of", metavar="T", help="publish time of plain events, RFC 3339 (default: the run's start)"
-    )
-    parser.add_argument(
-        "--run_id", type=run_name, help="name of the run in every row (default: its start and six random digits)"
-    )
-    parser.add_argument("--runner", choices=RUNNERS, default=RUNNERS[0], help="the Beam runner")
-    parser.add_argument("--direct_num_workers", type=positive, default=1, help="worker processes")
-    parser.add_argument("--faults", metavar="FILE", help="fault script for the BigQuery emulator (docs/faults.md)")
-    add_job_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -9,32 +9,15 @@ from typing import Any
 from google.api_core.exceptions import GoogleAPICallError, NotFound
 from google.cloud import bigquery
 
-from pipelines.cli.output_formats import FORMATS, write_rows
+from pipelines.cli.arguments.query import view_names
+from pipelines.cli.output_formats import write_rows
 from pipelines.errors import RunFailed, UserError
 from pipelines.options import parse_moment
-from pipelines.stores.target import Target, add_target_arguments
+from pipelines.stores.target import Target
 from pipelines.stores.upgrade import open_for_reading
 from pipelines.suggest import did_you_mean
 from schemas.timestamps import to_rfc3339
-from schemas.views import View, all_views, find_view
-
-HELP = "read a view of the read side, current or as of a time, or run a SELECT"
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    add_target_arguments(parser)
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--view", metavar="VIEW", help=f"one of {', '.join(_names())}")
-    what.add_argument(
-        "--sql",
-        metavar="SQL",
-        help="one SELECT on tables, views and the feeds of the lake (lake.iot_features), read only: DuckDB's SQL with "
-        "--output, GoogleSQL with --project",
-    )
-    parser.add_argument("--as_of", metavar="T", help="use only events up to this time, such as 2026-06-15T12:00:00Z")
-    parser.add_argument("--limit", type=int, default=100, metavar="N", help="print at most N rows; 0: all")
-    parser.add_argument("--format", choices=FORMATS, default="table", help="table, json (one object per line) or csv")
+from schemas.views import View, find_view
 
 
 def run(args: argparse.Namespace) -> int:
@@ -101,14 +84,10 @@ def select(view: View, target: Target, as_of: str | None, limit: int = 0) -> str
     return f"SELECT * FROM {source} ORDER BY {', '.join(view.key)}" + (f" LIMIT {limit}" if limit else "")
 
 
-def _names() -> list[str]:
-    return sorted({view.name for view in all_views()})
-
-
 def _view(name: str) -> View:
     view = find_view(name)
     if view is None:
-        hint = did_you_mean(name, _names()) or f"; one of {', '.join(_names())}"
+        hint = did_you_mean(name, view_names()) or f"; one of {', '.join(view_names())}"
         raise UserError(f"--view {name}: no such view{hint}")
     return view
 

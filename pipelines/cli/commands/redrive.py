@@ -3,15 +3,12 @@
 import argparse
 
 from pipelines.cli.commands.replay import report
-from pipelines.command_options.redrive import add_arguments as add_arguments
-from pipelines.command_options.redrive import read_rules, redrive_request
+from pipelines.command_options.requests import read_rules, redrive_request
 from pipelines.lake.recovery import recovered
 from pipelines.options import read_key
 from pipelines.replay.redrive.run import plan_dead_letters, run_redrive
 from pipelines.stores.folder_lock import lock_folder
 from pipelines.terminal_text import escape
-
-HELP = "Repair dead letters by rules and send them again; repaired messages are validated again."
 
 
 def run(args: argparse.Namespace) -> int:

@@ -4,14 +4,11 @@ import argparse
 import sys
 
 from pipelines.cli.progress import show_progress
-from pipelines.command_options.replay import add_arguments as add_arguments
-from pipelines.command_options.replay import replay_request
+from pipelines.command_options.requests import replay_request
 from pipelines.lake.recovery import recovered
 from pipelines.options import read_key
 from pipelines.replay.run import estimate_replay, prepare_replay, run_replay
 from pipelines.stores.folder_lock import lock_folder
-
-HELP = "Process a range again, from the archive or the event store, into the live tables or into separate datasets."
 
 
 def run(args: argparse.Namespace) -> int:

@@ -8,17 +8,13 @@ from typing import Any, NamedTuple
 from google.api_core.exceptions import GoogleAPICallError, NotFound
 from google.cloud import bigquery
 
-from pipelines.cli.output_formats import FORMATS, write_rows
+from pipelines.cli.output_formats import write_rows
 from pipelines.cli.saga_timeline import TIMELINE, timeline
 from pipelines.errors import RunFailed, UserError
-from pipelines.options import positive
-from pipelines.stores.target import Target, add_target_arguments
+from pipelines.stores.target import Target
 from pipelines.stores.upgrade import open_for_reading
-from schemas.saga.transitions import CLOSED, OPEN
 from schemas.tables.definitions import ANALYTICS
 
-HELP = "count orders by saga state, list stuck orders, or show one order"
-STATES = tuple(state.value for state in (*OPEN, *CLOSED))
 # A saga is stuck while its version is odd (docs/decisions/0006-order-saga.md).
 _STUCK = "MOD(version, 2) = 1"
 _LISTED = "order_id, state, {stuck} AS stuck, updated_time, deadline, events, alerts, correlation_id"
@@ -29,18 +25,6 @@ class Found(NamedTuple):
 
     columns: list[str]
     rows: list[tuple[Any, ...]]
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    add_target_arguments(parser)
-    parser.add_argument(
-        "--state", action="append", choices=STATES, help="list the orders in this state; may be repeated"
-    )
-    parser.add_argument("--stuck", action="store_true", help="list the stuck orders, the longest wait first")
-    parser.add_argument("--order", metavar="ID", help="show the events, states and alerts of one order by time")
-    parser.add_argument("--limit", type=positive, default=100, metavar="N", help="print at most N rows")
-    parser.add_argument("--format", choices=FORMATS, default="table", help="table, json (one object per line) or csv")
 
 
 def run(args: argparse.Namespace) -> int:

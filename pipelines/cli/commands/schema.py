@@ -12,26 +12,13 @@ from schemas.docs.json_schema import event_json_schema
 from schemas.registry import REGISTRY, EventType, Registry
 from schemas.tables.definitions import typed_table
 
-HELP = "print the contract of an event type: JSON Schema of the event, an example, or its table in Avro or BigQuery"
-
-FORMATS: dict[str, Callable[[EventType, Registry], Any]] = {
+RENDERED: dict[str, Callable[[EventType, Registry], Any]] = {
     "jsonschema": lambda event_type, registry: event_json_schema(event_type),
     "avro": lambda event_type, registry: typed_table(event_type.table, registry).avro_schema(),
     "bigquery": lambda event_type, registry: typed_table(event_type.table, registry).bigquery_fields(),
     "example": lambda event_type, registry: example_event(event_type),
 }
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    names = ", ".join(event_type.name for event_type in REGISTRY)
-    parser.add_argument("event_type", metavar="EVENT_TYPE", help=f"one of {names}")
-    parser.add_argument(
-        "--format",
-        choices=tuple(FORMATS),
-        default="jsonschema",
-        help="jsonschema: the event; example: an event; avro, bigquery: the rows of its typed table",
-    )
+"""What each value of --format prints."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,4 +34,4 @@ def render(name: str, form: str, registry: Registry = REGISTRY) -> str:
         names = [event_type.name for event_type in registry]
         hint = did_you_mean(name, names) or f"; known types: {', '.join(names)}"
         raise UserError(f"EVENT_TYPE {name}: not in the contract{hint}")
-    return json.dumps(FORMATS[form](event_type, registry), indent=2, ensure_ascii=False)
+    return json.dumps(RENDERED[form](event_type, registry), indent=2, ensure_ascii=False)

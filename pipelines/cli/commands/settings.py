@@ -6,23 +6,8 @@ from dataclasses import asdict
 from pipelines.job import make_run_id
 from pipelines.stores.change_settings import SettingsRequest, parse_change, show_or_change
 from pipelines.stores.folder_lock import lock_folder
-from pipelines.stores.target import Target, add_target_arguments
+from pipelines.stores.target import Target
 from transforms.clock import wall_us
-
-HELP = "Show or change the settings of a store, in which all its runs must agree."
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    add_target_arguments(parser)
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME=SECONDS",
-        help="record a new value of window_seconds or dedup_horizon_seconds, in seconds; views follow at once, rows of"
-        " counts and features after `replay --mode rebuild` (default: only show the settings)",
-    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pipelines.cli import notices
 from pipelines.cli.print_summary import report_failures
 from pipelines.cli.run_summary import failures, read_summary, resources
-from pipelines.command_options.stream import add_arguments as add_arguments
 from pipelines.job import make_run_id
 from pipelines.options import job_options, read_key
 from pipelines.report import write_report
@@ -20,8 +19,6 @@ from pipelines.subscriptions import subscriptions_of
 from schemas.timestamps import SECOND_US, to_rfc3339
 from transforms.clock import wall_us
 from transforms.metrics import TOPIC_LABELS
-
-HELP = "Run the streaming pipeline on Pub/Sub subscriptions until it is stopped; PUBSUB_EMULATOR_HOST is respected."
 
 
 def run(args: argparse.Namespace) -> int:

@@ -10,27 +10,10 @@ from rich.live import Live
 from rich.table import Table
 
 from pipelines.errors import UserError
-from pipelines.options import positive
 from pipelines.runners.prism import need_prism
 from pipelines.runners.pubsub_emulator import missing
 from pipelines.stream.demo import WINDOW_SECONDS, DemoRequest, run_demo
 from schemas.message import TOPICS
-
-HELP = "Run the streaming job on this machine: the Pub/Sub emulator, generated events, and a table of its metrics."
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the demo."""
-    parser.add_argument(
-        "--output",
-        default="build/stream-demo",
-        metavar="DIR",
-        help="folder for warehouse and lake; an earlier demo in it is deleted",
-    )
-    parser.add_argument("--rate", type=positive, default=500, help="messages per second, on average")
-    parser.add_argument("--seconds", type=positive, default=60, help="how long events are published, seconds")
-    parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same events")
-    parser.add_argument("--prism_location", metavar="FILE", help="Prism's program (default: PRISM, or the PATH)")
 
 
 def run(args: argparse.Namespace) -> int:

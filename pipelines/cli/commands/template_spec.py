@@ -11,18 +11,9 @@ from pipelines.dataflow.metadata import check_spec, container_spec, metadata_tex
 from pipelines.dataflow.templates import TEMPLATES
 from pipelines.errors import RunFailed, UserError
 
-HELP = "Print the container spec of a flex template, to be stored at gs://BUCKET/templates/NAME.json."
 IMAGE = re.compile(
     r"[a-z0-9.-]+(?::\d+)?/[a-z0-9._/-]+(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
 )
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    parser.add_argument("--template", choices=tuple(TEMPLATES), help="which template")
-    parser.add_argument("--image", help="the image, with a tag or a digest: REGION-docker.pkg.dev/P/REPO/NAME:TAG")
-    parser.add_argument("--output", metavar="FILE", help="write to this file (local or gs://…) instead of printing")
-    parser.add_argument("--write_metadata", metavar="DIR", help="write DIR/NAME/metadata.json for each template")
 
 
 def run(args: argparse.Namespace) -> int:

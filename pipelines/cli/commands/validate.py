@@ -14,14 +14,12 @@ from pipelines.inputs import STDIN, open_inputs
 from pipelines.options import parse_moment
 from schemas.decode.decoder import Decoder
 from schemas.event import Event, not_a_message
-from schemas.message import TOPICS, Message, NotAMessage
+from schemas.message import Message, NotAMessage
 from schemas.outcomes import Code
 from transforms.clock import wall_us
 from transforms.sources.damaged_input import DamagedInput
-from transforms.sources.file_ranges import FORMATS, FileRange
+from transforms.sources.file_ranges import FileRange
 from transforms.sources.read_files import read_numbered
-
-HELP = "validate messages against the contract before they are sent; exit code 1 if any would be a dead letter"
 
 
 class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -37,27 +35,6 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     def __str__(self) -> str:
         parts = [f"{self.line}: {self.outcome}", self.code, self.path, ", ".join(self.notes)]
         return " ".join(part for part in parts if part) + (f" ({self.reason})" if self.reason else "")
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    parser.add_argument(
-        "file",
-        metavar="FILE",
-        help="messages or plain events: lines, a JSON array, events over several lines, Avro; also .gz and .bz2; - reads "
-        "standard input",
-    )
-    parser.add_argument(
-        "--format",
-        choices=FORMATS,
-        default="auto",
-        help="format of the file's values (default: %(default)s, detected per value)",
-    )
-    parser.add_argument("--topic", choices=TOPICS, help="topic of plain events (default: the topic of their eventType)")
-    parser.add_argument("--as_of", metavar="T", help="publish time of plain events, RFC 3339 (default: now)")
-    parser.add_argument("--accept_cloudevents", action="store_true", help="also accept CloudEvents 1.0")
-    parser.add_argument("--json", action="store_true", help="print one JSON object per message")
-    parser.add_argument("--quiet", action="store_true", help="print dead letters only")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -8,20 +8,11 @@ from google.cloud import bigquery
 
 from pipelines.errors import UserError
 from pipelines.replay.redrive.failure_history import Failure, history_of
+from pipelines.replay.redrive.groups import GROUPS as GROUPS
 from pipelines.replay.redrive.stored import Selection
 from pipelines.stores.sql_text import string_literal
 from pipelines.stores.target import Target
 
-GROUPS = {
-    "code": "error_code",
-    "path": "path",
-    "topic": "topic",
-    "stage": "stage",
-    "event_type": "event_type",
-    "table": "table_name",
-    "state": "state",
-}
-"""Names of --group_by and their columns."""
 LISTED = (
     "dead_letter_id", "state", "failed_time", "topic", "error_code", "path", "event_type", "attempt", "event_id",
     "table_name", "column_name", "error_message",

@@ -8,6 +8,7 @@ from typing import Any
 from google.cloud import bigquery
 
 from pipelines.errors import UserError
+from pipelines.replay.redrive.groups import STATES as STATES
 from pipelines.stores.sql_text import string_literal
 from pipelines.stores.target import Target
 from pipelines.suggest import did_you_mean
@@ -23,7 +24,6 @@ MESSAGE_ID_ATTRIBUTE = "redrive-message-id"
 PUBLISH_TIME_ATTRIBUTE = "redrive-publish-time"
 SHA256_ATTRIBUTE = "redrive-sha256"
 IDS_A_QUERY = 10_000
-STATES = ("open", "redriven", "resolved", "given up")
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.command_options.target import add_target_arguments
 from pipelines.errors import UserError
-from pipelines.stores.target import Target, add_target_arguments
+from pipelines.stores.target import Target
 
 
 def target_of(*argv: str, needs_lake: bool = False) -> Target:

@@ -4,6 +4,7 @@ import argparse
 
 import pytest
 
+from pipelines.cli.arguments import explain as arguments
 from pipelines.cli.commands import explain
 from pipelines.errors import UserError
 from schemas.decode.decoder import decode
@@ -17,7 +18,7 @@ WITHOUT_EXAMPLE = {Code.SINK_REJECTED, Code.SINK_EXHAUSTED, Code.INTERNAL}
 
 def run(*words: str) -> int:
     parser = argparse.ArgumentParser()
-    explain.add_arguments(parser)
+    arguments.add_arguments(parser)
     return explain.run(parser.parse_args(words))
 
 

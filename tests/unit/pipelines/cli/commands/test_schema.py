@@ -7,6 +7,7 @@ import fastavro
 import jsonschema_rs
 import pytest
 
+from pipelines.cli.arguments import schema as arguments
 from pipelines.cli.commands import schema
 from pipelines.errors import UserError
 from schemas.decode.decoder import decode
@@ -26,7 +27,7 @@ EVENT_TYPES = [one.name for one in REGISTRY]
 
 def printed(capsys, *words: str):
     parser = argparse.ArgumentParser()
-    schema.add_arguments(parser)
+    arguments.add_arguments(parser)
     assert schema.run(parser.parse_args(words)) == 0
     return json.loads(capsys.readouterr().out)
 

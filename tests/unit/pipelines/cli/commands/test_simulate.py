@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.cli.arguments import simulate as arguments
 from pipelines.cli.commands import simulate
 from pipelines.errors import UserError
 from pipelines.simulator import SimulationConfig
@@ -15,7 +16,7 @@ FILES = ["customers.jsonl", "inventory.jsonl", "iot-events.jsonl", "orders.jsonl
 
 def run(*words: object) -> int:
     parser = argparse.ArgumentParser()
-    simulate.add_arguments(parser)
+    arguments.add_arguments(parser)
     return simulate.run(parser.parse_args([str(word) for word in words]))
 
 

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from pipelines.cli.arguments import validate as arguments
 from pipelines.cli.commands import validate
 from pipelines.errors import UserError
 from schemas.message import format_line
@@ -22,7 +23,7 @@ BAD = json.dumps(with_data("payment.processed", amount="-1"))
 
 def run(*words: str) -> int:
     parser = argparse.ArgumentParser()
-    validate.add_arguments(parser)
+    arguments.add_arguments(parser)
     return validate.run(parser.parse_args(words))
 
 

@@ -1,0 +1,43 @@
+"""The options of the command `lake`."""
+
+import argparse
+
+from pipelines.options import positive
+
+HELP = "List the files of the lake, hand them to other readers, verify, prune and compact them (docs/lake.md)."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the actions and their options."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    _add(actions, "ls", "List the feeds: windows, files, rows and bytes, by their newest manifests.")
+    files = _add(actions, "files", "Print the paths of a feed's files, one per line, for any other reader.")
+    files.add_argument("feed", metavar="FEED", help="the feed, such as iot_features or archive/orders")
+    _add_range(files)
+    _add(actions, "verify", "Compare every file with the size and the sha256 of its manifest; exit code 1 for damage.")
+    prune = _add(actions, "prune", "Delete superseded files, and hidden files that killed runs left.")
+    prune.add_argument(
+        "--older_than",
+        default="7d",
+        metavar="AGE",
+        help="delete what was superseded at least this long ago, days (7d) or hours (12h); 0d: all",
+    )
+    compact = _add(actions, "compact", "Join the files of each hour that ended 2 hours ago or earlier into one.")
+    compact.add_argument("feed", nargs="*", metavar="FEED", help="only these feeds (default: all)")
+    _add_range(compact)
+    compact.add_argument("--target_mb", type=positive, default=128, help="join files up to this size, MiB")
+
+
+def _add(
+    actions: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, summary: str
+) -> argparse.ArgumentParser:
+    action = actions.add_parser(name, help=summary, description=summary)
+    place = action.add_mutually_exclusive_group(required=True)
+    place.add_argument("--output", metavar="DIR", help="an output folder; its lake is DIR/lake")
+    place.add_argument("--lake", metavar="gs://BUCKET[/FOLDER]", help="the root of a lake in a bucket, or a folder")
+    return action
+
+
+def _add_range(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--from", metavar="T", help="only windows that end after this time, RFC 3339")
+    parser.add_argument("--to", metavar="T", help="only windows that begin before this time, RFC 3339")

@@ -1,0 +1,20 @@
+"""The options of the command `settings`."""
+
+import argparse
+
+from pipelines.command_options.target import add_target_arguments
+
+HELP = "Show or change the settings of a store, in which all its runs must agree."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    add_target_arguments(parser)
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=SECONDS",
+        help="record a new value of window_seconds or dedup_horizon_seconds, in seconds; views follow at once, rows of"
+        " counts and features after `replay --mode rebuild` (default: only show the settings)",
+    )

@@ -1,0 +1,29 @@
+"""The options of the command `validate`."""
+
+import argparse
+
+from schemas.message import FORMS as FORMATS
+from schemas.message import TOPICS
+
+HELP = "validate messages against the contract before they are sent; exit code 1 if any would be a dead letter"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.add_argument(
+        "file",
+        metavar="FILE",
+        help="messages or plain events: lines, a JSON array, events over several lines, Avro; also .gz and .bz2; - reads "
+        "standard input",
+    )
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="auto",
+        help="format of the file's values (default: %(default)s, detected per value)",
+    )
+    parser.add_argument("--topic", choices=TOPICS, help="topic of plain events (default: the topic of their eventType)")
+    parser.add_argument("--as_of", metavar="T", help="publish time of plain events, RFC 3339 (default: now)")
+    parser.add_argument("--accept_cloudevents", action="store_true", help="also accept CloudEvents 1.0")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per message")
+    parser.add_argument("--quiet", action="store_true", help="print dead letters only")

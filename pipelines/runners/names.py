@@ -1,0 +1,3 @@
+"""The names of the runners of batch runs; the first is the default."""
+
+RUNNERS = ("FnApiRunner", "DirectRunner", "PrismRunner")
