@@ -50,13 +50,13 @@ class Decoder:
             parsed = parse_object(message.data)
             odd = parsed is None
             if parsed is None:
-                parsed = self._inspect(message)
+                parsed = self.inspect(message)
             event = self._envelope_of(parsed, message)
             try:
                 return self._accept(message, event, parsed, odd)
             except Rejected:
                 if not odd:  # the fast parser may have missed an earlier fault, of the stage json
-                    self._inspect(message)
+                    self.inspect(message)
                 raise
         except Rejected as rejected:
             if rejected.stage is Stage.JSON:
@@ -69,7 +69,9 @@ class Decoder:
     def _envelope_of(self, parsed: dict[str, Any], message: Message) -> dict[str, Any]:
         return from_cloudevent(parsed, message.attributes) if self.accept_cloudevents else parsed
 
-    def _inspect(self, message: Message) -> dict[str, Any]:
+    def inspect(self, message: Message) -> dict[str, Any]:
+        """Return the object of a message after every check of the stages `bytes` and `json`; raise Refused."""
+
         def look_at(value: Any) -> Iterator[Code]:
             event = self._envelope_of(value, message) if isinstance(value, dict) else None
             return look(value, event, self.registry)
@@ -96,7 +98,7 @@ class Decoder:
         unknown = has_unknown_field(event, event_type, payload)
         if unknown:
             if not odd:  # the fast parser does not see colliding keys, overlong integers and depth there
-                self._inspect(message)
+                self.inspect(message)
             extra = envelope_extensions(event)
             extensions = _canonical(extra).decode() if extra else None
         ascii_only = raw.isascii() and b"\\" not in raw and b"\x7f" not in raw

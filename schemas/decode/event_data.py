@@ -21,7 +21,7 @@ _CODES = {
     "greater_than_equal": Code.FIELD_RANGE,
     "less_than_equal": Code.FIELD_RANGE,
 }
-_DETAILS = {
+DETAILS = {
     Code.MISSING_FIELD: "a required field is absent",
     Code.FIELD_TYPE: "the value has the wrong JSON type",
     Code.FIELD_FORMAT: "the text does not have the form that the contract gives this field",
@@ -35,8 +35,8 @@ def check_data(event_type: EventType, data: dict[str, Any], publish_time: int) -
     try:
         payload: Payload = event_type.model.__pydantic_validator__.validate_python(data)
     except ValidationError as invalid:
-        code, place = min(_failures(event_type, data, invalid), key=lambda failure: CODE_ORDER[failure[0]])
-        raise Rejected(Stage.DATA, code, path_of(place), _DETAILS[code]) from None
+        code, place = min(failures(event_type, data, invalid), key=lambda failure: CODE_ORDER[failure[0]])
+        raise Rejected(Stage.DATA, code, path_of(place), DETAILS[code]) from None
     for name in event_type.times:
         moment = getattr(payload, name)
         if moment is not None and moment > publish_time + MAX_AHEAD_US:
@@ -46,7 +46,7 @@ def check_data(event_type: EventType, data: dict[str, Any], publish_time: int) -
     return payload
 
 
-def _failures(event_type: EventType, data: dict[str, Any], invalid: ValidationError) -> Iterator[tuple[Code, _Place]]:
+def failures(event_type: EventType, data: dict[str, Any], invalid: ValidationError) -> Iterator[tuple[Code, _Place]]:
     """Yield every failure, those behind the first bad object of a list one by one: there may be half a million."""
     yield from _errors(invalid)
     for name, model in event_type.nested.items():

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import msgspec
 
+from pipelines.cli.arguments.validate import REPORTS
+from pipelines.cli.fault_reports import RENDERED, Verdict
 from pipelines.errors import UserError
 from pipelines.inputs import STDIN, open_inputs
 from pipelines.options import parse_moment
 from schemas.decode.decoder import Decoder
 from schemas.event import Event, not_a_message
+from schemas.faults.all_faults import faults_of
 from schemas.message import Message, NotAMessage
 from schemas.outcomes import Code
 from transforms.clock import wall_us
@@ -22,50 +25,50 @@ from transforms.sources.file_ranges import FileRange
 from transforms.sources.read_files import read_numbered
 
 
-class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The outcome of the message on a line: `valid`, `duplicate` or `dead letter`, and why. It quotes no value."""
-
-    line: int
-    outcome: str
-    code: str = ""
-    path: str = ""
-    reason: str = ""
-    notes: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        parts = [f"{self.line}: {self.outcome}", self.code, self.path, ", ".join(self.notes)]
-        return " ".join(part for part in parts if part) + (f" ({self.reason})" if self.reason else "")
-
-
 def run(args: argparse.Namespace) -> int:
-    """Print a verdict per message and the counts; return 1 if there is a dead letter."""
+    """Print the report and the counts; return 1 if there is a dead letter."""
     as_of = parse_moment("as_of", args.as_of) if args.as_of else wall_us()
-    _check_file(args.file)
+    for path in args.file:
+        _check_file(path)
     counts: Counter[str] = Counter()
     codes: Counter[str] = Counter()
-    with open_inputs([args.file], args.format, option="FILE", range_bytes=sys.maxsize) as [part]:
-        if args.topic:
-            part = replace(part, topic=args.topic)
-        messages = read_messages(part, as_of, own_topic=not args.topic)
-        try:
-            for verdict in validate(messages, Decoder(accept_cloudevents=args.accept_cloudevents)):
+
+    def counted() -> Iterator[Verdict]:
+        for path in args.file:
+            for verdict in _verdicts(path, as_of, args):
                 counts[verdict.outcome] += 1
                 codes.update([verdict.code] if verdict.code else [])
                 if verdict.code or not args.quiet:
-                    print(msgspec.json.encode(verdict).decode() if args.json else verdict)
-        except DamagedInput as error:
-            raise UserError(f"FILE {error}") from None
-    if not args.json:
+                    yield verdict
+
+    for line in RENDERED[args.report](counted()):
+        print(line)
+    if args.report == REPORTS[0]:
         outcomes = ", ".join(f"{counts[outcome]} {outcome}" for outcome in ("valid", "duplicate", "dead letter"))
         print(f"{counts.total()} received: {outcomes}")
         if codes:
             code, _ = codes.most_common(1)[0]
             print(
                 f"most are {code}: `event-pipelines explain {code}` explains the code and how to fix the producer, "
-                "`event-pipelines schema EVENT_TYPE` prints the schema of an event",
+                "`event-pipelines schema EVENT_TYPE` prints the schema of an event"
+                + ("" if args.all else ", `validate --all` shows all faults of each message"),
                 file=sys.stderr,
             )
     return 1 if counts["dead letter"] else 0
+
+
+def _verdicts(path: str, as_of: int, args: argparse.Namespace) -> Iterator[Verdict]:
+    """Yield the verdicts on the messages of one file; they name it where it is one of several, or the report needs it."""
+    named = len(args.file) > 1 or args.report not in ("text", "json")
+    decoder = Decoder(accept_cloudevents=args.accept_cloudevents)
+    with open_inputs([path], args.format, option="FILE", range_bytes=sys.maxsize) as [part]:
+        if args.topic:
+            part = replace(part, topic=args.topic)
+        try:
+            for verdict in validate(read_messages(part, as_of, own_topic=not args.topic), decoder, all_faults=args.all):
+                yield msgspec.structs.replace(verdict, file=path) if named else verdict
+        except DamagedInput as error:
+            raise UserError(f"FILE {error}") from None
 
 
 def _check_file(path: str) -> None:
@@ -74,13 +77,21 @@ def _check_file(path: str) -> None:
         raise UserError(f"FILE {path}: cannot be read ({reason})")
 
 
-def validate(messages: Iterable[tuple[int, Message | NotAMessage]], decoder: Decoder) -> Iterator[Verdict]:
-    """Yield the verdict on each numbered message; an eventId seen before is a duplicate or a conflict."""
+def validate(
+    messages: Iterable[tuple[int, Message | NotAMessage]], decoder: Decoder, *, all_faults: bool = False
+) -> Iterator[Verdict]:
+    """Yield the verdict on each numbered message; an eventId seen before is a duplicate or a conflict.
+
+    Args:
+        all_faults: list all faults of a dead letter; the code stays that of the first.
+    """
     seen: dict[str, bytes] = {}
     for line, message in messages:
         outcome = not_a_message(message) if isinstance(message, NotAMessage) else decoder.decode(message)
         if not isinstance(outcome, Event):
-            yield Verdict(line, "dead letter", outcome.code, outcome.path, outcome.error_message)
+            searched = all_faults and isinstance(message, Message)
+            faults = tuple(faults_of(message, decoder, outcome)) if searched else ()  # type: ignore[arg-type]
+            yield Verdict(line, "dead letter", outcome.code, outcome.path, outcome.error_message, faults=faults)
             continue
         earlier = seen.setdefault(outcome.event_id, outcome.content)
         if earlier is outcome.content:

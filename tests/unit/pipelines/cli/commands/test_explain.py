@@ -56,6 +56,21 @@ def test_a_code_is_printed_with_all_that_is_known_of_it(code, capsys):
     assert len(printed) < 3000
 
 
+def test_a_path_is_answered_with_the_rule_of_the_field_and_an_example(capsys):
+    assert run("data.items[3].quantity") == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("data.items[*].quantity of order.created, order.updated\nrequired, JSON type integer\n")
+    assert "Rule: an integer from 1 to 9223372036854775807" in printed
+    assert "Example: 2" in printed
+
+
+def test_a_path_with_several_rules_is_answered_with_each(capsys):
+    assert run("source") == 0
+    printed = capsys.readouterr().out
+    assert "source of order.created\n" in printed
+    assert "exactly iot-gateway for iot.telemetry" in printed
+
+
 @pytest.mark.parametrize("note", Note)
 def test_a_note_is_explained_too(note, capsys):
     assert run(note.value) == 0
@@ -78,10 +93,11 @@ def test_without_a_code_all_are_listed(capsys):
         ("FIELD_RANG", "did you mean FIELD_RANGE"),
         ("BOM_REMOVE", "did you mean BOM_REMOVED"),
         ("17", "there are NOT_A_MESSAGE"),
+        ("data.ammount", "did you mean data.amount"),
     ],
 )
 def test_an_unknown_code_is_the_users_mistake(name, hint):
-    with pytest.raises(UserError, match=f"CODE {name}: no such code; {hint}"):
+    with pytest.raises(UserError, match=f"CODE {name}: no such code, and no field of an event type; {hint}"):
         run(name)
 
 

@@ -1,0 +1,1 @@
+"""All faults of a message with the rules they break, for producers."""
