@@ -5,13 +5,17 @@ import decimal
 import json
 from collections.abc import Iterator
 
+import apache_beam as beam
 import pyarrow as pa
 import pytest
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.testing.util import assert_that, equal_to
 from google.api_core import exceptions
 from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import BigQueryReadClient, types
 
 from pipelines.bigquery_emulator.access_token import split_token
+from pipelines.bigquery_emulator.beam_endpoint import point_beam_at
 from pipelines.bigquery_emulator.client import bigquery_client, read_client
 from pipelines.bigquery_emulator.server import BigQueryEmulator
 
@@ -150,11 +154,43 @@ def test_an_invalid_session_is_rejected(
         session(read, table, **options)
 
 
-def test_avro_and_unknown_streams_are_rejected(server: BigQueryEmulator, read: BigQueryReadClient) -> None:
-    with pytest.raises(exceptions.MethodNotImplemented):
-        read.create_read_session(
-            parent="projects/local", read_session=types.ReadSession(table=TABLE, data_format=types.DataFormat.AVRO)
-        )
+def test_a_table_is_read_as_avro_with_the_same_rows(read: BigQueryReadClient) -> None:
+    wanted = types.ReadSession(
+        table=TABLE, data_format=types.DataFormat.AVRO, read_options={"row_restriction": "n <= 3"}
+    )
+    opened = read.create_read_session(parent="projects/local", read_session=wanted)
+    [stream] = opened.streams
+    rows = list(read.read_rows(stream.name).rows(opened))
+    expected = rows_of(read, session(read, row_restriction="n <= 3")).to_pylist()
+    for row in expected:
+        row["dt"] = row["dt"].isoformat()
+    assert rows == expected
+    schema = {field["name"]: field["type"] for field in json.loads(opened.avro_schema.schema)["fields"]}
+    assert (schema["n"], schema["l"]) == (["null", "long"], {"type": "array", "items": "long"})
+    assert schema["m"][1] == {"type": "bytes", "logicalType": "decimal", "precision": 38, "scale": 9}
+
+
+@pytest.mark.parametrize("native", [True, False], ids=["Arrow", "Avro"])
+def test_read_from_bigquery_of_beam_reads_directly(server: BigQueryEmulator, native: bool) -> None:
+    read = beam.io.ReadFromBigQuery(
+        table="local:d.t",
+        project="local",
+        method=beam.io.ReadFromBigQuery.Method.DIRECT_READ,
+        row_restriction="n > 19990",
+        selected_fields=["n", "m", "l", "r"],
+        use_native_datetime=native,
+    )
+    expected = [
+        {"n": n, "m": decimal.Decimal(n), "l": [n, n + 1], "r": {"x": n, "y": "y"}} for n in range(19991, 20001)
+    ]
+    with (
+        point_beam_at(server.rest_url, grpc_target=server.grpc_target),
+        beam.Pipeline(runner=FnApiRunner()) as pipeline,
+    ):
+        assert_that(pipeline | read, equal_to(expected))
+
+
+def test_unknown_formats_streams_and_clients_are_rejected(server: BigQueryEmulator, read: BigQueryReadClient) -> None:
     with pytest.raises(exceptions.NotFound):
         next(iter(read.read_rows("projects/local/locations/us/sessions/x/streams/0").rows()))
     without = read_client(split_token(server.grpc_target)[0])

@@ -13,12 +13,10 @@ from pipelines.bigquery_emulator.sql.permissions import check_names
 from pipelines.bigquery_emulator.sql.scripts import Script, check_supported, statement_type
 from pipelines.bigquery_emulator.sql.translate import Dialect, duck_sql
 from pipelines.bigquery_emulator.store.arrow_insert import insert_arrow
-from pipelines.bigquery_emulator.store.types import Field, kind
+from pipelines.bigquery_emulator.store.types import Field, row_bytes
 from pipelines.bigquery_emulator.store.warehouse import Warehouse
 from pipelines.bigquery_emulator.values.query_parameters import bound, parameters_of
 from pipelines.bigquery_emulator.values.results import Result
-
-_WIDTHS = {"STRING": 24, "JSON": 400, "BYTES": 400, "NUMERIC": 16, "BIGNUMERIC": 32, "BOOLEAN": 1}
 
 
 def run_query(warehouse: Warehouse, job: dict[str, Any], *, dry_run: bool) -> tuple[Result | None, dict[str, Any]]:
@@ -80,7 +78,7 @@ def _bytes_read(warehouse: Warehouse, statement: exp.Expression) -> int:
                 "select estimated_size from duckdb_tables() where schema_name = $1 and table_name = $2",
                 [table.db, table.name],
             ).fetchall()
-        total += (found[0][0] if found else 0) * sum(_WIDTHS.get(kind(field), 8) for field in fields)
+        total += (found[0][0] if found else 0) * row_bytes(fields)
     return total
 
 

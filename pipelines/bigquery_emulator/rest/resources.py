@@ -11,7 +11,7 @@ from pipelines.bigquery_emulator.http.handler import Call
 from pipelines.bigquery_emulator.sql.schema_changes import change_schema, create_routine, create_view, drop_routine
 from pipelines.bigquery_emulator.store.arrow_insert import BatchInserter
 from pipelines.bigquery_emulator.store.catalog import Resource
-from pipelines.bigquery_emulator.store.types import quoted
+from pipelines.bigquery_emulator.store.types import quoted, row_bytes
 from pipelines.bigquery_emulator.store.warehouse import EMPTY_COLUMN, Warehouse
 from pipelines.bigquery_emulator.values.json_rows import RowError, convert_row, to_batch
 from pipelines.bigquery_emulator.values.partition_limits import stream_bounds
@@ -43,7 +43,8 @@ class Resources:
             table = quoted(reference["datasetId"], reference["tableId"])
             rows = cursor.execute(f"select count(*) from {table}").fetchall()[0][0]
             cursor.close()
-            representation |= {"numRows": str(rows), "location": "US"}
+            size = rows * row_bytes(resource.get("schema", {}).get("fields", []))
+            representation |= {"numRows": str(rows), "numBytes": str(size), "location": "US"}
         return representation
 
     def _listed(self, kind: str, call: Call, resources: list[Resource]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""google.cloud.bigquery.storage.v1.BigQueryRead over the warehouse, with Arrow rows: what to_dataframe and to_arrow use.
+"""google.cloud.bigquery.storage.v1.BigQueryRead over the warehouse, with rows as Arrow (to_dataframe, to_arrow) or as Avro.
 
 A session has one stream, none when there are no rows. A table is read when its stream is, in the order of its rows; the
-result of a query is read from memory, as long as its job is kept. Avro, sampling and snapshots of the past are rejected or
+result of a query is read from memory, as long as its job is kept. Sampling and snapshots of the past are rejected or
 ignored as docs/bigquery-emulator.md lists.
 """
 
@@ -11,7 +11,7 @@ import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
@@ -21,13 +21,14 @@ import pyarrow as pa
 from pipelines.bigquery_emulator.errors import ApiError, from_duckdb
 from pipelines.bigquery_emulator.rpc.server import TABLE_NAME, message_class, server_stream, unary
 from pipelines.bigquery_emulator.sql.translate import Dialect
+from pipelines.bigquery_emulator.storage_read.avro_rows import avro_schema, encode_rows, schema_text
 from pipelines.bigquery_emulator.store.types import Field, quoted, read_type
 from pipelines.bigquery_emulator.store.warehouse import Warehouse
 from pipelines.bigquery_emulator.values.results import RESULTS_DATASET, Result
 
 _ROWS_PER_RESPONSE = 8192
 _KEPT_SESSIONS = 1000
-_ARROW_FORMAT = 2
+_AVRO_FORMAT, _ARROW_FORMAT = 1, 2
 _CODES = {"notFound": grpc.StatusCode.NOT_FOUND, "notImplemented": grpc.StatusCode.UNIMPLEMENTED}
 
 
@@ -39,6 +40,8 @@ class _Session:
     schema: pa.Schema
     result: Result | None
     sql: str
+    avro: dict[str, Any] | None = None
+    """The schema of a session that is read as Avro."""
 
 
 class ReadService:
@@ -59,14 +62,17 @@ class ReadService:
             context.abort(_CODES.get(error.reason, grpc.StatusCode.INVALID_ARGUMENT), error.message)
         except duckdb.Error as error:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, from_duckdb(error).message)
+        if wanted.data_format == _AVRO_FORMAT:
+            session = replace(session, avro=avro_schema(session.fields))
         name = f"{request.parent}/locations/us/sessions/{uuid.uuid4().hex}"
         with self._lock:
             self._sessions[name] = session
             while len(self._sessions) > _KEPT_SESSIONS:
                 self._sessions.popitem(last=False)
-        answer = message_class("ReadSession")(name=name, table=wanted.table, data_format=_ARROW_FORMAT)
+        answer = message_class("ReadSession")(name=name, table=wanted.table)
+        answer.data_format = _ARROW_FORMAT if session.avro is None else _AVRO_FORMAT
         answer.read_options.CopyFrom(wanted.read_options)
-        answer.arrow_schema.serialized_schema = session.schema.serialize().to_pybytes()
+        _add_schema(answer, session)
         answer.estimated_row_count = rows
         if rows:
             answer.streams.add(name=f"{name}/streams/0")
@@ -82,10 +88,14 @@ class ReadService:
         first = True
         for batch in self._batches(session, request.offset):
             answer = message_class("ReadRowsResponse")(row_count=batch.num_rows)
-            answer.arrow_record_batch.serialized_record_batch = batch.serialize().to_pybytes()
-            answer.arrow_record_batch.row_count = batch.num_rows
+            if session.avro is not None:
+                answer.avro_rows.serialized_binary_rows = encode_rows(session.fields, session.avro, batch)
+                answer.avro_rows.row_count = batch.num_rows
+            else:
+                answer.arrow_record_batch.serialized_record_batch = batch.serialize().to_pybytes()
+                answer.arrow_record_batch.row_count = batch.num_rows
             if first:
-                answer.arrow_schema.serialized_schema = session.schema.serialize().to_pybytes()
+                _add_schema(answer, session)
                 first = False
             yield answer
 
@@ -94,8 +104,8 @@ class ReadService:
         return message_class("SplitReadStreamResponse")()
 
     def _open(self, wanted: Any) -> tuple[_Session, int]:
-        if wanted.data_format not in (0, _ARROW_FORMAT):
-            raise ApiError("notImplemented", "The BigQuery emulator reads in the Arrow format only")
+        if wanted.data_format not in (0, _AVRO_FORMAT, _ARROW_FORMAT):
+            raise ApiError("notImplemented", "The BigQuery emulator reads in the formats Arrow and Avro only")
         match = TABLE_NAME.fullmatch(wanted.table)
         if match is None:
             raise ApiError("invalid", f"Not the name of a table: {wanted.table!r}")
@@ -147,6 +157,13 @@ def handlers(service: ReadService) -> grpc.GenericRpcHandler:
         "SplitReadStream": unary(service.split_read_stream, "SplitReadStreamRequest"),
     }
     return grpc.method_handlers_generic_handler("google.cloud.bigquery.storage.v1.BigQueryRead", calls)
+
+
+def _add_schema(answer: Any, session: _Session) -> None:
+    if session.avro is not None:
+        answer.avro_schema.schema = schema_text(session.avro)
+    else:
+        answer.arrow_schema.serialized_schema = session.schema.serialize().to_pybytes()
 
 
 def _chosen(fields: list[Field], names: Any) -> list[Field]:

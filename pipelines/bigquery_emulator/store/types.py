@@ -6,6 +6,7 @@ because BigQuery's REST API answers with them whichever name was sent.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
@@ -66,6 +67,14 @@ _ARROW = {
 
 
 _READ = {"BIGNUMERIC": pa.decimal256(76, 38), "INTERVAL": pa.month_day_nano_interval()}
+
+
+_WIDTHS = {"STRING": 24, "JSON": 400, "BYTES": 400, "NUMERIC": 16, "BIGNUMERIC": 32, "BOOLEAN": 1}
+
+
+def row_bytes(fields: Iterable[Field]) -> int:
+    """Return an estimate of the bytes of one row of these columns."""
+    return sum(_WIDTHS.get(kind(field), 8) for field in fields)
 
 
 def kind(field: Field) -> str:
