@@ -1,4 +1,4 @@
-"""Join the small files of a window into one, as the next generation of its manifest."""
+"""Join the small files of a window into one, and its manifests too."""
 
 import gzip
 import io
@@ -21,6 +21,7 @@ from transforms.archive.batch import BLOCK_BYTES
 from transforms.clock import wall_us
 from transforms.sinks.files import telemetry
 from transforms.sinks.files.files import FileContent, LakeFile, stage_file
+from transforms.sinks.files.live_manifests import merge_manifests
 from transforms.sinks.files.parquet import parquet_bytes, sort_order
 from transforms.sinks.files.publish import Manifest, publish
 from transforms.sinks.files.telemetry import TELEMETRY_SCHEMA
@@ -64,6 +65,8 @@ def compact_lake(
             before += sum(map(len, groups))
             after += len(groups)
             _compact(window, groups, run_id)
+        elif window.manifest is not None and len(window.manifest["manifests"]) > 1:
+            merge_manifests(window.root, window.feed, window.partition, run_id)
     return Compacted(windows, before, after)
 
 

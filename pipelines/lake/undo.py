@@ -56,7 +56,7 @@ def _undo_window(lake: str, feed: str, partition: str, names: list[str], run_id:
     manifest = newest(lake, feed, partition)
     entries: list[Any] = manifest["files"] if manifest is not None else []
     kept = [entry for entry in entries if entry["name"] not in names]
-    if manifest is not None and manifest["run_id"] == run_id and kept:
+    if manifest is not None and run_id in manifest["run_ids"] and kept:
 
         def without(before: Manifest | None) -> Manifest:
             generation = before["generation"] if before is not None else 0

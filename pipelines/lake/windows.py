@@ -9,13 +9,13 @@ from apache_beam.io.filesystems import FileSystems
 from pipelines.errors import UserError
 from pipelines.lake.listing import StoredFile, stored_files
 from schemas.timestamps import to_rfc3339
-from transforms.sinks.files.manifests import is_manifest, read_manifest
+from transforms.sinks.files.manifests import is_manifest, read_state
 from transforms.sinks.files.partitions import HOUR_US, hour_partition
 
 
 @dataclass
 class Window:
-    """One partition of a feed. `manifest` is the newest, None if the window has none."""
+    """One partition of a feed. `manifest` is what its manifests add up to, None if it has none."""
 
     root: str
     feed: str
@@ -33,6 +33,12 @@ class Window:
         """Published data files that the newest manifest does not name."""
         named = {entry["name"] for entry in self.entries}
         return [file for file in self.files if not file.name.startswith((".", "_")) and file.name not in named]
+
+    @property
+    def merged(self) -> list[StoredFile]:
+        """Published manifests that others contain."""
+        live = set(self.manifest["manifests"]) if self.manifest else set()
+        return [file for file in self.files if is_manifest(file.name) and file.name not in live]
 
     @property
     def hidden(self) -> list[StoredFile]:
@@ -57,9 +63,8 @@ def read_windows(root: str, feeds: Iterable[str] = ()) -> Iterator[Window]:
             window = windows.setdefault((file.feed, file.partition), Window(file.root, file.feed, file.partition))
             window.files.append(file)
     for _, window in sorted(windows.items()):
-        newest = max((file.name for file in window.files if is_manifest(file.name)), default=None)
-        if newest is not None:
-            window.manifest = read_manifest(str(FileSystems.join(root, window.feed, window.partition)), newest)
+        folder = str(FileSystems.join(root, window.feed, window.partition))
+        window.manifest = read_state(folder, [file.name for file in window.files])
         yield window
 
 

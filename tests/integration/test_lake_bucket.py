@@ -2,6 +2,7 @@
 
 import google.auth
 import pytest
+from apache_beam.io.gcp.gcsfilesystem import GCSFileSystem
 from google.auth.credentials import AnonymousCredentials
 
 from tests.support.launcher import storage
@@ -35,3 +36,43 @@ def test_the_newest_manifest_of_an_hour_names_its_files(lake):
     manifest = newest(lake, FEED, HOUR)
     assert (manifest["generation"], manifest["run_id"], manifest["rows"]) == (2, "r2", 6)
     assert len(list(newest_files(lake, FEED, [HOUR]))) == 2
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("step", range(6))
+def test_a_rebuild_killed_at_any_step_is_finished_by_the_next(lake, monkeypatch, step):
+    def content(data: bytes) -> FileContent:
+        return FileContent(FEED, HOUR, "parquet", len(data), data)
+
+    def plain() -> list[str]:
+        return [name for name in names_in(f"{lake}/{FEED}/{HOUR}", "") if not name.startswith((".", "_"))]
+
+    old = [stage_file(lake, content(b"x"), "r1") for _ in range(2)]
+    publish_files(lake, old, "r1", replace=False)
+    new = [stage_file(lake, content(b"yy"), "r2") for _ in range(2)]
+    left = [step]
+
+    def dying(operation):
+        def run(*args, **more):
+            left[0] -= 1
+            if left[0] < 0:
+                raise Killed
+            return operation(*args, **more)
+
+        return run
+
+    with monkeypatch.context() as patch:
+        for name in ("create", "rename", "delete"):
+            patch.setattr(GCSFileSystem, name, dying(getattr(GCSFileSystem, name)))
+        try:
+            publish_files(lake, new, "r2", replace=True)
+        except Killed:
+            pass
+        else:
+            assert step >= 4, "manifest, data files, its name, superseded files"
+    last = stage_file(lake, content(b"zzz"), "r3")
+    publish_files(lake, [last], "r3", replace=True)
+    assert plain() == [entry["name"] for entry in newest(lake, FEED, HOUR)["files"]] == [last.name]

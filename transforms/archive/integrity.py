@@ -4,7 +4,6 @@
 """
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -12,7 +11,7 @@ from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from transforms.sinks.files.files import literal, names_in
-from transforms.sinks.files.manifests import is_manifest
+from transforms.sinks.files.manifests import is_manifest, read_manifest, read_state
 
 CHUNK_BYTES = 1 << 20
 _HIDDEN = (".", "_")
@@ -55,19 +54,33 @@ def read_window(root: str, feed: str, partition: str) -> Window:
         names = names_in(folder, "")
     except (BeamIOError, OSError):
         return Window([], [], [])
-    manifests = [name for name in names if is_manifest(name)]
-    if not manifests:
+    if not any(map(is_manifest, names)):
         return Window(
             [], [], [FileSystems.join(folder, name) for name in sorted(names) if not name.startswith(_HIDDEN)]
         )
-    path = FileSystems.join(folder, max(manifests))
+    return _read_named(folder, names)
+
+
+def _read_named(folder: str, names: list[str]) -> Window:
     try:
-        with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-            return Window(_entries(folder, json.loads(file.read())), [], [])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return Window([], [Damage(path, "the manifest is damaged")], [])
+        state = read_state(folder, names)
+        return Window(_entries(folder, state or {}), [], [])
+    except (ValueError, KeyError, TypeError, RecursionError, AttributeError):
+        return Window([], [Damage(_damaged(folder, names), "the manifest is damaged")], [])
     except (BeamIOError, OSError) as error:
+        path = _damaged(folder, names)
         return Window([], [Damage(path, f"the manifest cannot be read ({type(error).__name__})")], [])
+
+
+def _damaged(folder: str, names: list[str]) -> str:
+    """Return the path of the newest manifest that cannot be used, for a window that has one."""
+    manifests = sorted(filter(is_manifest, names), reverse=True)
+    for name in manifests:
+        try:
+            _entries(folder, read_manifest(folder, name))
+        except Exception:  # whatever a damaged file raises: it is named, and that is all
+            return str(FileSystems.join(folder, name))
+    return str(FileSystems.join(folder, manifests[0]))
 
 
 def check_window(root: str, feed: str, partition: str) -> Iterator[Damage]:

@@ -1,19 +1,20 @@
-"""Manifests of a streaming run: a window's manifest grows file by file, one generation each, while the window is open."""
+"""Manifests of a streaming run: one per flush, which adds a file and reads no other manifest.
 
-import threading
+Every `MERGE_EVERY` generations the manifest merges the ones before it, so that readers read few of them; `lake compact` merges
+the rest.
+"""
+
 from collections.abc import Iterable
 from functools import partial
 
 from transforms.sinks.files.files import LakeFile
-from transforms.sinks.files.manifests import make_manifest
-from transforms.sinks.files.publish import Manifest, publish
+from transforms.sinks.files.publish import Manifest, add, publish
 
-_ONE_AT_A_TIME = threading.Lock()
-"""Within a process; between processes a window's files come from one key, and so from one worker at a time."""
+MERGE_EVERY = 50
 
 
 def add_to_manifests(root: str, files: Iterable[LakeFile], run_id: str, supersedes: str | None = None) -> None:
-    """Publish the next generation of each file's window with the files added.
+    """Add files to the manifests of their windows.
 
     Args:
         root: the root of the lake.
@@ -24,16 +25,18 @@ def add_to_manifests(root: str, files: Iterable[LakeFile], run_id: str, supersed
     windows: dict[tuple[str, str], list[LakeFile]] = {}
     for file in files:
         windows.setdefault((file.feed, file.partition), []).append(file)
-    with _ONE_AT_A_TIME:
-        for (feed, partition), mine in windows.items():
-            publish(root, feed, partition, run_id, partial(_added, mine, run_id, supersedes))
+    for (feed, partition), mine in windows.items():
+        added = add(root, feed, partition, run_id, mine, supersedes)
+        if added["generation"] % MERGE_EVERY == 0:
+            merge_manifests(root, feed, partition, run_id)
 
 
-def _added(mine: list[LakeFile], run_id: str, supersedes: str | None, before: Manifest | None) -> Manifest:
-    if before is not None:
-        ours = {file.name for file in mine}
-        files = [entry for entry in before["files"] if entry["name"] not in ours]  # a retried bundle adds nothing twice
-        if supersedes is not None:
-            files = [entry for entry in files if not entry["name"].startswith(supersedes)]
-        before = {**before, "files": files}
-    return make_manifest(before, mine, run_id, replace=False)
+def merge_manifests(root: str, feed: str, partition: str, run_id: str) -> None:
+    """Publish a manifest that merges those of a window and changes nothing else."""
+    publish(root, feed, partition, run_id, partial(_same, run_id))
+
+
+def _same(run_id: str, before: Manifest | None) -> Manifest:
+    if before is None:
+        raise ValueError("a window without manifests cannot be merged")
+    return {**before, "generation": before["generation"] + 1, "run_id": run_id}

@@ -1,5 +1,7 @@
 """Publish a manifest: what a plain reader of the folder counts is what a reader of manifests counts.
 
+`publish` writes a manifest that merges the others of its window, `add` one that only adds (manifests.py).
+
 In order: the manifest is written under its hidden name, the window's new files get their final names, the manifest gets
 its own, and files that an older manifest names and this one does not leave the folder. A process that is killed between
 two of these steps is finished by the next one that publishes the window, or by `finish_window`.
@@ -9,6 +11,7 @@ store they are deleted, and the bucket's soft delete keeps them. A file that no 
 being written.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
@@ -18,7 +21,15 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from transforms.sinks.files.files import LakeFile, hidden_name, names_in, reveal, stage_whole
-from transforms.sinks.files.manifests import is_manifest, make_manifest, manifest_name, read_manifest
+from transforms.sinks.files.manifests import (
+    entry_of,
+    generation_of,
+    is_manifest,
+    make_manifest,
+    manifest_name,
+    read_manifest,
+    read_state,
+)
 
 SUPERSEDED = ".superseded"
 """The folder under the root of the lake that takes superseded files."""
@@ -54,29 +65,68 @@ def publish(
     retire: Retire | None = None,
     staged_in: str | None = None,
 ) -> Manifest:
-    """Publish the next generation of a window's manifest and return it.
+    """Publish a manifest that merges those of a window and return it.
 
     Args:
         root: the root of the lake.
         feed: the folder of the feed under the root, such as `ml/iot_features`.
         partition: the folder of the window in the feed, such as `dt=2026-06-15/hour=12`.
         run_id: the run that publishes.
-        change: returns the next generation, given the newest or None.
+        change: returns the next state, given the present one or None.
         retire: takes superseded files away; by default they move to `.superseded`, or are deleted on an object store.
         staged_in: the folder in which new files are staged; None: they are hidden in the window's folder, or final.
     """
     folder = FileSystems.join(root, feed, partition)
     names = _finish_manifests(folder, names_in(folder, ""))
-    before = _newest_of(folder, names)
+    before = read_state(folder, names)
+    old = {entry["name"] for entry in before["files"]} if before else set()
     manifest = change(before)
+    ours = {entry["name"] for entry in manifest["files"]}
+    manifest = {key: value for key, value in manifest.items() if key not in ("run_ids", "manifests")}
+    manifest |= {"removes": sorted(old - ours), "merges": sorted(filter(is_manifest, names))}
     name = manifest_name(manifest["generation"], run_id)
     stage_whole(folder, name, json.dumps(manifest).encode())
-    old = {entry["name"] for entry in before["files"]} if before else set()
     reveal(folder, [entry["name"] for entry in manifest["files"] if entry["name"] not in old], staged_in)
     reveal(folder, [name])
-    ours = {entry["name"] for entry in manifest["files"]}
     left = _left_behind(folder, names, old | ours, run_id)
     (retire or retire_to(run_id))(root, feed, partition, sorted((old - ours) & set(names) | left))
+    return manifest
+
+
+def add(
+    root: str, feed: str, partition: str, run_id: str, files: Iterable[LakeFile], supersedes: str | None = None
+) -> Manifest:
+    """Publish a manifest that adds files to a window and merges no other, and return it; no manifest is read.
+
+    Args:
+        root: the root of the lake.
+        feed: the folder of the feed under the root.
+        partition: the folder of the window in the feed.
+        run_id: the run that publishes.
+        files: staged or final files.
+        supersedes: the beginning of the names of files that these replace.
+    """
+    folder, mine = FileSystems.join(root, feed, partition), sorted(files)
+    names = _finish_manifests(folder, names_in(folder, ""))
+    ours = {file.name for file in mine}
+    gone = [name for name in names if supersedes is not None and name.startswith(supersedes) and name not in ours]
+    manifest: Manifest = {
+        "feed": feed,
+        "partition": partition,
+        "generation": generation_of(max(filter(is_manifest, names), default="")) + 1,
+        "run_id": run_id,
+        "rows": sum(file.rows for file in mine),
+        "files": list(map(entry_of, mine)),
+        "removes": sorted(gone),
+        "merges": [],
+    }
+    # The files' names are in the manifest's: two processes of one run may write the same generation.
+    suffix = hashlib.sha256("".join(sorted(ours)).encode()).hexdigest()[:8]
+    name = manifest_name(manifest["generation"], f"{run_id}-{suffix}")
+    stage_whole(folder, name, json.dumps(manifest).encode())
+    reveal(folder, sorted(ours))
+    reveal(folder, [name])
+    retire_to(run_id)(root, feed, partition, sorted(gone))
     return manifest
 
 
@@ -84,10 +134,10 @@ def finish_window(root: str, feed: str, partition: str, run_id: str, retire: Ret
     """Finish what killed processes began in a window; return the names of the files that left the folder."""
     folder = FileSystems.join(root, feed, partition)
     names = _finish_manifests(folder, names_in(folder, ""))
-    newest = _newest_of(folder, names)
-    if newest is None:
+    state = read_state(folder, names)
+    if state is None:
         return []
-    left = sorted(_left_behind(folder, names, {entry["name"] for entry in newest["files"]}, run_id))
+    left = sorted(_left_behind(folder, names, {entry["name"] for entry in state["files"]}, run_id))
     (retire or retire_to(run_id))(root, feed, partition, left)
     return left
 
@@ -118,11 +168,6 @@ def delete_files(root: str, feed: str, partition: str, names: Iterable[str]) -> 
         FileSystems.delete(paths)
 
 
-def _newest_of(folder: str, names: Iterable[str]) -> Manifest | None:
-    manifests = [name for name in names if is_manifest(name)]
-    return read_manifest(folder, max(manifests)) if manifests else None
-
-
 def _finish_manifests(folder: str, names: list[str]) -> list[str]:
     """Publish the manifests whose process was killed after it had written them; return the folder's names.
 
@@ -132,13 +177,14 @@ def _finish_manifests(folder: str, names: list[str]) -> list[str]:
     published = max((name for name in names if is_manifest(name)), default="")
     for hidden in sorted(name for name in names if name.startswith("._manifest-") and name.endswith(".tmp")):
         name = hidden[1:].removesuffix(".tmp")
-        if name <= published:
-            continue
         try:
             path = FileSystems.join(folder, hidden)
             with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-                files = [entry["name"] for entry in json.loads(file.read())["files"]]
+                manifest = json.loads(file.read())
+            files, adds_only = [entry["name"] for entry in manifest["files"]], manifest.get("merges") == []
         except (OSError, ValueError, KeyError):
+            continue
+        if name <= published and not adds_only:
             continue
         if all(file in present or hidden_name(file) in present for file in files):
             reveal(folder, [file for file in files if file not in present])

@@ -16,7 +16,7 @@ class WriteManifests(beam.PTransform[beam.PCollection[LakeFile], beam.PCollectio
 
     Args:
         root: the root of the lake.
-        run_id: the run; a window whose newest manifest has this name is published already.
+        run_id: the run; a window that has a manifest of this run is published already.
         replace: whether the files supersede those of earlier runs, or are added to them.
     """
 
@@ -37,7 +37,7 @@ def _publish(keyed: tuple[str, Iterable[LakeFile]], root: str, run_id: str, repl
     window, files = keyed
     feed, partition = window.split("|")
     before = newest(root, feed, partition)
-    if before is not None and before["run_id"] == run_id:  # this bundle ran before
+    if before is not None and run_id in before["run_ids"]:  # this bundle ran before
         finish_window(root, feed, partition, run_id)
     else:
         publish_files(root, files, run_id, replace=replace)

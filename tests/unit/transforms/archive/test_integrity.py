@@ -119,7 +119,7 @@ def test_manifest_listing_is_json_of_the_newest_generation(lake):
     path = manifest(lake)
     older = json.loads(path.read_text())
     newer = path.with_name(path.name.replace("000001", "000002"))
-    newer.write_text(json.dumps({**older, "files": older["files"][:1], "generation": 2}))
+    newer.write_text(json.dumps({**older, "files": older["files"][:1], "generation": 2, "merges": [path.name]}))
     assert len(read_window(str(lake), FEED, WINDOWS[0]).files) == 1
 
 
