@@ -20,6 +20,9 @@ setup(
     install_requires=requirements("requirements.txt"),
     extras_require={
         "dev": requirements("requirements-dev.txt"),
+        # The feeds as Apache Iceberg tables (docs/iceberg.md); sql-sqlite is the catalog of a laptop. The commit uses its
+        # table format API: a minor version may change that.
+        "iceberg": ["pyiceberg[sql-sqlite]>=0.12,<0.13"],
         # Engines that `make bench` compares with, each in an environment of its own (benchmarks/extras.py).
         "bench-bytewax": ["bytewax==0.21.1"],
         "bench-pathway": ["pathway==0.33.0"],

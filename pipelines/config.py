@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.timestamps import SECOND_US
+from transforms.sinks.iceberg.catalog import CatalogSettings
 from transforms.table_rows import Run
 
 
@@ -35,6 +36,9 @@ class JobConfig(BaseModel):
     was rejected; for staging, which is published as a whole or not at all."""
     archives: bool = True
     """Whether messages go to the archive: not where they come out of it."""
+
+    iceberg: CatalogSettings | None = None
+    """The catalog that a streaming run commits the feeds to; None: none. Commands commit by the lake's own settings."""
 
     @property
     def saga_timeout_us(self) -> int:

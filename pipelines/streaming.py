@@ -18,6 +18,7 @@ from transforms.sinks.dead_letter_rows import DeadLetterRows
 from transforms.sinks.failed_rows_to_dead_letters import FailedToDeadLetters
 from transforms.sinks.files.feeds import FEEDS
 from transforms.sinks.files.write_files_stream import WriteDeadLettersStream, WriteFeedStream
+from transforms.sinks.iceberg.commit_stream import CommitWindows
 from transforms.table_rows import ToRows
 from transforms.windows.counts_stream import CountEventsStream
 from transforms.windows.features_stream import DeviceFeaturesStream
@@ -81,16 +82,20 @@ def build(
 
 
 def write_feeds(events: beam.PCollection[Any], job: JobConfig, config: StreamConfig) -> None:
-    """Write the feeds and the device features into the lake."""
-    for feed in FEEDS:
-        _ = events | f"Write{feed.label}" >> WriteFeedStream(
+    """Write the feeds and the device features into the lake, and commit them to its Iceberg tables if it has a catalog."""
+    files = [
+        events
+        | f"Write{feed.label}"
+        >> WriteFeedStream(
             feed=feed,
             root=job.lake,
             run_id=job.run.run_id,
             flush_seconds=config.flush_seconds,
             flush_bytes=config.flush_bytes,
         )
-    _ = events | "DeviceFeatures" >> DeviceFeaturesStream(
+        for feed in FEEDS
+    ]
+    features = events | "DeviceFeatures" >> DeviceFeaturesStream(
         root=job.lake,
         run_id=job.run.run_id,
         window_seconds=job.window_seconds,
@@ -98,6 +103,12 @@ def write_feeds(events: beam.PCollection[Any], job: JobConfig, config: StreamCon
         disorder_seconds=config.disorder_seconds,
         early_seconds=config.early_seconds,
     )
+    if job.iceberg is not None:
+        (
+            (*files, features)
+            | "AllFiles" >> beam.Flatten()
+            | "CommitWindows" >> CommitWindows(settings=job.iceberg, root=job.lake, run_id=job.run.run_id)
+        )
 
 
 def track_sagas(

@@ -16,6 +16,7 @@ from pipelines.dataflow.redrive_graph import build_redrive
 from pipelines.dataflow.replay_graph import build_replay
 from pipelines.dataflow.secret_key import read_secret
 from pipelines.job import make_job, make_run_id
+from pipelines.lake.iceberg import with_catalog
 from pipelines.options import job_options
 from pipelines.stores.target import Target
 from pipelines.stream_config import stream_config
@@ -30,7 +31,7 @@ Build = Callable[[beam.Pipeline, argparse.Namespace, str], None]
 def build_streaming(pipeline: beam.Pipeline, args: argparse.Namespace, temp: str) -> None:
     """Build the streaming pipeline on Beam's native Pub/Sub source."""
     subscriptions = subscriptions_of(args)
-    job = job_config(args, temp)
+    job = with_catalog(job_config(args, temp))
     live = stream_config(args, [given.topic for given in subscriptions])
     source = ReadPubSub(
         subscriptions=subscriptions,

@@ -14,8 +14,9 @@ from pathlib import Path
 from apache_beam.io.filesystems import FileSystems
 
 from pipelines.bigquery_emulator.client import connect
+from pipelines.lake.iceberg import commit_lake
 from pipelines.lake.listing import StoredFile, stored_files
-from pipelines.stores.output_folder import settle
+from pipelines.stores.output_folder import LAKE, settle
 from schemas.timestamps import to_datetime
 from transforms.clock import wall_us
 from transforms.sinks.files.manifests import newest
@@ -47,7 +48,9 @@ def recover_folder(directory: Path | None, run_id: str | None = None) -> int:
         elif path.exists():
             removed += 1
             path.unlink()
-    return removed + recover_lake(str(directory / "lake"), run_id)
+    removed += recover_lake(str(directory / LAKE), run_id)
+    commit_lake(str(directory / LAKE), run_id)
+    return removed
 
 
 @contextmanager
@@ -71,7 +74,7 @@ def recover_lake(root: str, run_id: str, *, older_than: float | None = None) -> 
         try:
             if count > 1 or not newest(within, feed, partition):  # a single published manifest supersedes nothing
                 left += len(finish_window(within, feed, partition, run_id))
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             continue  # a damaged manifest: replay and `lake verify` name it, and nothing is moved or deleted by it
     abandoned = [
         file.path

@@ -13,6 +13,7 @@ from typing import Any
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
+from pipelines.lake.iceberg import commit_lake
 from transforms.sinks.files.feeds import FEEDS
 from transforms.sinks.files.files import LakeFile, literal, write_whole
 from transforms.sinks.files.manifests import newest
@@ -43,6 +44,7 @@ def publish_staged(staged: str, lake: str, run_id: str) -> None:
     with FileSystems.open(FileSystems.join(staged, PLAN), compression_type=CompressionTypes.UNCOMPRESSED) as file:
         plan = json.loads(file.read())
     publish_files(staged, lake, plan["partitions"], run_id)
+    commit_lake(lake, run_id, plan["partitions"], commit_id=run_id)
     if plan["archives"]:
         publish_archive(staged, lake, run_id)
 
@@ -82,7 +84,7 @@ def _move(
     staged: str, lake: str, feed: str, partition: str, manifest: dict[str, Any], run_id: str, *, replace: bool
 ) -> None:
     before = newest(lake, feed, partition)
-    if before is not None and before["run_id"] == run_id:
+    if before is not None and run_id in before["run_ids"]:
         finish_window(lake, feed, partition, run_id)  # an earlier attempt published it
         return
     _mkdirs(FileSystems.join(lake, feed, partition))

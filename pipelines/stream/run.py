@@ -19,6 +19,7 @@ from pipelines import streaming
 from pipelines.config import JobConfig
 from pipelines.errors import RunFailed, UserError
 from pipelines.job import make_job
+from pipelines.lake.iceberg import with_catalog
 from pipelines.lake.recovery import recover_folder
 from pipelines.process import exit_despite_threads, hand_back_memory, share_interpreter
 from pipelines.replay.ledger import RunLedger
@@ -108,6 +109,7 @@ def run_stream(
                 started=request.started,
                 temp=str(work),
             )
+            job = with_catalog(job)
             finish_publishes(endpoints, target, RunLedger(endpoints.bigquery, target))
             recover_streams(endpoints, target, job)
             with _record(request, endpoints, job) as record:

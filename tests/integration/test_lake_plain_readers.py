@@ -1,11 +1,11 @@
 """Rows by a plain pattern are rows by manifests and rows of the warehouse, whatever ran before and whoever reads.
 
 One folder goes through a run, the same run again, a rebuild, a redrive, a late firing, a compaction and a deletion. After
-each, every feed is counted by pyarrow, polars, pandas and DuckDB.
+each, every feed is counted by pyarrow, polars, pandas, DuckDB of several versions, and the view of `query --sql`. A bucket goes
+through the steps that a command can do there.
 """
 
 import base64
-import io
 import json
 import os
 import shutil
@@ -18,21 +18,24 @@ import fastavro
 import google.auth
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pyarrow.dataset as ds
-import pyarrow.parquet as pq
 import pytest
-from apache_beam.io.filesystems import FileSystems
 from google.auth.credentials import AnonymousCredentials
 
 from pipelines.cli.main import main
+from pipelines.lake.sql_session import open_session
 from pipelines.lake.windows import read_windows
+from tests.support.duckdb_versions import OLDER, query_duckdb
 from tests.support.lake_runs import DAY, measurement, run_local
 from tests.support.launcher import storage
 from tests.support.runs import query
 from transforms.sinks.files.files import FileContent, stage_file
 from transforms.sinks.files.live_manifests import add_to_manifests
 from transforms.sinks.files.manifests import newest
+from transforms.sinks.files.parquet import parquet_bytes
 from transforms.sinks.files.publish import publish_files
+from transforms.sinks.files.telemetry import TELEMETRY_SCHEMA
 
 pytestmark = pytest.mark.full  # minutes of CPU: CI runs them, `make test` does not
 
@@ -57,13 +60,30 @@ def by_manifests(output: Path, feed: str) -> int:
 def by_readers(output: Path, feed: str) -> dict[str, int]:
     """Return the rows that each reader counts with its plainest call on the feed's folder."""
     folder, pattern = str(output / "lake" / feed), str(output / "lake" / feed / "**" / "*.parquet")
+    with open_session(output) as session:
+        [[viewed]] = session.query(f"SELECT COUNT(*) FROM lake.{feed.removeprefix('ml/')}")[1]
     return {
+        "view": viewed,
         "pyarrow": ds.dataset(folder, format="parquet", partitioning="hive").count_rows(),
         "polars": pl.scan_parquet(pattern, hive_partitioning=True).select(pl.len()).collect().item(),
         "pandas": len(pd.read_parquet(folder)),
         "duckdb": duckdb.sql(f"SELECT COUNT(*) FROM read_parquet('{pattern}', hive_partitioning = true)").fetchall()[0][
             0
         ],
+    }
+
+
+READERS = ("view", "pyarrow", "polars", "pandas", "duckdb")
+
+
+def by_older_duckdb(output: Path) -> dict[str, list[int]]:
+    """Return the rows of both feeds by the pattern, and of telemetry in the warehouse, by version of DuckDB."""
+    count = "SELECT COUNT(*) FROM read_parquet('{}/lake/{}/**/*.parquet', hive_partitioning = true)"
+    statements = [count.format(output, feed) for feed in (FEATURES, TELEMETRY)]
+    statements.append("SELECT COUNT(*) FROM analytics.iot_telemetry")
+    return {
+        version: [rows for [[rows]] in query_duckdb(version, *statements, database=output / "warehouse.duckdb")]
+        for version in OLDER
     }
 
 
@@ -85,7 +105,9 @@ def check(output: Path) -> dict[str, int]:
     counts = {}
     for feed in (FEATURES, TELEMETRY):
         counts[feed] = by_manifests(output, feed)
-        assert by_readers(output, feed) == dict.fromkeys(("pyarrow", "polars", "pandas", "duckdb"), counts[feed]), feed
+        assert by_readers(output, feed) == dict.fromkeys(READERS, counts[feed]), feed
+    expected = [counts[FEATURES], counts[TELEMETRY], counts[TELEMETRY]]
+    assert by_older_duckdb(output) == dict.fromkeys(OLDER, expected)
     [(stored,)] = query(output, "select count(*) from analytics.iot_telemetry")
     assert counts[TELEMETRY] == stored
     counts["archive"] = by_manifests(output, "archive")
@@ -151,29 +173,70 @@ def bucket(monkeypatch):
         yield "gs://b/lake"
 
 
-def test_a_bucket_holds_what_the_manifests_name(bucket, tmp_path):
-    output = run_local(tmp_path, "in", range(12))
-    source = output / "lake"
+BUCKET_READERS = """
+import json, sys
+import duckdb, pandas, polars, pyarrow.dataset
+from pyarrow.fs import GcsFileSystem
+host, folder = sys.argv[1:]
+store = GcsFileSystem(anonymous=True, scheme="http", endpoint_override=host)
+dataset = pyarrow.dataset.dataset(folder, filesystem=store, format="parquet", partitioning="hive")
+print(json.dumps({
+    "pyarrow": dataset.count_rows(),
+    "pandas": len(pandas.read_parquet(folder, filesystem=store)),
+    "polars": polars.scan_pyarrow_dataset(dataset).select("device_id").collect().height,
+    "duckdb": duckdb.sql("SELECT COUNT(*) FROM dataset").fetchall()[0][0],
+}))
+"""
+
+
+def by_bucket_readers(url: str, feed: str) -> dict[str, int]:
+    """Return the rows that readers count in a bucket, through Arrow's client of Cloud Storage.
+
+    In a process of their own: DuckDB holds the interpreter while it waits for the store, which runs in this one.
+    """
+    host = os.environ["STORAGE_EMULATOR_HOST"].removeprefix("http://")
+    folder = f"{url.removeprefix('gs://')}/{feed}"
+    done = subprocess.run(
+        [sys.executable, "-c", BUCKET_READERS, host, folder], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout)
+
+
+def telemetry_file(rows: int, first: int) -> bytes:
+    """Return measurements of 12 o'clock as one file."""
+    times = [1_781_524_800_000_000 + number for number in range(first, first + rows)]
+    cells = {"event_id": map(str, times), "event_time": times, "publish_time": times, "device_id": ["D"] * rows,
+             "metric": ["t"] * rows, "value": [1.0] * rows, "unit": [None] * rows}  # fmt: skip
+    arrays = [pa.array(list(cells[field.name])).cast(field.type) for field in TELEMETRY_SCHEMA]
+    return parquet_bytes(pa.table(arrays, schema=TELEMETRY_SCHEMA), TELEMETRY)
+
+
+def test_a_bucket_holds_what_the_manifests_name(bucket):
     hour = "dt=2026-06-15/hour=12"
-    [path] = (source / TELEMETRY / hour).glob("*.parquet")
-    content = FileContent(TELEMETRY, hour, "parquet", 6, path.read_bytes())
-    for run_id, replace in (("r1", False), ("r2", False), ("r3", True), ("compact", None)):
-        if replace is None:
-            assert main(["lake", "compact", "--lake", bucket]) == 0
-        else:
-            files = [stage_file(bucket, content, run_id) for _ in range(2)]
-            publish_files(bucket, files, run_id, replace=replace)
+
+    def staged(run_id: str, rows: int):
+        return stage_file(bucket, FileContent(TELEMETRY, hour, "parquet", rows, telemetry_file(rows, 0)), run_id)
+
+    def check_bucket(rows: int, files: int) -> None:
         windows = list(read_windows(bucket))
-        named = sum(entry["rows"] for window in windows for entry in window.entries)
-        plain = [window.path(file.name) for window in windows for file in window.files if file.name.endswith("parquet")]
-        assert named == sum(rows_in_bucket(path) for path in plain)
-        assert len(plain) == {"r1": 2, "r2": 4, "r3": 2, "compact": 1}[run_id]
-    assert main(["lake", "verify", "--lake", bucket]) == 0
+        assert sum(entry["rows"] for window in windows for entry in window.entries) == rows
+        plain = [file.name for window in windows for file in window.files if file.name.endswith(".parquet")]
+        assert len([name for name in plain if not name.startswith(".")]) == files
+        assert set(by_bucket_readers(bucket, TELEMETRY).values()) == {rows}
+        assert main(["lake", "verify", "--lake", bucket]) == 0
 
-
-def rows_in_bucket(path: str) -> int:
-    with FileSystems.open(path) as file:
-        return pq.ParquetFile(io.BytesIO(file.read())).metadata.num_rows
+    publish_files(bucket, [staged("r1", 6), staged("r1", 6)], "r1", replace=False)
+    check_bucket(12, 2)
+    publish_files(bucket, [staged("r2", 6)], "r2", replace=False)
+    check_bucket(18, 3)
+    publish_files(bucket, [staged("r3", 6), staged("r3", 7)], "r3", replace=True)
+    check_bucket(13, 2)
+    for pane, rows in enumerate((3, 4)):
+        add_to_manifests(bucket, [staged(f"s-1200-{pane}", rows)], "s", supersedes="s-1200-")
+        check_bucket(13 + rows, 3)
+    assert main(["lake", "compact", "--lake", bucket]) == 0
+    check_bucket(17, 1)
 
 
 KILL = """

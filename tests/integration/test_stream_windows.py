@@ -19,9 +19,13 @@ from pipelines.stores.provision.provision import provision
 from pipelines.stores.target import Target
 from pipelines.stream_config import StreamConfig
 from schemas.message import Message
+from schemas.tables.lake import LAKE_FEEDS
 from schemas.timestamps import parse_rfc3339, to_rfc3339
+from tests.support.iceberg_lake import held, settings_in
 from tests.support.live import need_prism_program
 from tests.support.runs import query
+from transforms.sinks.files.manifests import newest
+from transforms.sinks.iceberg.catalog import load_table, open_catalog
 from transforms.table_rows import Run
 
 DAY = "2026-06-15T"
@@ -64,6 +68,7 @@ def run_graph(stream: TestStream, output, runner: str, **live) -> None:
             analytics=target.analytics,
             write_endpoint=endpoints.write_endpoint,
             lateness_seconds=LATENESS,
+            iceberg=settings_in(output / "iceberg"),
         )
         config = StreamConfig(topics=["iot-events", "orders"], clock=end_of_test, **live)
         if runner == "direct":
@@ -113,10 +118,14 @@ def test_late_events_are_in_every_table_and_the_newest_pane_has_those_within_lat
     assert current == [(4,), (1,)], "one was early: its window had not begun when it came"
     assert query(tmp_path, "select sum(late), sum(valid) from analytics.pipeline_metrics") == [(1, 5)]
     manifests = sorted(tmp_path.glob("lake/ml/iot_features/dt=*/hour=12/_manifest-*.json"))
-    standing = json.loads(manifests[-1].read_text())["files"]
+    standing = newest(str(tmp_path / "lake"), "ml/iot_features", "/".join(manifests[0].parts[-3:-1]))["files"]
     assert sorted(file["name"].split("-")[1] for file in standing) == ["120000", "120100"]
     plain = {path.name for path in manifests[0].parent.glob("*.parquet")}
     assert plain == {file["name"] for file in standing}, "superseded firings have left the folder"
+    for feed in LAKE_FEEDS:
+        table = load_table(open_catalog(settings_in(tmp_path / "iceberg")), feed)
+        assert held(table) == sorted(path.name for path in tmp_path.glob(f"lake/{feed.folder}/*/*/*.parquet"))
+        assert {snapshot.summary.additional_properties["run_id"] for snapshot in table.snapshots()} == {"live"}
     superseded = list(tmp_path.glob("lake/.superseded/live/ml/iot_features/dt=*/hour=12/*.parquet"))
     assert len(superseded) == len(manifests) - len(plain)
 

@@ -4,7 +4,7 @@ import argparse
 
 from pipelines.options import positive
 
-HELP = "List the files of the lake, hand them to other readers, verify, prune and compact them (docs/lake.md)."
+HELP = "List the files of the lake, hand them to other readers, verify, prune, compact and commit them (docs/lake.md)."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     files.add_argument("feed", metavar="FEED", help="the feed, such as iot_features or archive/orders")
     _add_range(files)
     _add(actions, "verify", "Compare every file with the size and the sha256 of its manifest; exit code 1 for damage.")
-    prune = _add(actions, "prune", "Delete superseded files, and hidden files that killed runs left.")
+    prune = _add(actions, "prune", "Delete superseded files, merged manifests, and hidden files that killed runs left.")
     prune.add_argument(
         "--older_than",
         default="7d",
@@ -26,6 +26,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     compact.add_argument("feed", nargs="*", metavar="FEED", help="only these feeds (default: all)")
     _add_range(compact)
     compact.add_argument("--target_mb", type=positive, default=128, help="join files up to this size, MiB")
+    iceberg = _add(actions, "iceberg", "Commit the feeds to Apache Iceberg tables, and let every later command do so.")
+    iceberg.add_argument(
+        "--iceberg_catalog",
+        metavar="URI",
+        help="the catalog: sqlite:///FILE or the address of a REST catalog (default: the lake's; with --output "
+        "DIR/iceberg/catalog.db)",
+    )
+    iceberg.add_argument(
+        "--iceberg_warehouse",
+        metavar="URI",
+        help="where the tables' files go: a folder's URI, or the REST catalog's name of its warehouse (default: with "
+        "--output DIR/iceberg)",
+    )
+    iceberg.add_argument("--iceberg_project", metavar="P", help="the project that Google's BigLake catalog charges")
+    iceberg.add_argument("--off", action="store_true", help="commit no longer; tables and files stay")
 
 
 def _add(

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from apache_beam.io.filesystems import FileSystems
+
 from pipelines.errors import RunFailed, UserError
 from pipelines.lake.compact import compact_lake
+from pipelines.lake.iceberg import commit_lake
 from pipelines.lake.prune import prune_lake
 from pipelines.lake.verify import verify_lake
 from pipelines.lake.windows import feed_names, find_feed, in_range, read_windows
@@ -16,6 +19,15 @@ from pipelines.stores.folder_lock import lock_folder
 from pipelines.stores.output_folder import LAKE
 from schemas.timestamps import to_datetime
 from transforms.clock import wall_us
+from transforms.sinks.files.files import names_in
+from transforms.sinks.iceberg.catalog import (
+    SETTINGS,
+    CatalogSettings,
+    IcebergError,
+    open_catalog,
+    read_settings,
+    write_settings,
+)
 
 _DAY_UNITS = {"d": 1.0, "h": 1 / 24}
 
@@ -36,12 +48,20 @@ def run(args: argparse.Namespace) -> int:
         with _locked(args):
             pruned = prune_lake(root, run_id, days)
         print(
-            f"deleted {pruned.superseded:,} superseded files ({pruned.bytes:,} bytes), {pruned.abandoned:,} abandoned"
+            f"deleted {pruned.superseded:,} superseded files ({pruned.bytes:,} bytes), {pruned.abandoned:,} abandoned, "
+            f"{pruned.manifests:,} merged manifests"
         )
         return 0
+    if args.action == "iceberg":
+        with _locked(args):
+            try:
+                return _iceberg(args, root, run_id)
+            except IcebergError as error:
+                raise RunFailed(f"lake iceberg: {error}") from error
     feeds = [find_feed(root, name) for name in args.feed] or feed_names(root)
     with _locked(args):
         done = compact_lake(root, run_id, feeds, args.target_mb << 20, start, end)
+        commit_lake(root, run_id)
     print(f"joined {done.before:,} files into {done.after:,} in {done.windows:,} windows")
     return 0
 
@@ -104,6 +124,46 @@ def _files(root: str, feed: str, start: int | None, end: int | None) -> int:
                 path = window.path(entry["name"])
                 print(path if "://" in path else Path(path).resolve())
     return 0
+
+
+def _iceberg(args: argparse.Namespace, root: str, run_id: str) -> int:
+    if args.off:
+        if SETTINGS in names_in(root, SETTINGS):
+            FileSystems.delete([f"{root}/{SETTINGS}"])
+        return 0
+    settings = _catalog(args, read_settings(root))
+    open_catalog(settings)  # settings that do not work are not kept
+    write_settings(root, settings)
+    print(f"{'table':<20}{'added':>9}{'files':>9}{'rows':>14}{'snapshots':>11}{'deleted':>9}")
+    for table in commit_lake(root, run_id, clean=True):
+        counts = f"{table.added:>9,}{table.files:>9,}{table.rows:>14,}{table.snapshots:>11,}{table.deleted:>9,}"
+        print(f"{table.name:<20}{counts}")
+    return 0
+
+
+def _catalog(args: argparse.Namespace, known: CatalogSettings | None) -> CatalogSettings:
+    """Return the catalog of the options, of the lake, or that of an output folder."""
+    if args.iceberg_catalog is None and args.iceberg_warehouse is None:
+        if known is not None:
+            return known
+        if args.output is None:
+            raise UserError("--iceberg_catalog, --iceberg_warehouse: needed, for the lake has no catalog yet")
+        folder = Path(args.output).resolve() / "iceberg"
+        folder.mkdir(exist_ok=True)
+        return CatalogSettings(f"sqlite:///{folder / 'catalog.db'}", folder.as_uri())
+    if args.iceberg_catalog is None or args.iceberg_warehouse is None:
+        raise UserError("--iceberg_catalog, --iceberg_warehouse: give both of them")
+    if not args.iceberg_catalog.startswith(("sqlite:///", "http://", "https://")):
+        raise UserError(
+            f"--iceberg_catalog {args.iceberg_catalog}: must be sqlite:///FILE or the address of a REST catalog"
+        )
+    given = CatalogSettings(args.iceberg_catalog, args.iceberg_warehouse, args.iceberg_project or "")
+    if known is not None and known != given:
+        raise UserError(
+            f"--iceberg_catalog {given.uri}, --iceberg_warehouse {given.warehouse}: the lake has {known.uri}, "
+            f"{known.warehouse}; `lake iceberg --off` first"
+        )
+    return given
 
 
 def _verify(root: str) -> int:

@@ -3,6 +3,7 @@
 import argparse
 import shutil
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from pipelines.cli.run_summary import failures, read_summary, resources
 from pipelines.errors import RunFailed, UserError
 from pipelines.inputs import SUFFIXES, open_inputs
 from pipelines.job import JobOptions, make_job, make_run_id
+from pipelines.lake.iceberg import commit_lake
 from pipelines.lake.recovery import recover_folder
 from pipelines.lake.undo import undo_run
 from pipelines.options import job_options, parse_moment, read_key
@@ -25,6 +27,7 @@ from pipelines.report import write_report
 from pipelines.runners.direct import counters, make_pipeline, run_to_end
 from pipelines.stores.folder_lock import lock_folder
 from pipelines.stores.output_folder import (
+    LAKE,
     REPORT,
     WORK,
     check_disjoint,
@@ -42,6 +45,7 @@ from pipelines.stores.undelivered import add_undelivered_dead_letters
 from pipelines.version import pipeline_version
 from schemas.timestamps import to_rfc3339
 from transforms.clock import wall_us
+from transforms.sinks.iceberg.catalog import read_settings, write_settings
 from transforms.sources.file_ranges import FileRange
 from transforms.sources.read_files import ReadMessages
 
@@ -60,6 +64,8 @@ def run(args: argparse.Namespace) -> int:
         ranges = stack.enter_context(open_inputs(args.input, args.format))
         check_disjoint(args.input, (part.path for part in ranges), output)
         stack.enter_context(lock_folder(output, "local"))
+        run_id = make_run_id(args.run_id, started)
+        stack.push(_commit_tables(str(output / LAKE), run_id))  # after the results are in their place
         settle(output)
         recover_folder(output)
         check_output(output, overwrite=args.overwrite, append=args.append)
@@ -67,10 +73,13 @@ def run(args: argparse.Namespace) -> int:
         folder = output
         if args.overwrite and holds_result(output):
             check_not_served(output)
+            catalog = read_settings(str(output / LAKE))
             folder = stack.enter_context(replacement(output))
+            if catalog is not None:
+                (folder / LAKE).mkdir()
+                write_settings(str(folder / LAKE), catalog)
         target = Target.local(folder, shown=output)
         source = ReadMessages(ranges=ranges, as_of=as_of)
-        run_id = make_run_id(args.run_id, started)
         about = {"run_id": run_id, "version": pipeline_version(), "started": to_rfc3339(started)}
         try:
             summary = {**about, **_run_job(args, target, source, run_id, started, options, faults, began)}
@@ -82,6 +91,16 @@ def run(args: argparse.Namespace) -> int:
         write_summary(folder, summary)
     print_summary(summary, output)
     return report_failures(failures(summary, f"--output {output}", allow_undelivered=args.allow_undelivered))
+
+
+def _commit_tables(root: str, run_id: str) -> Callable[[type[BaseException] | None, object, object], None]:
+    """Return what an ExitStack calls at its end: commit the lake to its Iceberg tables, unless the run failed."""
+
+    def commit(kind: type[BaseException] | None, _error: object, _trace: object) -> None:
+        if kind is None:
+            commit_lake(root, run_id, commit_id=run_id)
+
+    return commit
 
 
 def _print_notes(args: argparse.Namespace, ranges: list[FileRange]) -> None:
