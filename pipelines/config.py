@@ -1,4 +1,4 @@
-"""What a run is told, parsed once into one frozen config; transforms get the values they need, never the config."""
+"""The frozen config of a run; transforms get the values they need, never the config."""
 
 from dataclasses import replace
 from typing import Literal
@@ -35,7 +35,7 @@ class JobConfig(BaseModel):
     """`accepted`: commit the accepted rows and report the rejected ones as undelivered. `all`: commit nothing if a row
     was rejected; for staging, which is published as a whole or not at all."""
     archives: bool = True
-    """Whether messages go to the archive: not where they come out of it."""
+    """Whether messages are written to the archive; a replay of the archive does not write them again."""
 
     iceberg: CatalogSettings | None = None
     """The catalog that a streaming run commits the feeds to; None: none. Commands commit by the lake's own settings."""

@@ -65,9 +65,9 @@ def place(error: BaseException) -> str:
 def masked_traceback(error: BaseException) -> str:
     """Return the traceback of an error and of its causes; texts that may quote data are left out."""
     lines = [f"Traceback of {os.path.basename(sys.argv[0])}, the cause first:"]
-    for one in reversed(list(_chain(error))):
-        lines += [line for entry in traceback.format_tb(one.__traceback__) for line in entry.rstrip().split("\n")]
-        lines.append(f"{type(one).__module__}.{type(one).__qualname__}: {_shown(one)}")
+    for item in reversed(list(_chain(error))):
+        lines += [line for entry in traceback.format_tb(item.__traceback__) for line in entry.rstrip().split("\n")]
+        lines.append(f"{type(item).__module__}.{type(item).__qualname__}: {_shown(item)}")
     return "\n".join(lines)
 
 

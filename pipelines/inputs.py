@@ -20,6 +20,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from pipelines.errors import RunFailed, UserError
 from schemas.message import UNKNOWN_TOPIC
+from transforms.sources.avro_container import MAGIC
 from transforms.sources.damaged_input import DamagedInput
 from transforms.sources.file_layout import HEAD_BYTES, Layout, layout_of
 from transforms.sources.file_ranges import RANGE_BYTES, FileRange, plan_ranges
@@ -31,7 +32,7 @@ from transforms.sources.open_input import (
     open_raw,
     reason_of,
 )
-from transforms.sources.read_avro import MAGIC, read_avro
+from transforms.sources.read_avro import read_avro
 from transforms.sources.read_lines import CHUNK_BYTES
 
 _NOT_INPUT = re.compile(r"[._]|truth").match

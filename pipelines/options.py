@@ -3,15 +3,11 @@
 import argparse
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipelines.errors import UserError
 from schemas.pseudonymize import MIN_KEY_BYTES
 from schemas.saga.alert_events import TOPIC
 from schemas.timestamps import TimeFormatError, TimeRangeError, parse_rfc3339
-
-if TYPE_CHECKING:
-    from pipelines.job import JobOptions
 
 _RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -71,7 +67,7 @@ def parse_moment(option: str, text: str) -> int:
 
 
 def read_key(path: str | None) -> bytes | None:
-    """Return the key for personal data; raise UserError where the file is missing or too short."""
+    """Return the key for personal data; raise UserError if the file is missing or too short."""
     if path is None:
         return None
     try:
@@ -84,7 +80,7 @@ def read_key(path: str | None) -> bytes | None:
 
 
 def add_run_id(parser: argparse.ArgumentParser) -> None:
-    """Add the name of a run; a ledger takes each name once."""
+    """Add the name of a run; the run records take each name once."""
     parser.add_argument("--run_id", type=run_name, help="name of the run (default: its start and six random digits)")
 
 
@@ -135,24 +131,8 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def job_options(args: argparse.Namespace, pii_key: bytes | None) -> "JobOptions":
-    """Return what add_job_arguments added, as parsed, with the key that was read."""
-    from pipelines.job import JobOptions  # loads Beam
-
-    return JobOptions(
-        window_seconds=args.window_seconds,
-        allowed_lateness_seconds=args.allowed_lateness_seconds,
-        accept_cloudevents=args.accept_cloudevents,
-        pii_key=pii_key,
-        sink_retry_budget=args.sink_retry_budget,
-        bigquery_method=args.bigquery_method,
-        saga_timeout_minutes=args.saga_timeout_minutes,
-        saga_alerts_topic=args.saga_alerts_topic,
-    )
-
-
 def add_saga_retention(parser: argparse.ArgumentParser) -> None:
-    """Add what only an unbounded run asks: how long it holds the sagas of orders that have ended."""
+    """Add the option of streaming runs alone: how long the saga of a closed order is kept."""
     parser.add_argument(
         "--saga_retention_days",
         type=positive_number,

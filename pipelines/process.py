@@ -10,7 +10,7 @@ A process that lives for weeks does the opposite. Large blocks in the arena leav
 grows for half an hour until the holes are large enough. There, large blocks come from the kernel and go back to it.
 
 The cycle collector walks the half a million objects that the imports left again and again: a tenth of a run's CPU. They
-are set apart once, and the collector looks less often at new objects, which hold hardly a cycle.
+are frozen once, and the collector looks less often at new objects, which hold hardly a cycle.
 """
 
 import ctypes
@@ -80,7 +80,7 @@ def exit_despite_threads(code: int) -> None:
 
 @cache
 def calm_collector() -> None:
-    """Set apart the objects that exist, once per process: what a second call would freeze may be garbage."""
+    """Freeze the objects that exist, once per process: a second call could freeze garbage."""
     gc.freeze()
     gc.set_threshold(NEW_OBJECTS, 20, 20)
 
@@ -100,7 +100,7 @@ def set_up_environment() -> None:
 
 
 class _Output(io.FileIO):
-    """Standard output, whose errors carry its name: without it a full disk there is not told from any other."""
+    """Standard output, whose errors carry its name: without it an error does not say that this disk is full."""
 
     def write(self, data: Any, /) -> int:
         """Write bytes."""

@@ -28,7 +28,7 @@ def count_rows(client: bigquery.Client, target: Target, run_id: str | None) -> d
 
 
 def rows_held(client: bigquery.Client, target: Target, run_id: str) -> dict[str, RowsHeld]:
-    """Return the rows of a run by table, where a row may have been written more than once."""
+    """Return the rows of a run by table, also if a row was written more than once."""
     return _count(client, target, run_id, None)
 
 

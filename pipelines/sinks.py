@@ -18,8 +18,10 @@ def tables_of(job: JobConfig) -> BigQueryTables:
 
 
 def append_rows(job: JobConfig, gate: beam.PCollection[Any] | None) -> beam.PTransform[Any, AppendResult]:
-    """Return the sink of a batch run. STORAGE_WRITE commits once `gate` is complete; Beam's own two methods show rows
-    before the run has ended, so a failed run may leave some of its rows.
+    """Return the sink of a batch run.
+
+    STORAGE_WRITE commits once `gate` is complete. With Beam's own two methods rows are visible before the run has ended, so
+    a failed run may leave some of its rows.
     """
     tables = tables_of(job)
     if job.bigquery_method == "STREAMING_INSERTS":

@@ -1,14 +1,11 @@
-"""The options of the streaming steps, parsed once into one frozen config."""
+"""The frozen config of the streaming steps."""
 
-import argparse
 from collections.abc import Callable
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipelines.command_options.streaming import SHARDS as SHARDS
-from pipelines.errors import UserError
 from transforms.clock import Clock, wall_us
-from transforms.defaults import BUCKETS_A_HORIZON, DISORDER_SECONDS
+from transforms.defaults import BUCKETS_A_HORIZON, DEDUP_SHARDS, DISORDER_SECONDS
 from transforms.sagas.history import SagaHistory
 from transforms.windows.topic_monitor import AlertRules
 
@@ -36,7 +33,7 @@ class StreamConfig(BaseModel):
     disorder_seconds: int = Field(default=DISORDER_SECONDS, ge=0)
     early_seconds: int = Field(default=0, ge=0)
     dedup_horizon_seconds: int = Field(default=3600, ge=BUCKETS_A_HORIZON)
-    dedup_shards: int = Field(default=SHARDS, ge=1)
+    dedup_shards: int = Field(default=DEDUP_SHARDS, ge=1)
     flush_seconds: float = Field(default=60.0, gt=0)
     flush_bytes: int = Field(default=32 << 20, ge=1)
     alert_rules: AlertRules = AlertRules()
@@ -48,20 +45,3 @@ class StreamConfig(BaseModel):
 def drained() -> bool:
     """Return True: on a runner that ends no job by itself, the end of the input is an interruption."""
     return True
-
-
-def stream_config(args: argparse.Namespace, topics: list[str], shards: int = SHARDS) -> StreamConfig:
-    """Return the config of the parsed options; UserError for a sink that only batch runs have."""
-    if args.bigquery_method == "FILE_LOADS":
-        raise UserError("--bigquery_method FILE_LOADS: is for batch runs; a streaming run takes STORAGE_WRITE")
-    return StreamConfig(
-        topics=topics,
-        disorder_seconds=args.disorder_seconds,
-        early_seconds=args.early_seconds,
-        dedup_horizon_seconds=args.dedup_horizon,
-        dedup_shards=args.dedup_shards or shards,
-        flush_seconds=args.flush_seconds,
-        flush_bytes=args.flush_mb << 20,
-        alert_rules=AlertRules(baseline_windows=args.baseline_windows),
-        interrupted=drained,
-    )

@@ -10,7 +10,7 @@ _ESCAPED = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
 def escape(text: str, keep: str = "") -> str:
-    """Return a text in which every character that a terminal acts on is its Python escape, such as \\x1b or \\u202e.
+    r"""Return a text in which every character that a terminal acts on is its Python escape, such as \x1b or \u202e.
 
     Args:
         keep: characters that stay as they are.
@@ -24,7 +24,7 @@ def escape(text: str, keep: str = "") -> str:
 
 
 def escape_json(text: str) -> str:
-    """Return JSON text that means the same, in which every character that a terminal acts on is \\uXXXX."""
+    r"""Return JSON text that means the same, in which every character that a terminal acts on is \uXXXX."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(_json_escape(char) if unicodedata.category(char) in _ESCAPED else char for char in text)

@@ -1,6 +1,6 @@
-"""The JSON forms in which files hold messages and plain events, told apart value by value.
+"""The JSON forms in which files hold messages and plain events; each value is recognized by itself.
 
-| form | told by |
+| form | recognized by |
 | --- | --- |
 | message, ours or Pub/Sub's REST form | `messageId`, or `publishTime` without `eventId` |
 | pushed or pulled message | an object `message` that is one, beside `ackId` or `subscription` |
@@ -24,7 +24,7 @@ _ABSENT = msgspec.Raw(b"")
 
 
 class _Keys(msgspec.Struct, gc=False):
-    """The keys by which a value's form and an event's topic are told; their values are left as text."""
+    """The keys that identify a value's form and an event's topic; their values are left as text."""
 
     eventId: _Raw = _ABSENT
     eventType: _Raw = _ABSENT
@@ -170,7 +170,7 @@ def looks_like_messages(head: bytes) -> bool:
     """Return whether a file's first value is a message, in any of the forms, and no plain event.
 
     Args:
-        head: the value, or as much of it as was read: a value that was cut off is told by the keys in it.
+        head: the value, or as much of it as was read: a truncated value is recognized by the keys in it.
     """
     try:
         keys = _keys_of(head)

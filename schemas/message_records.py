@@ -38,7 +38,7 @@ MESSAGE_AVRO: dict[str, Any] = {
 the message's topic: a message may come from a file, and the topic is what a replay needs."""
 
 WRITER_KEY, WRITER = "writer", "event-pipelines"
-"""The entry in the header of an Avro file by which one of ours is told from one of Pub/Sub's own."""
+"""The entry in the header of an Avro file that marks a file of this project, not one of Pub/Sub's own."""
 
 _NAMES: dict[str, tuple[str, ...]] = {
     "topic": ("topic", "subscription_name"),

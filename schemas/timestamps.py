@@ -36,7 +36,7 @@ class TimeRangeError(ValueError):
 def parse_rfc3339(text: str) -> tuple[int, bool]:
     """Return (UTC microseconds since 1970, whether fraction digits were cut).
 
-    Raises TimeFormatError for text of another form or a date that no calendar has, TimeRangeError where the
+    Raises TimeFormatError for text of another form or a date that no calendar has, TimeRangeError if the
     instant leaves the years 1 to 9999.
     """
     if len(text) == _USUAL and text[19] == "." and text[26] == "Z" and text[17] < "6":
@@ -101,5 +101,5 @@ def from_datetime(moment: datetime) -> int:
 
 
 def to_rfc3339(micros: int) -> str:
-    """Return RFC 3339 text in UTC with microseconds where there are any."""
+    """Return RFC 3339 text in UTC with microseconds if there are any."""
     return to_datetime(micros).isoformat().replace("+00:00", "Z")

@@ -1,7 +1,7 @@
 """Coders that say how large an element is without encoding it.
 
 Beam asks for the size of some elements after every step: the first ten of each bundle, then ever fewer. For types it does
-not know its coder pickles the element to answer, which for a batch is megabytes that are thrown away (decision 0013).
+not know its coder pickles the element to answer, which for a batch is megabytes that are discarded (decision 0013).
 """
 
 import pickle
@@ -28,7 +28,7 @@ _SIZES: dict[type, Callable[[Any], int]] = {
     NotAMessage: lambda line: 120 + len(line.data),
     DeadLetter: lambda dead_letter: 256 + len(dead_letter.data),
     BatchMetrics: lambda measure: 64 + len(measure.lags or b""),
-    Saga: lambda saga: 256,
+    Saga: lambda _saga: 256,
 }
 """About what an element takes, in bytes: alone, in a list, or in a union with others of these."""
 

@@ -21,7 +21,7 @@ from schemas.tables.column import Column, snake_case
 from schemas.tables.definitions import COMMON, EVENTS, Table, typed_table
 
 Pseudonym = Callable[[str], str | None]
-"""Turns personal text into its keyed hash, or into None where the run has no key."""
+"""Turns personal text into its keyed hash, or into None if the run has no key."""
 
 TYPED_PREFIX = "data."
 _ADDED_LATER = ("data_text", "ingest_time", "run_id")
@@ -46,7 +46,7 @@ def typed_columns(table: Table) -> tuple[Column, ...]:
 
 
 def attributes_text(attributes: dict[str, str]) -> str | None:
-    """Return a message's attributes as a wide batch holds them: JSON, or None where there are none."""
+    """Return a message's attributes as a wide batch holds them: JSON, or None if there are none."""
     return msgspec.json.encode(attributes).decode() if attributes else None
 
 
@@ -61,7 +61,7 @@ def wide_schema(table: Table) -> pa.Schema:
 class EventColumns:
     """Turns events into wide batches, by the tables of one registry."""
 
-    def __init__(self, registry: Registry = REGISTRY, pseudonym: Pseudonym = lambda text: None) -> None:
+    def __init__(self, registry: Registry = REGISTRY, pseudonym: Pseudonym = lambda _text: None) -> None:
         self._table_of = {event_type.name: event_type.table for event_type in registry}
         self._schemas: dict[str, pa.Schema] = {}
         self._cells: dict[str, Callable[[Payload], tuple[Any, ...]]] = {}
@@ -163,11 +163,11 @@ def _nested_names(model: type[Payload], name: str) -> list[str]:
     return list(inner.model_fields) if inner is not None else []
 
 
-def _constant_none(values: dict[str, Any]) -> None:
+def _constant_none(_values: dict[str, Any]) -> None:
     return None
 
 
-def _empty_list(values: dict[str, Any]) -> list[Any]:
+def _empty_list(_values: dict[str, Any]) -> list[Any]:
     return []
 
 

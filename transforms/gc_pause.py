@@ -1,6 +1,8 @@
-"""A pause of Python's cycle collector around one batch: what a batch makes holds no cycles and dies with the batch,
-but thousands of short-lived containers make the collector walk the whole heap again and again. Measured: 39 to 22 µs
-an event for decode and columns together."""
+"""A pause of Python's cycle collector around one batch.
+
+Objects of a batch form no cycles and are freed with the batch, but thousands of short-lived containers make the collector
+scan the whole heap again and again. Measured: 39 µs per event without the pause and 22 µs with it, for decode and columns.
+"""
 
 import gc
 from collections.abc import Iterator

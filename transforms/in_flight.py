@@ -5,7 +5,6 @@ the source no backpressure, so source and sink count: what was emitted, and what
 there. On a runner with many workers nothing asks for the count.
 """
 
-import threading
 from collections import deque
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ import apache_beam as beam
 from apache_beam.typehints.decorators import no_annotations
 
 from schemas.tables.definitions import DEAD_LETTERS, EVENTS
+from transforms.process_state import SharedValues
 from transforms.sinks.results import AppendResult, FailedRows
 
 COUNTED_TABLES = (EVENTS.name, DEAD_LETTERS.name)
@@ -45,8 +45,7 @@ class _Count:
             self.bytes -= size
 
 
-_LOCK = threading.Lock()
-_COUNTS: dict[str, _Count] = {}
+_COUNTS: SharedValues[str, _Count] = SharedValues()
 
 
 @dataclass(frozen=True)
@@ -64,29 +63,31 @@ class InFlight:
             oldest: their earliest publish time, UTC microseconds.
         """
         if messages:
-            with _LOCK:
-                _COUNTS.setdefault(self.run_id, _Count()).add(messages, size, oldest)
+            with _COUNTS.locked() as counts:
+                counts.setdefault(self.run_id, _Count()).add(messages, size, oldest)
 
     def remove(self, messages: int) -> None:
-        """Count messages that were written or dropped; where nothing is counted, nothing happens."""
-        with _LOCK:
-            if (count := _COUNTS.get(self.run_id)) is not None:
+        """Count messages that were written or dropped; if nothing is counted, nothing happens."""
+        with _COUNTS.locked() as counts:
+            if (count := counts.get(self.run_id)) is not None:
                 count.remove(messages)
 
     def messages(self) -> int:
         """Return how many messages are in flight."""
-        count = _COUNTS.get(self.run_id)
+        with _COUNTS.locked() as counts:
+            count = counts.get(self.run_id)
         return count.messages if count is not None else 0
 
     def oldest(self) -> int | None:
         """Return the earliest publish time in flight, UTC microseconds; None: nothing is in flight."""
-        with _LOCK:
-            count = _COUNTS.get(self.run_id)
+        with _COUNTS.locked() as counts:
+            count = counts.get(self.run_id)
             return min((oldest for _, _, oldest in count.batches), default=None) if count is not None else None
 
     def bytes(self) -> int:
         """Return about how many bytes of messages are in flight."""
-        count = _COUNTS.get(self.run_id)
+        with _COUNTS.locked() as counts:
+            count = counts.get(self.run_id)
         return count.bytes if count is not None else 0
 
 

@@ -70,7 +70,7 @@ def measure_batch(
     rejected = Counter(
         (window_of(as_of if d.publish_time is None else d.publish_time, window_seconds), d.topic) for d in dead
     )
-    for code, count in Counter(one.code for one in dead).items():
+    for code, count in Counter(dead_letter.code for dead_letter in dead).items():
         counter(f"dead_letter_{code}").inc(count)
     measured: dict[tuple[int, str], list[int]] = {}
     for (window, topic), count in received.items():
@@ -120,7 +120,7 @@ def measure_events(
 ) -> MeasuredBatch:
     """Measure valid events of a wide batch: count, late, lag by window of the publish time and topic.
 
-    The lag is publishTime - eventTime in a bounded run, and processed - eventTime where `now_us` is given (stream).
+    The lag is publishTime - eventTime in a batch run, and processed - eventTime if `now_us` is given (streaming run).
     """
     publish = rows.column("publish_time").cast(pa.int64()).to_numpy()
     event = rows.column("event_time").cast(pa.int64()).to_numpy()
@@ -167,8 +167,9 @@ def sketch_of(lags: np.ndarray) -> datasketches.kll_doubles_sketch:
 
 
 def _distribute(name: str, values: np.ndarray) -> None:
-    """Update a distribution with every value, by their sum, count and extremes: Beam's own update takes one value at a
-    time, 0.7 µs each.
+    """Update a distribution with all values by their sum, count and extremes.
+
+    Beam's own update takes one value at a time, 0.7 µs each.
     """
     container = MetricsEnvironment.current_container()
     if container is None or not len(values):

@@ -1,7 +1,7 @@
-"""Partials: what a bounded run's step has for another behind a shuffle, kept in files, so that names are shuffled only.
+"""Partials: intermediate results of a batch run between two steps, written to files so that only their places are shuffled.
 
-FnApiRunner holds in memory, more than once, what is shuffled: 66 bytes an event of facts and measurements are 265 MB at
-four million events (docs/decisions/0012). A bundle writes one file; a partial is a stretch of it.
+FnApiRunner holds shuffled data in memory, more than once: 66 bytes per event of facts and measurements are 265 MB at
+four million events (docs/decisions/0012). A bundle writes one file; a partial is a part of it.
 """
 
 import uuid
@@ -14,16 +14,16 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 
-class Stretch(NamedTuple):
-    """Where a partial stands: a file, its first byte and how many there are."""
+class FilePart(NamedTuple):
+    """The place of a partial: a file, its first byte and its size in bytes."""
 
     path: str
     first: int
     size: int
 
 
-Partial = bytes | Stretch
-"""A partial as it is shuffled: itself, where a step was given no folder, or where it stands."""
+Partial = bytes | FilePart
+"""A partial as it is shuffled: its bytes if the step has no folder, otherwise its place."""
 
 
 class Partials:
@@ -36,14 +36,14 @@ class Partials:
         self._end = 0
 
     def put(self, data: bytes) -> Partial:
-        """Keep one partial and return what to shuffle of it."""
+        """Write one partial and return what is shuffled of it."""
         if self._folder is None:
             return data
         if self._file is None:
             self._path = FileSystems.join(self._folder, f"{uuid.uuid4().hex}.partials")
             self._file = FileSystems.create(self._path, "application/octet-stream", CompressionTypes.UNCOMPRESSED)
         self._file.write(data)
-        kept = Stretch(self._path, self._end, len(data))
+        kept = FilePart(self._path, self._end, len(data))
         self._end += len(data)
         return kept
 
@@ -55,13 +55,13 @@ class Partials:
 
 
 def read_partials(partials: Iterable[Partial]) -> Iterator[bytes]:
-    """Yield partials as they went in, file by file and in the order of each."""
+    """Yield partials, file by file and in the order of each file."""
     kept = []
     for partial in partials:
         if isinstance(partial, bytes):
             yield partial
         else:
-            kept.append(Stretch(*partial))
+            kept.append(FilePart(*partial))
     for path, parts in groupby(sorted(kept), key=attrgetter("path")):
         with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
             for part in parts:

@@ -120,14 +120,14 @@ def _some(*values: Any) -> tuple[int, list[Any]]:
     return sum(value is not UNSET for value in values), [None if value is UNSET else value for value in values]
 
 
-def _created(d: OrderCreated, publish: int) -> Fields:
+def _created(d: OrderCreated, _publish: int) -> Fields:
     keys, items = _items(d.items)
     more, (currency, total, status) = _some(d.currency, d.totalAmount, d.status)
     amount = None if total is None else Decimal(total)
     return 2 + keys + more, d.orderId, amount, (d.orderId, d.customerId, items, True, currency, amount, status, None)
 
 
-def _updated(d: OrderUpdated, publish: int) -> Fields:
+def _updated(d: OrderUpdated, _publish: int) -> Fields:
     keys, items = _items(d.items)
     more, (currency, total, status) = _some(d.currency, d.totalAmount, d.status)
     amount = None if total is None else Decimal(total)
@@ -144,23 +144,23 @@ def _completed(d: OrderCompleted, publish: int) -> Fields:
     return 2, d.orderId, None, (d.orderId, None, [], None, None, None, None, at)
 
 
-def _customer(d: Customer, publish: int) -> Fields:
+def _customer(d: Customer, _publish: int) -> Fields:
     more, values = _some(d.name, d.email, d.phone, d.country, d.type, d.status)
     return 1 + more, d.customerId, None, (d.customerId, None, None, None, *values[3:])
 
 
-def _stock(d: StockMove, publish: int) -> Fields:
+def _stock(d: StockMove, _publish: int) -> Fields:
     more, values = _some(d.orderId, d.reservationId, d.warehouseId)
     return 2 + more, d.sku, None, (d.sku, d.quantity, *values)
 
 
-def _payment(d: Payment, publish: int) -> Fields:
+def _payment(d: Payment, _publish: int) -> Fields:
     more, (reason,) = _some(d.reason)
     amount = Decimal(d.amount)
     return 4 + more, d.paymentId, amount, (d.paymentId, d.orderId, amount, d.currency, reason)
 
 
-def _telemetry(d: Telemetry, publish: int) -> Fields:
+def _telemetry(d: Telemetry, _publish: int) -> Fields:
     more, (unit,) = _some(d.unit)
     return 3 + more, d.deviceId, None, (d.deviceId, d.metric, d.value, unit)
 

@@ -6,9 +6,9 @@ import argparse
 import errno
 import os
 import signal
-import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.bigquery_emulator.access_token import split_token
@@ -18,6 +18,20 @@ from pipelines.bigquery_emulator.memory import DUCKDB_MIB, hand_back_memory
 
 class OptionError(ValueError):
     """An option with a value that cannot be used; the message names both."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmulatorOptions:
+    """The options that add_arguments adds, as parsed."""
+
+    database: Path
+    port: int
+    grpc_port: int
+    project: str
+    faults: Path | None
+    load_folder: Sequence[Path]
+    address_file: Path | None
+    memory_mib: int
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,34 +65,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def serve(args: argparse.Namespace, announce: Callable[[str, str], None], ended: threading.Event | None = None) -> None:
-    """Serve until SIGTERM, SIGINT or `ended`; call `announce` with REST URL and gRPC target, both with their token.
+def serve(options: EmulatorOptions, announce: Callable[[str, str], None]) -> None:
+    """Serve until SIGTERM or SIGINT; call `announce` with REST URL and gRPC target, both with their token.
 
     OptionError when an option, the fault script or the database cannot be used.
     """
-    _check(args)
-    ended = ended or threading.Event()
+    _check(options)
+    ended = threading.Event()
     hand_back_memory()
     from pipelines.bigquery_emulator.faults.script import FaultScript
     from pipelines.bigquery_emulator.server import BigQueryEmulator
 
     try:
         server = BigQueryEmulator(
-            args.database,
-            faults=FaultScript.load(args.faults) if args.faults else None,
-            project=args.project,
-            address_file=args.address_file,
-            memory_mib=args.memory_mib,
-            port=args.port,
-            grpc_port=args.grpc_port,
-            load_folders=args.load_folder,
+            options.database,
+            faults=FaultScript.load(options.faults) if options.faults else None,
+            project=options.project,
+            address_file=options.address_file,
+            memory_mib=options.memory_mib,
+            port=options.port,
+            grpc_port=options.grpc_port,
+            load_folders=options.load_folder,
         )
     except WarehouseLocked as error:
-        raise OptionError(f"--database {args.database}: {error}") from None
+        raise OptionError(f"--database {options.database}: {error}") from None
     except RuntimeError as error:  # gRPC's, for a port
-        raise OptionError(f"--grpc_port {args.grpc_port}: the port is in use ({error})") from None
+        raise OptionError(f"--grpc_port {options.grpc_port}: the port is in use ({error})") from None
     except OSError as error:
-        where = f"--port {args.port}: the port is in use" if error.errno == errno.EADDRINUSE else str(error)
+        where = f"--port {options.port}: the port is in use" if error.errno == errno.EADDRINUSE else str(error)
         raise OptionError(where) from None
     except ValueError as error:
         raise OptionError(str(error)) from None
@@ -96,30 +110,18 @@ def announce_addresses(rest_url: str, grpc_target: str) -> None:
     print(f"REST {split_token(rest_url)[0]}  gRPC {split_token(grpc_target)[0]}", flush=True)
 
 
-def end_with_standard_input() -> threading.Event:
-    """Return an event that is set when standard input ends: with the parent process."""
-    ended = threading.Event()
-
-    def wait() -> None:
-        sys.stdin.buffer.read()
-        ended.set()
-
-    threading.Thread(target=wait, name="standard-input", daemon=True).start()
-    return ended
-
-
-def _check(args: argparse.Namespace) -> None:
-    for option in ("port", "grpc_port"):
-        if not 0 <= getattr(args, option) <= 65535:
-            raise OptionError(f"--{option} {getattr(args, option)}: must be 0 to 65535")
-    if args.port and args.port == args.grpc_port:
-        raise OptionError(f"--grpc_port {args.grpc_port}: is the port of the REST API too; give two ports")
-    if args.memory_mib < 1:
-        raise OptionError(f"--memory_mib {args.memory_mib}: must be at least 1")
-    if args.database.is_dir():
-        raise OptionError(f"--database {args.database}: is a folder; give a file")
-    if "?" in str(args.database):
-        raise OptionError(f"--database {args.database}: DuckDB keeps no database in a path with a question mark")
-    for folder in args.load_folder:
+def _check(options: EmulatorOptions) -> None:
+    for option, port in (("port", options.port), ("grpc_port", options.grpc_port)):
+        if not 0 <= port <= 65535:
+            raise OptionError(f"--{option} {port}: must be 0 to 65535")
+    if options.port and options.port == options.grpc_port:
+        raise OptionError(f"--grpc_port {options.grpc_port}: is the port of the REST API too; give two ports")
+    if options.memory_mib < 1:
+        raise OptionError(f"--memory_mib {options.memory_mib}: must be at least 1")
+    if options.database.is_dir():
+        raise OptionError(f"--database {options.database}: is a folder; give a file")
+    if "?" in str(options.database):
+        raise OptionError(f"--database {options.database}: DuckDB keeps no database in a path with a question mark")
+    for folder in options.load_folder:
         if not folder.is_dir():
             raise OptionError(f"--load_folder {folder}: there is no such folder")

@@ -100,11 +100,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
         except KeyboardInterrupt as stopped:
             code = 128 + (received or [signal.SIGINT])[0]
-            _report(given, f"{PROG} {command}", f"stopped. {stopped}".rstrip(), code, "NOTICE")
+            _report(f"{PROG} {command}", f"stopped. {stopped}".rstrip(), code, "NOTICE")
         except Exception as error:
             if was_interrupted(error):
                 code = 128 + (received or [signal.SIGINT])[0]
-                _report(given, f"{PROG} {command}", "stopped.", code, "NOTICE")
+                _report(f"{PROG} {command}", "stopped.", code, "NOTICE")
             else:
                 code = _report_failure(given, command, error)
     if argv is None and code >= 128:
@@ -143,11 +143,11 @@ def _report_failure(given: GlobalOptions, command: str, error: Exception) -> int
         text = f"the module {error.name} is not installed; `make` creates the environment: .venv/bin/{PROG}"
     else:
         code, text = 1, one_line(error)
-    _report(given, name, text, code, "ERROR")
+    _report(name, text, code, "ERROR")
     return code
 
 
-def _report(given: GlobalOptions, name: str, text: str, code: int, severity: str) -> None:
+def _report(name: str, text: str, code: int, severity: str) -> None:
     with suppress(OSError):
         if isinstance(sys.stderr, JsonLines):
             sys.stderr.entry(severity, text, exit_code=code)
@@ -165,7 +165,7 @@ def _discard_output() -> None:
 
 @contextmanager
 def _error_stream(given: GlobalOptions, name: str) -> Iterator[None]:
-    """Send log records, and failures of threads, to standard error in the format that was asked for."""
+    """Send log records, and failures of threads, to standard error in the requested format."""
     before, hook = sys.stderr, threading.excepthook
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
@@ -202,7 +202,7 @@ def _signals() -> Iterator[list[int]]:
     """
     received: list[int] = []
 
-    def end(number: int, frame: FrameType | None) -> None:
+    def end(number: int, _frame: FrameType | None) -> None:
         received.append(number)
         raise KeyboardInterrupt
 
@@ -224,7 +224,7 @@ def _signals() -> Iterator[list[int]]:
 def _exit_at_once(name: str) -> Iterator[None]:
     """End the process directly on a signal while modules are imported: an import that is interrupted fails in many ways."""
 
-    def end(number: int, frame: FrameType | None) -> None:
+    def end(number: int, _frame: FrameType | None) -> None:
         os.write(2, f"\n{name}: stopped.\n".encode())
         os._exit(128 + number)
 

@@ -72,21 +72,21 @@ def read_summary(
         counts = counts_of(counted, count_rows(client, target, run_id))
     else:
         held = rows_held(client, target, run_id)
-        counts = [one.at_least_once(held[one.table].distinct) for one in counts_of(counted, _rows(held))]
+        counts = [count.at_least_once(held[count.table].distinct) for count in counts_of(counted, _rows(held))]
     summary: dict[str, Any] = {
         **{name: sum(topic[name] for topic in by_topic.values()) for name in _OUTCOMES},
         "by_topic": {topic: outcomes for topic, outcomes in by_topic.items() if any(outcomes.values())},
         "by_event_type": _by_event_type(types),
         "dead_letters_by_code": {code: count for code, count in by_code.items() if count},
         "tables": {
-            one.table: {"made": one.made, "rows": one.appended, "undelivered": one.rejected}
-            for one in counts
-            if one.made or one.appended
+            count.table: {"made": count.made, "rows": count.appended, "undelivered": count.rejected}
+            for count in counts
+            if count.made or count.appended
         },
-        "undelivered": {one.table: one.rejected for one in counts if one.rejected},
+        "undelivered": {count.table: count.rejected for count in counts if count.rejected},
     }
     problems = (
-        [outcome_difference(summary), *(one.problem(allow_rejected=True) for one in counts)] if counted_all else []
+        [outcome_difference(summary), *(count.problem(allow_rejected=True) for count in counts)] if counted_all else []
     )
     return {**summary, "difference": "; ".join(text for text in problems if text) or None}
 

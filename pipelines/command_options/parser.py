@@ -22,7 +22,7 @@ class Parser(argparse.ArgumentParser):
         found, unknown = super().parse_known_args(words, namespace)
         if unknown:
             self._reject_unknown(unknown)
-            self.error(f"{unknown[0]}: one word too many")
+            self.error(f"{unknown[0]}: unexpected argument")
         return found, unknown
 
     def _reject_unknown(self, words: list[str]) -> None:
@@ -60,7 +60,7 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
         if action.default in (None, False, [], argparse.SUPPRESS) or action.required:
             return action.help
         if isinstance(action.default, (list, tuple)):
-            return f"{action.help} (default: {' '.join(str(one) for one in action.default)})".replace("%", "%%")
+            return f"{action.help} (default: {' '.join(str(item) for item in action.default)})".replace("%", "%%")
         return super()._get_help_string(action)
 
     def _get_default_metavar_for_optional(self, action: argparse.Action) -> str:

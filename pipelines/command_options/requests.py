@@ -1,84 +1,141 @@
-"""The requests that the parsed options of `replay` and `redrive` make; `stream` makes its own."""
+"""The options of `replay` and `redrive`, as parsed, and the requests that they make."""
 
-import argparse
+from dataclasses import dataclass
 from pathlib import Path
 
 from apache_beam.io.filesystems import FileSystems
 
+from pipelines.command_options.job_options import StepOptions, job_options
+from pipelines.command_options.target_options import TargetOptions, make_target
 from pipelines.errors import UserError
 from pipelines.job import make_run_id
-from pipelines.options import job_options, parse_moment
+from pipelines.options import parse_moment
 from pipelines.replay.redrive.run import RedriveRequest
 from pipelines.replay.redrive.stored import Selection
 from pipelines.replay.request import ReplayRequest, check_version, make_filter
 from pipelines.replay.time_range import make_range
-from pipelines.stores.target import Target
 from schemas.repair.apply import RulesError, load_rules
 from schemas.repair.rules import Rules
 from transforms.clock import wall_us
 
 
-def replay_request(args: argparse.Namespace, pii_key: bytes | None) -> ReplayRequest:
-    """Return the request of parsed options; UserError names the option that is wrong."""
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(TargetOptions, StepOptions):
+    """The options that `replay` and `redrive` share, as parsed."""
+
+    run_id: str | None
+    lease_seconds: int
+    runner: str
+    direct_num_workers: int
+    start: str | None
+    end: str | None
+    topics: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplayOptions(RunOptions):
+    """The options of `replay`, as parsed."""
+
+    source: str
+    mode: str
+    period: str | None
+    at: str | None
+    by: str
+    event_types: tuple[str, ...]
+    entity: str | None
+    correlation_id: str | None
+    into: str | None
+    skip_damaged: bool
+    as_of_version: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelectionOptions:
+    """The options that select dead letters, as parsed."""
+
+    codes: tuple[str, ...]
+    topics: tuple[str, ...]
+    start: str | None
+    end: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RedriveOptions(SelectionOptions, RunOptions):
+    """The options of `redrive`, as parsed."""
+
+    topics: tuple[str, ...]
+    start: str | None
+    end: str | None
+    rules: str | None
+    to_topics: bool
+    pubsub_project: str | None
+    max_attempts: int
+    limit: int
+
+
+def replay_request(options: ReplayOptions, pii_key: bytes | None) -> ReplayRequest:
+    """Return the request; UserError names the option that is wrong."""
     started = wall_us()
-    start, end = (parse_moment(name, text) if text else None for name, text in (("from", args.start), ("to", args.end)))
-    at = parse_moment("at", args.at) if args.at else started
-    wanted = make_range(start, end, args.period, at, args.by)
+    start, end = (
+        parse_moment(name, text) if text else None for name, text in (("from", options.start), ("to", options.end))
+    )
+    at = parse_moment("at", options.at) if options.at else started
+    wanted = make_range(start, end, options.period, at, options.by)
     message_filter = make_filter(
         wanted,
-        topics=args.topics,
-        event_types=args.event_types,
-        entity=args.entity,
-        correlation_id=args.correlation_id,
-        accept_cloudevents=args.accept_cloudevents,
+        topics=options.topics,
+        event_types=options.event_types,
+        entity=options.entity,
+        correlation_id=options.correlation_id,
+        accept_cloudevents=options.accept_cloudevents,
     )
     return ReplayRequest(
-        target=Target.from_args(args, needs_lake=True),
-        mode=args.mode,
-        source=args.source,
+        target=make_target(options, needs_lake=True),
+        mode=options.mode,
+        source=options.source,
         message_filter=message_filter,
-        job=job_options(args, pii_key),
-        run_id=make_run_id(args.run_id, started),
+        job=job_options(options, pii_key),
+        run_id=make_run_id(options.run_id, started),
         started=started,
-        version=check_version(args.as_of_version),
-        into=args.into,
-        lease_seconds=args.lease_seconds,
-        runner=args.runner,
-        workers=args.direct_num_workers,
-        skip_damaged=args.skip_damaged,
+        version=check_version(options.as_of_version),
+        into=options.into,
+        lease_seconds=options.lease_seconds,
+        runner=options.runner,
+        workers=options.direct_num_workers,
+        skip_damaged=options.skip_damaged,
     )
 
 
-def redrive_request(args: argparse.Namespace, rules: Rules | None, pii_key: bytes | None) -> RedriveRequest:
-    """Return the request of parsed options; UserError names the option that is wrong."""
+def redrive_request(options: RedriveOptions, rules: Rules | None, pii_key: bytes | None) -> RedriveRequest:
+    """Return the request; UserError names the option that is wrong."""
     started = wall_us()
-    topics_project = (args.pubsub_project or args.project) if args.to_topics else None
-    if args.to_topics and not topics_project:
+    topics_project = (options.pubsub_project or options.project) if options.to_topics else None
+    if options.to_topics and not topics_project:
         raise UserError("--to_topics: --pubsub_project P must name the project of the topics")
     return RedriveRequest(
-        target=Target.from_args(args, needs_lake=not args.to_topics),
-        selection=make_selection(args, ("open",)),
-        job=job_options(args, pii_key),
-        run_id=make_run_id(args.run_id, started),
+        target=make_target(options, needs_lake=not options.to_topics),
+        selection=make_selection(options, ("open",)),
+        job=job_options(options, pii_key),
+        run_id=make_run_id(options.run_id, started),
         started=started,
         rules=rules,
-        rules_path=args.rules,
+        rules_path=options.rules,
         topics_project=topics_project,
-        max_attempts=args.max_attempts,
-        limit=args.limit,
-        lease_seconds=args.lease_seconds,
-        runner=args.runner,
-        workers=args.direct_num_workers,
+        max_attempts=options.max_attempts,
+        limit=options.limit,
+        lease_seconds=options.lease_seconds,
+        runner=options.runner,
+        workers=options.direct_num_workers,
     )
 
 
-def make_selection(args: argparse.Namespace, states: tuple[str, ...]) -> Selection:
+def make_selection(options: SelectionOptions, states: tuple[str, ...]) -> Selection:
     """Return the dead letters that --codes, --topics, --from and --to select, in these states."""
-    start = parse_moment("from", args.start) if args.start else None
-    end = parse_moment("to", args.end) if args.end else None
+    start = parse_moment("from", options.start) if options.start else None
+    end = parse_moment("to", options.end) if options.end else None
     if start is not None and end is not None and start >= end:
-        raise UserError(f"--from {args.start} --to {args.end}: the range must end after it starts")
-    return Selection(states, tuple(args.codes), tuple(args.topics), start, end)
+        raise UserError(f"--from {options.start} --to {options.end}: the range must end after it starts")
+    return Selection(states, options.codes, options.topics, start, end)
 
 
 def read_rules(option: str, path: str) -> Rules:

@@ -3,9 +3,8 @@
 import argparse
 
 from pipelines.options import not_negative, positive
-from transforms.defaults import BUCKETS_A_HORIZON, DISORDER_SECONDS
+from transforms.defaults import BUCKETS_A_HORIZON, DEDUP_SHARDS, DISORDER_SECONDS
 
-SHARDS = 2
 OPTION_OF = {"orders": "orders", "customers": "customers", "inventory": "inventory", "iot-events": "iot_events"}
 
 
@@ -33,7 +32,7 @@ def add_stream_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--dedup_shards",
         type=positive,
-        help=f"keys of the event ids' state; more for more workers (default: 1 on this machine, {SHARDS} on Dataflow)",
+        help=f"keys of the event ids' state; more for more workers (default: 1 on this machine, {DEDUP_SHARDS} on Dataflow)",
     )
     group.add_argument("--flush_seconds", type=positive, default=60, help="write a file after this time, seconds")
     group.add_argument("--flush_mb", type=positive, default=32, help="or after this size, MiB")

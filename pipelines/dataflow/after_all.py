@@ -37,13 +37,15 @@ class _Seen(PipelineVisitor):
 
     def visit_transform(self, node: AppliedPTransform) -> None:
         self.made += [
-            one for one in node.outputs.values() if isinstance(one, beam.PCollection) and one not in self.made
+            output
+            for output in node.outputs.values()
+            if isinstance(output, beam.PCollection) and output not in self.made
         ]
-        self.read.update(one for one in node.inputs if isinstance(one, beam.PCollection))
+        self.read.update(value for value in node.inputs if isinstance(value, beam.PCollection))
         self.read.update(side.pvalue for side in node.side_inputs)
 
 
-def _nothing(element: Any) -> Iterator[int]:
+def _nothing(_element: Any) -> Iterator[int]:
     return iter(())
 
 

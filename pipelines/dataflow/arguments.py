@@ -6,6 +6,7 @@ logs an unknown option; here it is an error.
 
 import argparse
 from collections.abc import Sequence
+from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentParser
 
@@ -24,8 +25,8 @@ def template_of(words: Sequence[str]) -> Template:
     raise UserError(f"--{DISPATCH}: must be given, one of {', '.join(TEMPLATES)}")
 
 
-def split_words(template: Template, words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    """Return the command's options, parsed by the command's own parser, and Beam's words.
+def split_words(template: Template, words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """Return the values of the command's options, parsed by the command's own parser, and Beam's words.
 
     Raises UserError for a value that the command rejects and for a name that neither knows.
     """
@@ -49,7 +50,7 @@ def split_words(template: Template, words: Sequence[str]) -> tuple[argparse.Name
         raise UserError(f"{unknown[0].partition('=')[0]}: neither this template nor Beam knows this option")
     parser = template_parser(template)
     parser.error = _reject  # type: ignore[method-assign,assignment]
-    return parser.parse_args(ours), beam_words
+    return vars(parser.parse_args(ours)), beam_words
 
 
 def unknown_to_beam(words: Sequence[str]) -> list[str]:
@@ -69,7 +70,7 @@ def _as_option(action: argparse.Action, name: str, value: str) -> list[str]:
         return []
     if takes_many(action):
         values = value.split(",")
-        return [f"--{name}={one}" for one in values] if action.nargs is None else [f"--{name}", *values]
+        return [f"--{name}={value}" for value in values] if action.nargs is None else [f"--{name}", *values]
     return [f"--{name}={value}"]
 
 

@@ -52,7 +52,11 @@ def steps_of(pipeline: api.Pipeline) -> dict[str, Step]:
 def coder_shape(components: api.Components, coder_id: str) -> Shape:
     """Return a coder as a value that is equal if the encodings are equal."""
     coder = components.coders[coder_id]
-    return (coder.spec.urn, coder.spec.payload, *(coder_shape(components, one) for one in coder.component_coder_ids))
+    return (
+        coder.spec.urn,
+        coder.spec.payload,
+        *(coder_shape(components, coder_id) for coder_id in coder.component_coder_ids),
+    )
 
 
 def incompatible(old: api.Pipeline, new: api.Pipeline, renamed: Mapping[str, str] | None = None) -> list[str]:

@@ -64,8 +64,8 @@ class Dataflow:
         kind = dataflow.ListJobsRequest.Filter.ACTIVE if active else dataflow.ListJobsRequest.Filter.ALL
         request = dataflow.ListJobsRequest(project_id=self.project, location=self.region, filter=kind)
         try:
-            for one in self._jobs.list_jobs(request, timeout=TIMEOUT_SECONDS):
-                job = _job(one)
+            for item in self._jobs.list_jobs(request, timeout=TIMEOUT_SECONDS):
+                job = _job(item)
                 if (name is None or job.name == name) and (not active or job.state in LIVE):
                     yield job
         except GoogleAPICallError as error:

@@ -1,9 +1,9 @@
 """The launch request: a template's spec and parameters, checked as the service does, and its environment."""
 
-import argparse
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from apache_beam.io.filesystem import BeamIOError
@@ -20,6 +20,33 @@ JOB_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 PRIVATE = "WORKER_IP_PRIVATE"
 
 
+@dataclass(frozen=True, kw_only=True)
+class LaunchOptions:
+    """The options of `launch` for a job and its workers, as parsed; those with a default are not in every template."""
+
+    project: str
+    region: str
+    spec: str
+    temp_location: str | None
+    staging_location: str | None
+    service_account_email: str | None
+    machine_type: str
+    num_workers: int | None
+    max_workers: int
+    network: str | None
+    subnetwork: str | None
+    public_ips: bool
+    kms_key_name: str | None
+    worker_zone: str | None
+    launcher_machine_type: str | None
+    label: tuple[str, ...]
+    experiment: tuple[str, ...]
+    min_workers: int | None = None
+    streaming_mode: str = "exactly_once"
+    update: bool = False
+    flexrs: bool = False
+
+
 def check_parameters(metadata: Mapping[str, Any], given: Mapping[str, str]) -> None:
     """Raise UserError, naming the option, for a parameter that the service would reject or that is missing."""
     for parameter in metadata["parameters"]:
@@ -32,42 +59,42 @@ def check_parameters(metadata: Mapping[str, Any], given: Mapping[str, str]) -> N
         for pattern in parameter.get("regexes", []):
             if not re.fullmatch(pattern, value):
                 raise UserError(f"--{name} {value}: does not match {pattern}")
-        options = [option["value"] for option in parameter.get("enumOptions", [])]
-        if options and value not in options:
-            raise UserError(f"--{name} {value}: must be one of {', '.join(options)}")
+        choices = [option["value"] for option in parameter.get("enumOptions", [])]
+        if choices and value not in choices:
+            raise UserError(f"--{name} {value}: must be one of {', '.join(choices)}")
 
 
-def environment(args: argparse.Namespace, template: Template) -> dataflow.FlexTemplateRuntimeEnvironment:
+def environment(options: LaunchOptions, template: Template) -> dataflow.FlexTemplateRuntimeEnvironment:
     """Return the environment for the options, with safe defaults. Raise UserError for bounds out of order."""
-    least = getattr(args, "min_workers", None)
-    _check_bounds(least, args.num_workers, args.max_workers)
+    least = options.min_workers
+    _check_bounds(least, options.num_workers, options.max_workers)
     made = dataflow.FlexTemplateRuntimeEnvironment(
-        temp_location=args.temp_location or "",
-        staging_location=args.staging_location or "",
-        machine_type=args.machine_type,
-        max_workers=args.max_workers,
-        num_workers=args.num_workers or 0,
-        service_account_email=args.service_account_email or "",
-        network=args.network or "",
-        subnetwork=args.subnetwork or "",
-        kms_key_name=args.kms_key_name or "",
-        worker_zone=args.worker_zone or "",
-        ip_configuration=dataflow.WorkerIPAddressConfiguration["WORKER_IP_PUBLIC" if args.public_ips else PRIVATE],
+        temp_location=options.temp_location or "",
+        staging_location=options.staging_location or "",
+        machine_type=options.machine_type,
+        max_workers=options.max_workers,
+        num_workers=options.num_workers or 0,
+        service_account_email=options.service_account_email or "",
+        network=options.network or "",
+        subnetwork=options.subnetwork or "",
+        kms_key_name=options.kms_key_name or "",
+        worker_zone=options.worker_zone or "",
+        ip_configuration=dataflow.WorkerIPAddressConfiguration["WORKER_IP_PUBLIC" if options.public_ips else PRIVATE],
         enable_streaming_engine=template.streaming,
-        additional_experiments=[*args.experiment, *([f"min_num_workers={least}"] if least else [])],
-        additional_user_labels={"application": "event-pipelines", "template": template.name, **labels(args.label)},
-        launcher_machine_type=args.launcher_machine_type or "",
+        additional_experiments=[*options.experiment, *([f"min_num_workers={least}"] if least else [])],
+        additional_user_labels={"application": "event-pipelines", "template": template.name, **labels(options.label)},
+        launcher_machine_type=options.launcher_machine_type or "",
     )
     if template.streaming:
         made.autoscaling_algorithm = dataflow.AutoscalingAlgorithm.AUTOSCALING_ALGORITHM_BASIC
-        made.streaming_mode = dataflow.StreamingMode[f"STREAMING_MODE_{args.streaming_mode.upper()}"]
-    elif args.flexrs:
+        made.streaming_mode = dataflow.StreamingMode[f"STREAMING_MODE_{options.streaming_mode.upper()}"]
+    elif options.flexrs:
         made.flexrs_goal = dataflow.FlexResourceSchedulingGoal.FLEXRS_COST_OPTIMIZED
     return made
 
 
 def launch_request(
-    args: argparse.Namespace,
+    options: LaunchOptions,
     template: Template,
     parameters: Mapping[str, str],
     job_name: str,
@@ -75,17 +102,17 @@ def launch_request(
     image: str = "",
 ) -> dataflow.LaunchFlexTemplateRequest:
     """Return the whole request; workers run `image`, the launcher's own."""
-    made = environment(args, template)
+    made = environment(options, template)
     made.sdk_container_image = image
     return dataflow.LaunchFlexTemplateRequest(
-        project_id=args.project,
-        location=args.region,
+        project_id=options.project,
+        location=options.region,
         launch_parameter=dataflow.LaunchFlexTemplateParameter(
             job_name=job_name,
-            container_spec_gcs_path=args.spec,
+            container_spec_gcs_path=options.spec,
             parameters={DISPATCH: template.name, **parameters},
             environment=made,
-            update=bool(getattr(args, "update", False)),
+            update=options.update,
             transform_name_mappings=dict(mapping),
         ),
     )
@@ -110,7 +137,7 @@ def read_spec(path: str) -> dict[str, Any]:
     return spec
 
 
-def labels(pairs: list[str]) -> dict[str, str]:
+def labels(pairs: Sequence[str]) -> dict[str, str]:
     """Parse NAME=VALUE pairs as labels of Google Cloud."""
     found = {}
     for pair in pairs:

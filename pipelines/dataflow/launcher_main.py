@@ -44,11 +44,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def graph(words: Sequence[str]) -> beam.Pipeline:
     """Return the pipeline for the launcher's arguments; raise UserError for a wrong one."""
     template = template_of(words)
-    args, beam_words = split_words(template, words)
+    values, beam_words = split_words(template, words)
     options = beam_options(template, beam_words)
     pipeline = beam.Pipeline(options=options)
     try:
-        BUILDERS[template.name](pipeline, args, options.view_as(GoogleCloudOptions).temp_location or "")
+        BUILDERS[template.name](pipeline, values, options.view_as(GoogleCloudOptions).temp_location or "")
     except ValueError as error:  # transforms check their arguments and name them
         raise UserError(str(error)) from None
     return pipeline

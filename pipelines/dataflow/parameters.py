@@ -40,7 +40,7 @@ WHOLE_NUMBER = r"^\d+$"
 
 
 def parameter_of(action: argparse.Action, group: str, prog: str, required: bool) -> Parameter:
-    """Return the parameter that stands for an option of the command `prog`."""
+    """Return the parameter for an option of the command `prog`."""
     name = option_name(action)
     kind, regex = _kind(action, name)
     made: Parameter = {
@@ -107,8 +107,8 @@ def takes_many(action: argparse.Action) -> bool:
 
 
 def _listed(pattern: str) -> str:
-    one = pattern.removeprefix("^").removesuffix("$")
-    return f"^{one}(,{one})*$"
+    item = pattern.removeprefix("^").removesuffix("$")
+    return f"^{item}(,{item})*$"
 
 
 def _text(value: object) -> str:

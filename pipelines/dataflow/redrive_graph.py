@@ -1,5 +1,7 @@
-"""The redrive template: one worker runs the redrive. Dead letters are few, and their payload is personal data: it must
-not be part of a job graph, so they are read, repaired and sent where the job runs.
+"""The redrive template: one worker runs the redrive.
+
+Dead letters are few, and their payload is personal data that must not be part of a job graph. So a worker of the job
+reads, repairs and sends them.
 """
 
 import logging
@@ -10,6 +12,7 @@ import apache_beam as beam
 from pipelines.command_options.requests import read_rules
 from pipelines.dataflow.after_all import finish
 from pipelines.replay.redrive.run import RedriveRequest, plan_dead_letters, run_redrive
+from pipelines.stores.open_stores import open_stores
 
 _LOG = logging.getLogger(__name__)
 
@@ -23,7 +26,7 @@ class RunRedrive:
     def __call__(self) -> None:
         path = self.request.rules_path
         request = replace(self.request, rules=read_rules("rules", path) if path else None)
-        with request.target.open() as endpoints:
+        with open_stores(request.target) as endpoints:
             plan = plan_dead_letters(endpoints, request, writes=True)
             for line in plan.lines(examples=False):
                 _LOG.info("redrive: %s", line)

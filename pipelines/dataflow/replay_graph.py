@@ -1,6 +1,6 @@
-"""The replay template: the batch pipeline into a staging is the Dataflow graph; its last step publishes the staging
-in one transaction, as the command does.
+"""The replay template: the Dataflow graph is the batch pipeline into staging tables; its last step publishes them.
 
+The last step publishes in one transaction, as the command does.
 The launcher claims the range, so a second launch over it is rejected before a worker starts.
 """
 
@@ -17,7 +17,6 @@ from pipelines.dataflow.after_all import finish
 from pipelines.errors import RunFailed, UserError
 from pipelines.replay.compare.run import CompareRequest, compare
 from pipelines.replay.engine import Engine
-from pipelines.replay.ledger import Claim, RunLedger
 from pipelines.replay.request import ReplayRequest
 from pipelines.replay.run import (
     ReplayResult,
@@ -28,7 +27,9 @@ from pipelines.replay.run import (
     undelivered_of,
     window_of,
 )
+from pipelines.replay.run_records import Claim, RunRecords
 from pipelines.replay.shadow import prepare_shadow
+from pipelines.stores.open_stores import open_stores
 from pipelines.stores.target import Endpoints, Target
 from schemas.timestamps import SECOND_US
 from transforms.sources.read_event_store import Store
@@ -62,19 +63,19 @@ class FinishReplay:
 
     def __call__(self) -> None:
         request = self.request
-        with request.target.open() as endpoints:
-            ledger = RunLedger(endpoints.bigquery, request.target, request.lease_seconds)
-            if ledger.state(self.claim.run_id) == "DONE":
+        with open_stores(request.target) as endpoints:
+            run_records = RunRecords(endpoints.bigquery, request.target, request.lease_seconds)
+            if run_records.state(self.claim.run_id) == "DONE":
                 return  # a retry of this step
-            with ledger.held(self.claim, Store(request.target.project, endpoints.rest_url).client()):
-                self._finish(endpoints, ledger)
+            with run_records.held(self.claim, Store(request.target.project, endpoints.rest_url).client()):
+                self._finish(endpoints, run_records)
 
-    def _finish(self, endpoints: Endpoints, ledger: RunLedger) -> None:
-        engine = StagedEngine(endpoints, self.request.target, ledger, self.claim, self.job)
+    def _finish(self, endpoints: Endpoints, run_records: RunRecords) -> None:
+        engine = StagedEngine(endpoints, self.request.target, run_records, self.claim, self.job)
         shadow = self.request.shadow
         if self.empty:
             counts = {"messages": 0}
-            ledger.record_done(self.claim, counts)
+            run_records.record_done(self.claim, counts)
         else:
             undelivered = undelivered_of(endpoints, self.request)
             source = beam.Create([])  # the graph has run
@@ -96,11 +97,11 @@ def build_replay(pipeline: beam.Pipeline, request: ReplayRequest, *, compared: b
     if compared and request.into is None:
         raise UserError(f"--compare: is for --mode shadow; the mode is {request.mode}")
     request = replace(request, lease_seconds=max(request.lease_seconds, MIN_LEASE_SECONDS))
-    with request.target.open() as endpoints:
+    with open_stores(request.target) as endpoints:
         plan = estimate_replay(endpoints, request)
         _LOG.info("%s of %s: %s", request.mode, request.range, plan)
         claim = request.claim
-        ledger = claim_range(
+        run_records = claim_range(
             endpoints,
             request.target,
             claim,
@@ -108,7 +109,7 @@ def build_replay(pipeline: beam.Pipeline, request: ReplayRequest, *, compared: b
             window_seconds=window_of(request),
         )
         job = job_of(endpoints, request)
-        engine = Engine(endpoints, request.target, ledger, claim, job)
+        engine = Engine(endpoints, request.target, run_records, claim, job)
         if plan.messages:
             if request.shadow is None:
                 engine.prepare()

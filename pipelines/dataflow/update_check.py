@@ -28,7 +28,7 @@ def read_mapping(path: str | None) -> dict[str, str]:
             raise UserError(
                 f"--transform_name_mapping {path}: cannot be read as JSON ({type(error).__name__})"
             ) from None
-        if not isinstance(given, dict) or not all(isinstance(one, str) for pair in given.items() for one in pair):
+        if not isinstance(given, dict) or not all(isinstance(item, str) for pair in given.items() for item in pair):
             raise UserError(f"--transform_name_mapping {path}: must be an object of old step to new step")
         mapping.update(given)
     return mapping

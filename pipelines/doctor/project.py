@@ -50,12 +50,12 @@ def check_region(google: Google, want: Deployment) -> Iterator[Finding]:
         needs["IN_USE_ADDRESSES"] = want.max_workers
     for metric, need in needs.items():
         what = f"quota {metric} in {want.region}: {need} for {want.max_workers} {want.machine_type}"
-        room = left.get(metric)
-        if room is None or room >= need:
+        remaining = left.get(metric)
+        if remaining is None or remaining >= need:
             yield Finding(what)
         else:
             yield Finding(
                 what,
-                f"only {room:g} left",
+                f"only {remaining:g} left",
                 f"lower --max_workers, or ask: console.cloud.google.com/iam-admin/quotas?project={want.project}",
             )

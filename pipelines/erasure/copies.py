@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
 
-from pipelines.replay.ledger import RunLedger
+from pipelines.replay.run_records import RunRecords
 from pipelines.replay.shadow import LABEL
 from pipelines.replay.staging import drop_staging, finish_publishes, staged_target
 from pipelines.stores.target import Endpoints, Target
@@ -44,14 +44,14 @@ def find_copies(client: bigquery.Client, target: Target) -> Copies:
 
 def settle_stagings(endpoints: Endpoints, target: Target) -> None:
     """Publish the files of replays that were killed after their rows were published, and drop the other dead stagings."""
-    finish_publishes(endpoints, target, RunLedger(endpoints.bigquery, target))
+    finish_publishes(endpoints, target, RunRecords(endpoints.bigquery, target))
     copies = find_copies(endpoints.bigquery, target)
     for run_id in copies.abandoned:
         drop_staging(endpoints, target, run_id)
 
 
 def _replays(client: bigquery.Client, target: Target) -> list[tuple[str, bool]]:
-    """Return the runs of the ledger, and whether each may be alive."""
+    """Return the recorded runs, and whether each may be alive."""
     sql = f"""
         SELECT run_id, IFNULL(state = 'RUNNING' AND lease_until > CURRENT_TIMESTAMP(), FALSE) AS alive
         FROM `{target.table("event_store", "replay_runs")}`"""

@@ -19,6 +19,7 @@ from pipelines.erasure.matching import Person
 from pipelines.erasure.tables import Holding, Kept, Tables
 from pipelines.errors import RunFailed
 from pipelines.lake.recovery import recover_folder
+from pipelines.stores.open_stores import open_stores
 from pipelines.stores.output_folder import WAREHOUSE
 from pipelines.stores.run_record import Run, recorded
 from pipelines.stores.target import Endpoints, Target
@@ -106,7 +107,7 @@ def forget(request: ForgetRequest, tell: Callable[[Findings], None]) -> list[Out
     recover_folder(target.directory, run_id)
     finished: list[tuple[Deletion, Findings]] = []
     record = Run(run_id=run_id, command="forget", started=now)  # without options: they name the person
-    with target.open() as endpoints, _store_errors(), recorded(endpoints.bigquery, target, record):
+    with open_stores(target) as endpoints, _store_errors(), recorded(endpoints.bigquery, target, record):
         settle_stagings(endpoints, target)
         add_undelivered_dead_letters(endpoints.bigquery, target)
         copies = find_copies(endpoints.bigquery, target)

@@ -29,7 +29,7 @@ WAREHOUSE_LEFTOVERS = ("warehouse.duckdb.fresh", "warehouse.duckdb.fresh.wal", "
 
 
 def recover_folder(directory: Path | None, run_id: str | None = None) -> int:
-    """Recover an output folder; return how many files were removed or taken away. Nothing for stores in the cloud.
+    """Recover an output folder; return how many files were removed or restored. Nothing for stores in the cloud.
 
     Args:
         directory: the output folder, whose lock the caller holds.

@@ -17,7 +17,7 @@ from pipelines.errors import RunFailed, UserError
 from pipelines.replay.archive_source import describe_damage, plan_archive
 from pipelines.replay.engine import Engine
 from pipelines.replay.event_store_source import filter_condition
-from pipelines.replay.ledger import Claim, RunLedger
+from pipelines.replay.run_records import Claim, RunRecords
 from pipelines.replay.staging import drop_staging
 from pipelines.replay.time_range import Range
 from pipelines.replay.undelivered import Undelivered
@@ -60,17 +60,17 @@ def recover(
     wanted = Range(start, max(job.run.started, start + 1), "publish_time")
     print(f"the last run was killed: what it had not stored since {to_datetime(wanted.start):%H:%M} is stored first")
     claim = Claim(run_id, wanted, "backfill", "archive", who, job.run.version, {}, command=COMMAND)
-    ledger = RunLedger(endpoints.bigquery, target, LEASE_SECONDS)
+    run_records = RunRecords(endpoints.bigquery, target, LEASE_SECONDS)
     store = Store(target.project, endpoints.rest_url)
     try:
-        for dead in _claimed(ledger, claim):
+        for dead in _claimed(run_records, claim):
             drop_staging(endpoints, target, dead)
-        with ledger.held(claim, store.client()):
+        with run_records.held(claim, store.client()):
             finish_segments(target.lake, run_id)
             again = job.with_run_id(run_id).model_copy(
                 update={"temp": f"{job.temp}/recovery", "saga_alerts_topic": None}
             )
-            engine = Engine(endpoints, target, ledger, claim, again, sagas=sagas)
+            engine = Engine(endpoints, target, run_records, claim, again, sagas=sagas)
             choice = MessageFilter(wanted.start, wanted.end, accept_cloudevents=job.accept_cloudevents)
             plan = plan_archive(target.lake, wanted, skip_damaged=True)
             if plan.damaged:
@@ -134,12 +134,12 @@ def _undone(endpoints: Endpoints, target: Target) -> int | None:
     return from_datetime(first) + MARGIN_US if first is not None else None
 
 
-def _claimed(ledger: RunLedger, claim: Claim) -> list[str]:
+def _claimed(run_records: RunRecords, claim: Claim) -> list[str]:
     """Claim the range; a killed recovery holds it until its lease ends."""
     limit = time.monotonic() + LEASE_SECONDS + 5
     while True:
         try:
-            return ledger.claim(claim)
+            return run_records.claim(claim)
         except UserError:
             if time.monotonic() > limit:
                 raise

@@ -21,9 +21,9 @@ from pipelines.errors import RunFailed
 from pipelines.reconcile import count_rows
 from pipelines.replay.gate import check_events, check_graph
 from pipelines.replay.lake_files import drop_folder, publish_staged, write_plan
-from pipelines.replay.ledger import LOST, Claim, RunLedger
 from pipelines.replay.merge_statements import NOTHING_UNDELIVERED, Statements
 from pipelines.replay.publish_saga_alerts import publish_staged_alerts
+from pipelines.replay.run_records import LOST, Claim, RunRecords
 from pipelines.replay.staged_counts import count_staged, run_counts
 from pipelines.replay.staging import drop_datasets, drop_files, make_staging, staged_target
 from pipelines.replay.undelivered import Undelivered
@@ -54,7 +54,7 @@ class Engine:
 
     endpoints: Endpoints
     target: Target
-    ledger: RunLedger
+    run_records: RunRecords
     claim: Claim
     job: JobConfig
     runner: str = "FnApiRunner"
@@ -127,7 +127,7 @@ class Engine:
         counted = self.graph(source, shadow)
         check_events(self._client, shadow, self.claim.run_id)
         counts = {"messages": sum(count for name, count in counted.items() if name.startswith("received_"))}
-        self.ledger.record_done(self.claim, counts)
+        self.run_records.record_done(self.claim, counts)
         return counts
 
     def prepare(self) -> None:
@@ -159,16 +159,16 @@ class Engine:
         self._script(statements.find_changes(rebuild=rebuild, sagas=self.sagas, undelivered=undelivered), "compare")
         self._project(statements)
         counts = run_counts(self._client, self.target, self.staged, counted)
-        self.ledger.check_held(self.claim)
+        self.run_records.check_held(self.claim)
         if self.job.saga_alerts_topic:
             counts["saga_alerts_published"] = publish_staged_alerts(self._client, self.job, self.staged)
         sql = f"SELECT hour FROM `{self.staged.table('event_store', 'hours')}`"
         partitions = [hour_partition(from_datetime(row.hour)) for row in self._client.query(sql).result()]
         write_plan(self.staged.lake, partitions, archives=self.archives)
-        done = self.ledger.row(self.claim, "DONE", counts=counts)
+        done = self.run_records.row(self.claim, "DONE", counts=counts)
         if then is not None:
             done = f"{then(statements)};\n{done}"
-        wanted, guard = self.claim.range, self.ledger.guard(self.claim)
+        wanted, guard = self.claim.range, self.run_records.guard(self.claim)
         return counts, statements.publish(wanted.start, wanted.end, wanted.by, rebuild=rebuild, guard=guard, done=done)
 
     def _redeliver(self, undelivered: Undelivered) -> None:
@@ -233,7 +233,7 @@ class Engine:
         """Return whether the transaction was committed although its reply was lost; None if BigQuery does not answer."""
         # If None, the staged files are kept, and the next command decides by the run record.
         try:
-            return self.ledger.state(self.claim.run_id) == "DONE"
+            return self.run_records.state(self.claim.run_id) == "DONE"
         except SERVICE_ERRORS:
             return None
 

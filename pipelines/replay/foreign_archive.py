@@ -12,8 +12,8 @@ from apache_beam.io.filesystems import FileSystems
 
 from schemas.timestamps import SECOND_US, parse_rfc3339
 from transforms.sinks.files.files import literal
+from transforms.sources.avro_container import count_records, read_header
 from transforms.sources.open_input import open_raw
-from transforms.sources.read_avro import count_records, read_header
 
 DAY_US = 86_400 * SECOND_US
 _DATE = re.compile(r"(?<!\d)(20\d\d)[-_/]?([01]\d)[-_/]?([0-3]\d)(?!\d)").search

@@ -7,9 +7,9 @@ from typing import Any
 
 from pipelines.errors import UserError
 from pipelines.job import JobOptions, whoami
-from pipelines.replay.ledger import Claim
 from pipelines.replay.modes import MODES as MODES
 from pipelines.replay.modes import SOURCES as SOURCES
+from pipelines.replay.run_records import Claim
 from pipelines.replay.shadow import shadow_target
 from pipelines.replay.time_range import Range
 from pipelines.runners.direct import RUNNERS

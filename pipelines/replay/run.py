@@ -16,8 +16,8 @@ from pipelines.job import make_job
 from pipelines.replay.engine import Engine
 from pipelines.replay.estimate import Estimate, estimate
 from pipelines.replay.event_store_source import filter_condition, store_queries
-from pipelines.replay.ledger import Claim, RunLedger
 from pipelines.replay.request import ReplayRequest
+from pipelines.replay.run_records import Claim, RunRecords
 from pipelines.replay.shadow import prepare_shadow
 from pipelines.replay.staging import drop_leftovers, drop_staging, finish_publishes
 from pipelines.replay.time_range import Range
@@ -61,7 +61,7 @@ def estimate_replay(endpoints: Endpoints, request: ReplayRequest) -> Estimate:
         UserError: the run records or the source cannot be read.
         RunFailed: the archive is damaged, and the request does not skip that.
     """
-    RunLedger(endpoints.bigquery, request.target, request.lease_seconds).reach()
+    RunRecords(endpoints.bigquery, request.target, request.lease_seconds).reach()
     try:
         return estimate(
             endpoints,
@@ -85,14 +85,14 @@ def prepare_replay(endpoints: Endpoints, request: ReplayRequest) -> None:
     """
     if request.target.directory is None:
         return
-    RunLedger(endpoints.bigquery, request.target, request.lease_seconds).reach()
+    RunRecords(endpoints.bigquery, request.target, request.lease_seconds).reach()
     provision_agreed(endpoints, request.target, run_id=request.run_id, window_seconds=window_of(request))
     finish_killed_runs(endpoints, request.target, job_of(endpoints, request))
 
 
 def claim_range(
     endpoints: Endpoints, target: Target, claim: Claim, *, lease_seconds: int, window_seconds: int | None
-) -> RunLedger:
+) -> RunRecords:
     """Provision the stores, claim the range, and finish or drop what dead runs have left; return the run records.
 
     Args:
@@ -103,12 +103,12 @@ def claim_range(
     """
     provision_agreed(endpoints, target, run_id=claim.run_id, window_seconds=window_seconds)
     add_undelivered_dead_letters(endpoints.bigquery, target)
-    ledger = RunLedger(endpoints.bigquery, target, lease_seconds)
-    for dead in ledger.claim(claim):
+    run_records = RunRecords(endpoints.bigquery, target, lease_seconds)
+    for dead in run_records.claim(claim):
         drop_staging(endpoints, target, dead)
-    finish_publishes(endpoints, target, ledger)
-    drop_leftovers(endpoints, target, ledger)
-    return ledger
+    finish_publishes(endpoints, target, run_records)
+    drop_leftovers(endpoints, target, run_records)
+    return run_records
 
 
 def job_of(endpoints: Endpoints, request: ReplayRequest) -> JobConfig:
@@ -148,22 +148,22 @@ def run_replay(
     """
     began = time.monotonic()
     claim = request.claim
-    ledger = claim_range(
+    run_records = claim_range(
         endpoints,
         request.target,
         claim,
         lease_seconds=request.lease_seconds,
         window_seconds=window_of(request),
     )
-    with ledger.held(claim, Store(request.target.project, endpoints.rest_url).client()):
+    with run_records.held(claim, Store(request.target.project, endpoints.rest_url).client()):
         if not plan.messages:
             counts = {"messages": 0}
-            ledger.record_done(claim, counts)
+            run_records.record_done(claim, counts)
         else:
             engine = Engine(
                 endpoints,
                 request.target,
-                ledger,
+                run_records,
                 claim,
                 job_of(endpoints, request),
                 runner=request.runner,

@@ -8,8 +8,8 @@ from pathlib import Path
 from google.cloud import bigquery
 
 from pipelines.replay.lake_files import STAGING, drop_folder, publish_staged, staged_plans
-from pipelines.replay.ledger import RunLedger
 from pipelines.replay.merge_statements import Statements
+from pipelines.replay.run_records import RunRecords
 from pipelines.stores.target import Endpoints, Target
 
 PREFIX = "replay_"
@@ -58,7 +58,7 @@ def drop_files(target: Target, run_id: str) -> None:
         parent.rmdir()
 
 
-def finish_publishes(endpoints: Endpoints, target: Target, ledger: RunLedger) -> list[str]:
+def finish_publishes(endpoints: Endpoints, target: Target, run_records: RunRecords) -> list[str]:
     """Publish the staged files of runs that were killed after their transaction; return the names of these runs.
 
     Staged files of runs that failed are deleted. Those of a run that may be alive are left alone. Every command that
@@ -66,8 +66,8 @@ def finish_publishes(endpoints: Endpoints, target: Target, ledger: RunLedger) ->
     """
     finished = []
     for run_id, folder in list(staged_plans(target.lake)) if target.lake else []:
-        state = ledger.state(run_id)
-        if target.directory is None and ledger.ended_just_now(run_id):
+        state = run_records.state(run_id)
+        if target.directory is None and run_records.ended_just_now(run_id):
             continue  # a folder has one writer, whose lock the caller holds; a bucket may have several
         if state == "DONE":
             publish_staged(folder, target.lake, run_id)
@@ -78,12 +78,12 @@ def finish_publishes(endpoints: Endpoints, target: Target, ledger: RunLedger) ->
     return finished
 
 
-def drop_leftovers(endpoints: Endpoints, target: Target, ledger: RunLedger) -> None:
+def drop_leftovers(endpoints: Endpoints, target: Target, run_records: RunRecords) -> None:
     """Drop the datasets of runs that ended without dropping them, because BigQuery no longer answered."""
     client = endpoints.bigquery
     names = {dataset.dataset_id for dataset in client.list_datasets(target.project)}
     if not any(name.startswith(PREFIX) for name in names):
         return
-    for run_id in ledger.ended_runs():
+    for run_id in run_records.ended_runs():
         if staged_target(target, run_id).event_store in names or staged_target(target, run_id).analytics in names:
             drop_datasets(endpoints, target, run_id)

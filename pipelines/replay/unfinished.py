@@ -7,7 +7,7 @@ rows of messages that are in the archive; a batch run that was killed has a reco
 from pipelines.config import JobConfig
 from pipelines.job import whoami
 from pipelines.replay.crash_recovery import first_publish_since, recover
-from pipelines.replay.ledger import RunLedger
+from pipelines.replay.run_records import RunRecords
 from pipelines.replay.staging import finish_publishes
 from pipelines.stores.interrupted_streams import close_interrupted, interrupted_runs
 from pipelines.stores.run_record import close_dead_runs
@@ -47,5 +47,5 @@ def finish_killed_runs(endpoints: Endpoints, target: Target, job: JobConfig) -> 
     if target.directory is None:
         return
     close_dead_runs(endpoints.bigquery, target, job.run.run_id)
-    finish_publishes(endpoints, target, RunLedger(endpoints.bigquery, target))
+    finish_publishes(endpoints, target, RunRecords(endpoints.bigquery, target))
     recover_streams(endpoints, target, job, sagas=True)

@@ -1,4 +1,4 @@
-"""The frame of every chart: its axes, its colours, its lines that break where points are missing."""
+"""The frame of every chart: its axes, its colours, and lines with gaps for missing points."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,9 +16,9 @@ _TIME_FORMATS = [
     {"dtickrange": ["M1", "M12"], "value": "%b<br>%Y"},
     {"dtickrange": ["M12", None], "value": "%Y"},
 ]
-"""How an axis names its times, by how far apart they are (milliseconds, months)."""
+"""How an axis names its times, by the distance between them (milliseconds, months)."""
 _BREAK = 3
-"""A line is broken where the next point is this many times further than usual."""
+"""A line has a gap if the next point is this many times further away than usual."""
 
 
 def frame(times: Sequence[datetime], silent: Sequence[Span], height: int) -> go.Figure:
@@ -64,7 +64,7 @@ def frame(times: Sequence[datetime], silent: Sequence[Span], height: int) -> go.
 
 
 def line(times: Sequence[datetime], values: Sequence[float], texts: Sequence[str], colour: str) -> dict[str, Any]:
-    """Return a line that is broken where points are missing; a point between two breaks is a dot."""
+    """Return a line with gaps for missing points; a point between two gaps is a dot."""
     steps = [(after - before).total_seconds() for before, after in pairwise(times)]
     longest = _BREAK * median(steps) if steps else 0.0
     broken = [True, *(step > longest for step in steps), True]

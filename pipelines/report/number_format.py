@@ -69,7 +69,7 @@ def moment(at: datetime) -> str:
 
 
 def bucket_words(start: datetime, width: int) -> str:
-    """Return the start of a bucket of this width in seconds: the day alone where it is a day or more."""
+    """Return the start of a bucket of this width in seconds: only the day if the width is a day or more."""
     return f"{start:%d %b %Y}" if width >= 86_400 else f"{start:%d %b %Y %H:%M}"
 
 

@@ -26,7 +26,7 @@ _STEPS = (
     *((_MONTH * n, "%b<br>%Y") for n in (1, 2, 3, 6)),
     *((12 * _MONTH * n, "%Y") for n in (1, 2, 5, 10)),
 )
-"""How far apart the named instants of an axis may be, in seconds, and how they are named."""
+"""The possible distances between the named instants of an axis, in seconds, and the format of their names."""
 _MOST_TICKS = 7
 
 _SILENCE = 0.25
@@ -90,7 +90,7 @@ def width_words(width: int) -> str:
 
 
 def ticks(first: datetime, last: datetime, silent: Sequence[Span]) -> list[tuple[datetime, str]]:
-    """Return instants to name on an axis with silences, evenly apart in the time that is drawn, with their names."""
+    """Return instants to name on an axis with cut-out silences, at equal distances, with their names."""
     begins = [first, *(end for _, end in silent)]
     ends = [*(start for start, _ in silent), last]
     drawn = sum((end - start).total_seconds() for start, end in zip(begins, ends, strict=True))

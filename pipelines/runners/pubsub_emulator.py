@@ -69,7 +69,7 @@ class Emulator(ChildProcess):
         port = free_port()
         self.host = f"127.0.0.1:{port}"
         command = ["java", f"-Xmx{heap}", "-jar", str(find_jar()), "--host=127.0.0.1", f"--port={port}"]
-        # It holds nothing that must be kept, and takes seconds to end when asked.
+        # It keeps no state, and takes seconds to end on SIGTERM.
         super().__init__("the Pub/Sub emulator", command, log=log, stop_signal=signal.SIGKILL)
         self.wait_until(lambda: _answers(self.host), START_SECONDS)
 

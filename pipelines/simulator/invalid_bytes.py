@@ -52,7 +52,7 @@ def _gzip(draft: Draft) -> bytes:
     return gzip.compress(draft.text.encode(), compresslevel=0, mtime=0)  # stored: the same bytes from any zlib
 
 
-def _empty(draft: Draft) -> bytes:
+def _empty(_draft: Draft) -> bytes:
     return b""
 
 
@@ -77,7 +77,7 @@ def _two_documents(draft: Draft) -> bytes:
     return draft.text.encode() * 2
 
 
-def _error_page(draft: Draft) -> bytes:
+def _error_page(_draft: Draft) -> bytes:
     return b"<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>"
 
 

@@ -44,7 +44,7 @@ def _nanoseconds(event: Event, rng: Random) -> Written:
     return envelope(event, time=f"{rfc3339(event.time_us)[:-1]}{rng.randrange(1, 1000):03d}Z"), ("TIME_TRUNCATED",)
 
 
-def _bom(event: Event, rng: Random) -> Written:
+def _bom(event: Event, _rng: Random) -> Written:
     return _BOM + envelope(event), ("BOM_REMOVED",)
 
 
@@ -61,7 +61,7 @@ def _offset(event: Event, rng: Random) -> Written:
     return envelope(event, time=rfc3339_offset(event.time_us, _OFFSETS[int(rng.random() * len(_OFFSETS))])), ()
 
 
-def _money_as_number(event: Event, rng: Random) -> Written | None:
+def _money_as_number(event: Event, _rng: Random) -> Written | None:
     if event.amount is None:
         return None
     return envelope(event._replace(data=_MONEY.sub(_number, event.data))), ()
@@ -73,19 +73,19 @@ def _number(match: re.Match[str]) -> str:
     return f'"{name}":{whole}.{fraction.rstrip("0") or "0"}'
 
 
-def _no_content_type(event: Event, rng: Random) -> Written:
+def _no_content_type(event: Event, _rng: Random) -> Written:
     return envelope(event, content=None), ()
 
 
-def _content_parameters(event: Event, rng: Random) -> Written:
+def _content_parameters(event: Event, _rng: Random) -> Written:
     return envelope(event, content='"application/json; charset=utf-8"'), ()
 
 
-def _no_cause(event: Event, rng: Random) -> Written:
+def _no_cause(event: Event, _rng: Random) -> Written:
     return envelope(event, root=""), ()
 
 
-def _escaped(event: Event, rng: Random) -> Written:
+def _escaped(event: Event, _rng: Random) -> Written:
     """Write every character outside ASCII as an escape."""
     data = "".join(c if c < "\x7f" else f"\\u{ord(c):04x}" for c in event.data)
     return envelope(event._replace(data=data)), ()

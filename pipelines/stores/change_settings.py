@@ -14,7 +14,7 @@ SETTABLE = ("window_seconds", "dedup_horizon_seconds")
 
 @dataclass(frozen=True, kw_only=True)
 class SettingsRequest:
-    """What `settings` is asked to do.
+    """One change of a store's settings.
 
     Args:
         target: the stores.

@@ -1,4 +1,7 @@
-"""Values as GoogleSQL literals. https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical"""
+"""Values as GoogleSQL literals.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical
+"""
 
 import json
 

@@ -12,6 +12,7 @@ from google.cloud import bigquery
 
 from pipelines.errors import RunFailed, UserError
 from pipelines.stores.folder_lock import lock_folder
+from pipelines.stores.open_stores import open_stores
 from pipelines.stores.provision.plan import make_plan
 from pipelines.stores.provision.resources import Settings, wanted
 from pipelines.stores.provision.stores import apply_plan, read_existing
@@ -24,8 +25,8 @@ _WINDOWED = "event_counts_current"
 
 @contextmanager
 def open_for_reading(target: Target) -> Iterator[Endpoints]:
-    """Yield clients of the stores, as `Target.open` does, with the tables of this version."""
-    with target.open() as endpoints:
+    """Yield clients of the stores, as open_stores does, with the tables of this version."""
+    with open_stores(target) as endpoints:
         if target.directory is not None and _is_older(endpoints.bigquery, target):
             _upgrade(endpoints, target)
         yield endpoints

@@ -7,7 +7,6 @@ of the moment in which they are published.
 import base64
 import json
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from google.cloud import bigquery
 
 from pipelines.bigquery_emulator.client import bigquery_client, connect
 from pipelines.errors import RunFailed, UserError
+from pipelines.runners.child_process import ChildProcess
 from pipelines.runners.pubsub_emulator import Emulator, publisher
 from pipelines.stores.target import Target
 from schemas.message import TOPICS
@@ -88,8 +88,7 @@ def run_demo(request: DemoRequest, *, notify: Callable[[str], None], show: Show)
         notify("starting the Pub/Sub emulator, the BigQuery emulator and Prism")
         emulator = stack.enter_context(Emulator(output / "emulator.log"))
         feeds = emulator.make(TOPICS)
-        process = _start(request, emulator, {topic: feed[1] for topic, feed in feeds.items()})
-        stack.callback(_end, process)
+        process = stack.enter_context(_start(request, emulator, {topic: feed[1] for topic, feed in feeds.items()}))
         client = _wait_until_running(process, output)
         notify(f"generating {request.rate * request.seconds:,} messages")
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stream-demo-")))
@@ -100,10 +99,10 @@ def run_demo(request: DemoRequest, *, notify: Callable[[str], None], show: Show)
         published: Counter[str] = Counter()
         for _ in publish(messages, topics, published, request.seconds):
             show(published, newest_windows(client, target))
-            if process.poll() is not None:
+            if not process.is_alive():
                 raise RunFailed(f"the pipeline ended early, with {process.returncode}; see {output / 'stream.log'}")
         notify("draining: open windows fire, files and the report are written")
-        _end(process)
+        process.stop()
     if process.returncode:
         raise RunFailed(f"the pipeline ended with {process.returncode}; see {output / 'stream.log'}")
 
@@ -198,41 +197,26 @@ def newest_windows(client: bigquery.Client, target: Target) -> dict[str, Any]:
         return {}
 
 
-def _start(request: DemoRequest, emulator: Emulator, subscriptions: dict[str, str]) -> subprocess.Popen[bytes]:
-    """Start `stream` in a session of its own: Ctrl-C reaches this process, which then lets it drain."""
-    output = request.output
+def _start(request: DemoRequest, emulator: Emulator, subscriptions: dict[str, str]) -> ChildProcess:
+    """Start `stream`; Ctrl-C reaches this process alone, which then lets it drain."""
+    log = request.output / "stream.log"
+    log.write_bytes(b"")
     options = [f"--{topic.replace('-', '_')}={path}" for topic, path in subscriptions.items()]
-    words = ["stream", "--output", str(output), f"--prism_location={request.prism}"]
-    with (output / "stream.log").open("wb") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "pipelines", *words, f"--window_seconds={WINDOW_SECONDS}", *options],
-            env=dict(emulator.environment()),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    words = ["stream", "--output", str(request.output), f"--prism_location={request.prism}"]
+    return ChildProcess(
+        "the pipeline",
+        [sys.executable, "-m", "pipelines", *words, f"--window_seconds={WINDOW_SECONDS}", *options],
+        log=log,
+        env=emulator.environment(),
+        stop_seconds=DRAIN_SECONDS,
+    )
 
 
-def _wait_until_running(process: subprocess.Popen[bytes], output: Path) -> bigquery.Client:
+def _wait_until_running(process: ChildProcess, output: Path) -> bigquery.Client:
     """Wait until the pipeline runs; return a client of its BigQuery emulator."""
-    limit = time.monotonic() + START_SECONDS
-    while b"\nrun " not in b"\n" + (output / "stream.log").read_bytes():
-        if process.poll() is not None or time.monotonic() > limit:
-            raise RunFailed(f"the pipeline did not start; see {output / 'stream.log'}")
-        time.sleep(0.1)
+    log = output / "stream.log"
+    process.wait_until(lambda: b"\nrun " in b"\n" + log.read_bytes(), START_SECONDS)
     address = connect(output)
     if address is None:
         raise RunFailed(f"--output {output}: the pipeline's BigQuery emulator does not answer")
     return bigquery_client(address.rest_url)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Let the pipeline drain and end."""
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(DRAIN_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()

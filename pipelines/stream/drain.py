@@ -15,7 +15,7 @@ DRAIN_SIGNALS = tuple(signal.Signals[name] for name in ("SIGTERM", "SIGINT", "SI
 def drain_on_signals(stop_file: Path) -> Iterator[None]:
     """Create a file, which ends the source, on SIGTERM, SIGINT and SIGHUP while the block runs."""
 
-    def drain(number: int, frame: Any) -> None:
+    def drain(number: int, _frame: Any) -> None:
         if stop_file.exists():
             if number == signal.SIGINT:
                 raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""What a streaming run is asked to do: one frozen object from the command line to the run."""
+"""The frozen request of a streaming run."""
 
 from dataclasses import dataclass
 from pathlib import Path

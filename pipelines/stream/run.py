@@ -22,13 +22,14 @@ from pipelines.job import make_job
 from pipelines.lake.iceberg import with_catalog
 from pipelines.lake.recovery import recover_folder
 from pipelines.process import exit_despite_threads, hand_back_memory, share_interpreter
-from pipelines.replay.ledger import RunLedger
+from pipelines.replay.run_records import RunRecords
 from pipelines.replay.staging import finish_publishes
 from pipelines.replay.unfinished import recover_streams
 from pipelines.runners.direct import counters, run_to_end
 from pipelines.runners.prism import Prism, prism_flags
 from pipelines.sinks import tables_of
 from pipelines.stores.folder_lock import lock_folder
+from pipelines.stores.open_stores import open_stores
 from pipelines.stores.settings import check_settings, provision_agreed
 from pipelines.stores.target import Endpoints
 from pipelines.stores.undelivered import add_undelivered_dead_letters
@@ -89,7 +90,7 @@ def run_stream(
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="event-pipelines-")))
         stack.enter_context(lock_folder(target.directory, "stream"))
         recover_folder(target.directory)
-        endpoints = stack.enter_context(target.open(create=True, separate=True))
+        endpoints = stack.enter_context(open_stores(target, create=True, separate=True))
         about = {"run_id": request.run_id, "started": to_rfc3339(request.started)}
         options = {
             "window_seconds": request.options.window_seconds,
@@ -110,7 +111,7 @@ def run_stream(
                 temp=str(work),
             )
             job = with_catalog(job)
-            finish_publishes(endpoints, target, RunLedger(endpoints.bigquery, target))
+            finish_publishes(endpoints, target, RunRecords(endpoints.bigquery, target))
             recover_streams(endpoints, target, job)
             with _record(request, endpoints, job) as record:
                 counted = _run_job(request, job, endpoints, work, notify)

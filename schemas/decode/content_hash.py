@@ -29,7 +29,7 @@ def word_of(text: str) -> int:
 def content_word(
     data: Words, event_type: Words, event_time: Words, correlation: tuple[Words, Words], causation: tuple[Words, ...]
 ) -> Words:
-    """Return the content of events: `causation` has two words of its UUID, and 1 where there is none, else 0."""
+    """Return the content of events: `causation` has two words of its UUID, and 1 if there is none, else 0."""
     word = data
     for part in (event_type, event_time, *correlation, *causation):
         word = (word ^ part) * _ODD & _MASK

@@ -1,7 +1,7 @@
 """Decode: from a message to its one outcome, an event or a dead letter. Pure and total: nothing is raised.
 
-A message with nothing odd takes the fast way; any other is read again by the slow way, which knows the contract's
-order of checks. Both end in the same envelope and data checks.
+A regular message is parsed once, fast; any other is parsed again by the slow parser, which applies the contract's order of
+checks. Both ways end in the same checks of envelope and data.
 """
 
 import re
@@ -48,14 +48,14 @@ class Decoder:
         event: dict[str, Any] | None = None
         try:
             parsed = parse_object(message.data)
-            odd = parsed is None
+            inspected = parsed is None
             if parsed is None:
                 parsed = self.inspect(message)
             event = self._envelope_of(parsed, message)
             try:
-                return self._accept(message, event, parsed, odd)
+                return self._accept(message, event, parsed, inspected)
             except Rejected:
-                if not odd:  # the fast parser may have missed an earlier fault, of the stage json
+                if not inspected:  # the fast parser may have missed an earlier fault, of the stage json
                     self.inspect(message)
                 raise
         except Rejected as rejected:
@@ -79,7 +79,7 @@ class Decoder:
         return inspect_object(message.data, look_at)
 
     def _identity(self, event: dict[str, Any] | None) -> tuple[str | None, str | None]:
-        """Return event id and type of a rejected message where they are what they should be: closed forms both."""
+        """Return event id and type of a rejected message, each only if it is valid, so neither can hold payload text."""
         if event is None:
             return None, None
         event_id, name = event.get("eventId"), event.get("eventType")
@@ -88,7 +88,7 @@ class Decoder:
             name if isinstance(name, str) and self.registry.get(name) else None,
         )
 
-    def _accept(self, message: Message, event: dict[str, Any], parsed: dict[str, Any], odd: bool) -> Event:
+    def _accept(self, message: Message, event: dict[str, Any], parsed: dict[str, Any], inspected: bool) -> Event:
         raw = message.data
         envelope = check_envelope(event, message.topic, message.publish_time, self.registry)
         event_type = envelope.event_type
@@ -97,14 +97,14 @@ class Decoder:
         notes: tuple[str, ...] = ()
         unknown = has_unknown_field(event, event_type, payload)
         if unknown:
-            if not odd:  # the fast parser does not see colliding keys, overlong integers and depth there
+            if not inspected:  # the fast parser does not see colliding keys, overlong integers and depth there
                 self.inspect(message)
             extra = envelope_extensions(event)
             extensions = _canonical(extra).decode() if extra else None
         ascii_only = raw.isascii() and b"\\" not in raw and b"\x7f" not in raw
-        if unknown or odd or envelope.truncated or event_type.times or not ascii_only:
+        if unknown or inspected or envelope.truncated or event_type.times or not ascii_only:
             notes = _notes(envelope, payload, raw, unknown)
-        return Event(  # in the order of its fields: by name it takes 0.5 µs longer
+        return Event(  # by position: keyword arguments take 0.5 µs longer
             envelope.event_id,
             event_type.name,
             envelope.event_time,
@@ -133,7 +133,7 @@ def decode(message: Message) -> Event | DeadLetter:
 
 
 def _data_text(raw: bytes, *, is_whole: bool) -> str:
-    """Return the data's text as it came; `is_whole` where the message is nothing but data (CloudEvents attributes)."""
+    """Return the data's text as it came; `is_whole` if the message is nothing but data (CloudEvents attributes)."""
     text = raw.removeprefix(BOM)
     return (text if is_whole else bytes(_raw_data(text).data)).decode()
 

@@ -1,9 +1,10 @@
-"""Plain messages: those with nothing odd, which most are, read by one typed parse instead of many checks.
+"""The fast path of decoding: most messages are read by one typed parse instead of many checks.
 
-A plain message is ASCII or UTF-8 without escapes and control characters, has the known fields alone, each once and of
-its JSON type, and names an event type of its topic and source. What is said here is only that: forms and ranges of the
-fields are checked on columns (transforms/decode/fast_path.py). Whatever is not plain goes to `Decoder`, which knows the
-contract's order of checks; so nothing is rejected here, and a type that this module cannot shape is never plain.
+A message takes the fast path if it is ASCII or UTF-8 without escapes and control characters, has only known fields, each
+once and of its JSON type, and names an event type of its topic and source. Formats and ranges of the fields are checked
+later, on columns (transforms/decode/fast_path.py). Every other message goes to the full decoder (`Decoder`), which applies
+the contract's order of checks. So nothing is rejected here, and an event type whose model cannot be expressed as a struct
+never takes the fast path.
 """
 
 import re
@@ -33,11 +34,11 @@ from schemas.registry import EventType, Registry, nested_model
 _C1_CONTROL = re.compile(rb"\xc2[\x80-\x9f]").search
 _ABSENT = ""
 _CONTENT_TYPES = (None, "application/json", "application/json; charset=utf-8")
-"""None is absent: a null is bytes that are not explained (below)."""
+"""None means absent. A null is not: its bytes are not counted below, so such a message takes the full decoder."""
 
 Kind = Literal["id", "currency", "quantity", "money", "number", "time", "text", "personal"]
 _KINDS: dict[Kind, tuple[Any, Any]] = {
-    # the contract's field type, and how it is read: numbers that may not meet a float stay text
+    # the contract's field type, and how it is read; numbers stay text if a float would change them
     "id": (Id, str),
     "currency": (Currency, str),
     "quantity": (Quantity, Annotated[int, msgspec.Meta(ge=1, le=INT64_MAX)]),
@@ -54,8 +55,8 @@ class _Metadata(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     causationId: str | None = _ABSENT
 
 
-class PlainEnvelope(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """The envelope with its data left as text; `causationId` is empty where it is absent."""
+class FastEnvelope(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """The envelope with its data left as text; `causationId` is empty if it is absent."""
 
     eventId: str
     eventType: str
@@ -66,13 +67,13 @@ class PlainEnvelope(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     dataContentType: str | None = None
 
 
-Plain = tuple[Message, PlainEnvelope, bytes, Any, bytes]
-"""A plain message: the message, its envelope, its data as text, as a shape, and in canonical JSON."""
+FastMessage = tuple[Message, FastEnvelope, bytes, Any, bytes]
+"""A message of the fast path: the message, its envelope, its data as text, as a struct, and in canonical JSON."""
 
 
 @dataclass
-class PlainType:
-    """An event type whose model has a shape, with the plain messages of one batch.
+class FastType:
+    """An event type of the fast path, with the messages of one batch.
 
     `size` is that of a compact envelope without its optional fields, its time and its data.
     """
@@ -80,7 +81,7 @@ class PlainType:
     event_type: EventType
     decode: Any
     size: int
-    rows: list[Plain] = field(default_factory=list)
+    rows: list[FastMessage] = field(default_factory=list)
 
 
 _KNOWN = {kind: FieldInfo.from_annotation(contract) for kind, (contract, _) in _KINDS.items()}
@@ -95,9 +96,9 @@ def kind_of(info: FieldInfo) -> Kind | None:
 
 
 def shape_of(model: type[Payload]) -> type[msgspec.Struct] | None:
-    """Return the struct that reads a model's JSON, fields in alphabetical order; None where one is not of the contract.
+    """Return the struct that reads a model's JSON, fields in alphabetical order; None if a field has another type.
 
-    Encoded again it is canonical JSON: sorted keys, numbers as they are spelled.
+    Encoded again it is canonical JSON: sorted keys, numbers with the digits of the message.
     """
     decorators = model.__pydantic_decorators__
     if any(getattr(decorators, name) for name in decorators.__dataclass_fields__):
@@ -125,25 +126,29 @@ def _read_as(info: FieldInfo) -> Any:
     return list[shape] if shape is not None and info.metadata == known.metadata else None  # type: ignore[valid-type]
 
 
-class PlainReader:
-    """Reads the plain messages of a batch, by the event types of one registry."""
+class FastReader:
+    """Read the messages of a batch that can take the fast path, by the event types of one registry."""
 
     def __init__(self, registry: Registry, *, accept_cloudevents: bool = False) -> None:
         self._accept_cloudevents = accept_cloudevents
         shapes = ((event_type, shape_of(event_type.model)) for event_type in registry)
         self._types = [
-            (one, msgspec.json.Decoder(shape).decode, len(_COMPACT) + len(one.name) + len(one.source))
-            for one, shape in shapes
+            (
+                event_type,
+                msgspec.json.Decoder(shape).decode,
+                len(_COMPACT) + len(event_type.name) + len(event_type.source),
+            )
+            for event_type, shape in shapes
             if shape is not None
         ]
-        self._envelope = msgspec.json.Decoder(PlainEnvelope).decode
+        self._envelope = msgspec.json.Decoder(FastEnvelope).decode
         self._encode = msgspec.json.Encoder().encode
 
     def read(
         self, messages: Iterable[Message | NotAMessage]
-    ) -> tuple[dict[str, PlainType], list[Message | NotAMessage]]:
-        """Return the plain messages by event type, and all others as they came. One loop: it runs for every message."""
-        types = {event_type.name: PlainType(event_type, decode, size) for event_type, decode, size in self._types}
+    ) -> tuple[dict[str, FastType], list[Message | NotAMessage]]:
+        """Return the messages of the fast path by event type, and all others unchanged. One loop: it runs per message."""
+        types = {event_type.name: FastType(event_type, decode, size) for event_type, decode, size in self._types}
         others: list[Message | NotAMessage] = []
         read_envelope, encode, cloudevents = self._envelope, self._encode, self._accept_cloudevents
         for message in messages:
@@ -184,16 +189,16 @@ _COMPACT = (
     '{"eventId":"","eventType":"","eventTime":"","source":"","data":,"metadata":{"correlationId":""}}' + 2 * 36 * "x"
 )
 _CAUSATION, _CONTENT_TYPE = ',"causationId":""' + 36 * "x", ',"dataContentType":""'
-"""What the optional fields add. Ids are taken to have the 36 characters of a UUID; where they do not, they are rejected."""
+"""Texts that the optional fields add. Ids are counted with the 36 characters of a UUID; other ids are rejected later."""
 
 
-# Whether a key is there twice is told by size: a parser keeps one of two equal keys, so the text of the other is bytes
-# that what was parsed does not explain. Without white space every byte counts, else the quotation marks do: without
-# escapes each string has two. What is parsed never explains more than is there, so equal means that nothing is hidden.
+# A duplicate key is found by size: a parser keeps one of two equal keys, so the message is larger than the parsed values
+# account for. Without white space all bytes are compared, otherwise the quotation marks (without escapes a string has
+# two). Parsed values never account for more than the message holds, so equal sizes mean that no key was dropped.
 
 
-def _compact_size(known: PlainType, envelope: PlainEnvelope, text: bytes) -> int:
-    """Return the size of a message without white space that says what was parsed."""
+def _compact_size(known: FastType, envelope: FastEnvelope, text: bytes) -> int:
+    """Return the size in bytes of a message without white space that has the parsed values."""
     causation = envelope.metadata.causationId
     size = known.size + len(envelope.eventTime) + len(text)
     if causation is None:
@@ -204,8 +209,8 @@ def _compact_size(known: PlainType, envelope: PlainEnvelope, text: bytes) -> int
     return size + len(_CONTENT_TYPE) + len(content_type) if content_type else size
 
 
-def _marks(envelope: PlainEnvelope, text: bytes) -> int:
-    """Return the number of quotation marks of a message that says what was parsed."""
+def _marks(envelope: FastEnvelope, text: bytes) -> int:
+    """Return the number of quotation marks of a message that has the parsed values."""
     causation = envelope.metadata.causationId
     marks = text.count(b'"') + _COMPACT.count('"')
     if causation is None:

@@ -1,7 +1,7 @@
 """From bytes to a JSON object: the stages `bytes` and `json`, in the order of docs/data-contract.md#outcomes.
 
-`parse_object` is the fast way for a message with nothing odd; whatever it declines, `inspect_object` reads again
-slowly and says exactly what is wrong, or returns the object.
+`parse_object` is the fast parser for regular messages. What it does not parse, `inspect_object` parses again with every
+check; it raises the first error or returns the object.
 """
 
 import json
@@ -89,7 +89,7 @@ def nests_too_deep(data: bytes) -> bool:
 
 
 def parse_object(data: bytes) -> dict[str, Any] | None:
-    """Parse a message that has nothing odd: an object of unique keys; None where a closer look is needed.
+    """Parse a regular message, an object with unique keys; return None if `inspect_object` must parse it.
 
     Depth is not counted: jiter stops at its own limit, and whatever nests in a place unknown to the contract is
     inspected later.
@@ -106,7 +106,7 @@ def parse_object(data: bytes) -> dict[str, Any] | None:
 
 
 class _Findings:
-    """What the slow parser met, as the earliest code in the contract's order."""
+    """The errors of the slow parser, as the earliest code in the contract's order."""
 
     def __init__(self) -> None:
         self.worst: Code | None = None
@@ -155,8 +155,8 @@ _DETAIL = {
 def inspect_object(data: bytes, look: Callable[[Any], Iterable[Code]]) -> dict[str, Any]:
     """Parse with every check of the stages `bytes` and `json`, the first failure naming the code.
 
-    `look` finds what only someone who knows the fields can see: colliding keys, overlong integers in unknown fields.
-    Depth is counted before parsing and names the code even where the text is broken too: it is not parsed so deep.
+    `look` finds errors that depend on the known fields: colliding keys, overlong integers in unknown fields.
+    Depth is counted before parsing and names the code even if the text also has a syntax error: it is not parsed so deep.
     """
     check_bytes(data)
     text = data.removeprefix(BOM)

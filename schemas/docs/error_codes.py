@@ -204,7 +204,7 @@ NOTES = {
 
 
 def show(data: bytes, width: int = 600) -> str:
-    """Return a payload for a terminal: its text, what is no text escaped, cut where it is long."""
+    """Return a payload for a terminal: other bytes than text are escaped, long payloads are cut."""
     text = data.decode(errors="backslashreplace")
     text = "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text[:width])
     return text if len(data) <= width else f"{text} … ({len(data):,} bytes)"

@@ -53,7 +53,7 @@ def parse_money(value: object) -> Decimal:
     elif type(value) is Decimal:
         _, digits, exponent = value.as_tuple()
         # int() tells mypy what the contract says: NaN and infinities never get here
-        if not value and int(exponent) > 0:  # 0e30 is nought, but no NUMERIC has room for its exponent
+        if not value and int(exponent) > 0:  # 0e30 is zero, but its exponent is out of NUMERIC's range
             return Decimal(0)
         if -int(exponent) > MONEY_FRACTION_DIGITS or len(digits) + int(exponent) > MONEY_INTEGER_DIGITS:
             raise _range("at most 29 digits before the point and 9 after it")

@@ -81,7 +81,7 @@ def _same(made: bytes, expected: Any) -> bool:
 
 
 def _typed(value: Any) -> Any:
-    """Return the value with true and false told apart from 1 and 0, which Python holds for equal."""
+    """Return the value with true and false marked: Python treats them as equal to 1 and 0."""
     if isinstance(value, dict):
         return {key: _typed(item) for key, item in value.items()}
     if isinstance(value, list):

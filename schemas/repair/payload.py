@@ -20,7 +20,7 @@ class _Digits(str):
 def parse_payload(payload: bytes) -> Any:
     """Return the payload's value; NotRepaired if it is not JSON or nests too deep."""
     try:
-        return json.loads(payload.decode("utf-8-sig"), parse_float=Decimal, parse_constant=lambda text: _NoNumber())
+        return json.loads(payload.decode("utf-8-sig"), parse_float=Decimal, parse_constant=lambda _text: _NoNumber())
     except (ValueError, RecursionError, InvalidOperation):
         raise NotRepaired("the payload is not JSON") from None
 
@@ -35,7 +35,7 @@ def encode_payload(value: Any) -> bytes:
         raise NotRepaired("the payload nests too deep") from None
 
 
-def _no_json(value: object) -> Any:
+def _no_json(_value: object) -> Any:
     raise NotRepaired("a number is not finite")
 
 

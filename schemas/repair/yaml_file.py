@@ -104,7 +104,7 @@ def _number(text: str) -> Decimal:
 
 _SCALARS: dict[str, Any] = {
     "str": str,
-    "null": lambda text: None,
+    "null": lambda _text: None,
     "bool": lambda text: text.lower() == "true",
     "int": _integer,
     "float": _number,

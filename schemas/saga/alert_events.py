@@ -1,7 +1,7 @@
 """Saga alerts and compensation requests as events in the contract's own envelope, for other services to act on.
 
 Event ids are UUIDv5, so publishing a saga again gives the same ids and receivers drop what they know: an alert
-is one event a saga; a request for compensation is one event for what is asked and the event that caused it.
+is one event per saga; a compensation request is one event per request and causing event.
 """
 
 import json

@@ -67,7 +67,7 @@ def fact_from(
     sku: str | None = None,
     quantity: int | None = None,
 ) -> SagaFact | None:
-    """Return the fact that an event adds to the saga of `order_id`; None where it is of no saga."""
+    """Return the fact that an event adds to the saga of `order_id`; None if it belongs to no saga."""
     if event_type not in SAGA_EVENT_TYPES or not order_id:
         return None
     cancelled = event_type == "order.updated" and status == CANCELLED_STATUS

@@ -36,7 +36,7 @@ class OpenItems:
         self.failing = False  # the last payment fact is payment.failed
 
     def read(self, fact: SagaFact) -> tuple[Input, ...]:
-        """Book the fact and return the table's inputs for it; two where a release exceeds what is held."""
+        """Book the fact and return the table's inputs for it; two if a release exceeds the stock that is held."""
         event_type = fact.event_type
         if event_type == "inventory.reserved":
             return self._reserve(fact)

@@ -1,12 +1,12 @@
-"""The order saga's transition table, as data: what each fact does to a saga in each state.
+"""The transition table of the order saga: the next state for each state and input.
 
-The reducer (`schemas.saga.reducer`) walks this table, the documentation (`schemas.saga.diagram`) is printed from it, and
-a test counts that every cell of it is exercised. What a fact means can depend on what the order holds at that
-moment (is stock still reserved? did the last payment fail?), so the table's inputs are facts refined by that
-question: the items (`schemas.saga.open_items`) asks it, the table itself has no conditions.
+The reducer (`schemas.saga.reducer`) applies this table, the documentation (`schemas.saga.diagram`) is generated from it,
+and a test checks that every cell is exercised. The effect of a fact can depend on what the order holds (is stock
+reserved? did the last payment fail?). Therefore the inputs are facts combined with this condition, which
+`schemas.saga.open_items` evaluates; the table itself has no conditions.
 
-The saga watches, it does not command: a fact has happened. The state says what happened, the alert says that it
-should not have. Only the facts marked `step` re-arm the deadline. Decisions: docs/decisions/0006-order-saga.md.
+The saga observes events and sends no commands. An alert marks an event that should not have happened. Only facts marked
+`step` restart the deadline. Decisions: docs/decisions/0006-order-saga.md.
 """
 
 from enum import StrEnum
@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 
 class State(StrEnum):
-    """The state of an order. START is internal: no row ever shows it (see `PUBLIC_STATE`)."""
+    """The state of an order. START is internal: rows show `PUBLIC_STATE` instead."""
 
     START = "START"
     CREATED = "CREATED"
@@ -28,7 +28,7 @@ class State(StrEnum):
 
 
 class Input(StrEnum):
-    """A fact, refined by what the order holds; the value is how documents call it."""
+    """A fact combined with what the order holds; the value is its name in documents."""
 
     CREATED = "order.created"
     UPDATED = "order.updated"
@@ -47,7 +47,7 @@ class Input(StrEnum):
 
 
 class AlertName(StrEnum):
-    """What can be wrong with a saga; each at most once a saga."""
+    """The alerts of a saga; each is raised at most once per saga."""
 
     SAGA_STUCK = "SAGA_STUCK"
     SAGA_RECOVERED = "SAGA_RECOVERED"
@@ -56,7 +56,7 @@ class AlertName(StrEnum):
 
 
 class Row(NamedTuple):
-    """One rule: in any of these states, any of these inputs leads there (None: the state stays)."""
+    """One rule: in any of `sources`, any of `inputs` leads to `target` (None: the state does not change)."""
 
     sources: tuple[State, ...]
     inputs: tuple[Input, ...]
@@ -79,14 +79,14 @@ _LIVE: Final = (State.START, *OPEN)
 _ANY: Final = (*_LIVE, *CLOSED)
 _STAYS: Final = None
 
-# A saga of which only releases of nothing are known has not begun: no deadline runs. RELEASED is what was seen.
+# A saga with only releases of unreserved stock has not begun and has no deadline; its rows show RELEASED.
 PUBLIC_STATE: Final[dict[State, State]] = {s: s for s in State} | {State.START: State.RELEASED}
 
 ROWS: Final[tuple[Row, ...]] = (
-    # The first fact opens the saga, whichever it is: order.created may come later, or never.
+    # The first fact opens the saga, whatever its type: order.created may arrive later or never.
     Row((State.START,), (Input.CREATED, Input.UPDATED), State.CREATED),
     Row((*OPEN, *CLOSED), (Input.CREATED, Input.UPDATED), _STAYS, step=False),
-    # Forward. A reservation never takes a paid or failed order back to RESERVED.
+    # Forward. A reservation never moves a paid or failed order back to RESERVED.
     Row(_LIVE, (Input.RESERVED,), State.RESERVED),
     Row(_LIVE, (Input.RESERVED_PAID,), State.PAID),
     Row(_LIVE, (Input.RESERVED_FAILED,), State.PAYMENT_FAILED),
@@ -120,7 +120,7 @@ ROWS: Final[tuple[Row, ...]] = (
 
 
 def expand(rows: tuple[Row, ...]) -> dict[State, dict[Input, Move]]:
-    """Return the table cell by cell; raises ValueError where two rows claim a cell or none does."""
+    """Return the table cell by cell; raise ValueError if a cell has two rows or none."""
     moves: dict[State, dict[Input, Move]] = {state: {} for state in State}
     for row in rows:
         for source, symbol in product(row.sources, row.inputs):
@@ -135,7 +135,7 @@ def expand(rows: tuple[Row, ...]) -> dict[State, dict[Input, Move]]:
 
 MOVES: Final = expand(ROWS)
 
-# Cells that the items rules out: some states never hold stock or always do, some tell how the last payment ended.
+# Cells that cannot occur: some states never hold stock or always do, and some imply how the last payment ended.
 _NEEDS_STOCK: Final = (Input.RELEASED_PART, Input.RELEASED_ALL, Input.CANCELLED_HOLDING)
 _NEEDS_FAILURE: Final = (Input.RESERVED_FAILED, Input.COMPLETED_FAILED)
 _NEEDS_NO_FAILURE: Final = (Input.RESERVED, Input.RESERVED_PAID, Input.COMPLETED)

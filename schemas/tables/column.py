@@ -51,8 +51,8 @@ class Column:
 
     def arrow_type(self) -> pa.DataType:
         """Return the Arrow type of one cell."""
-        one = pa.struct([field.arrow_field() for field in self.fields]) if self.fields else _ARROW[self.type]
-        return pa.list_(one) if self.repeated else one
+        element = pa.struct([field.arrow_field() for field in self.fields]) if self.fields else _ARROW[self.type]
+        return pa.list_(element) if self.repeated else element
 
     def arrow_field(self) -> pa.Field:
         """Return the Arrow field."""
@@ -72,14 +72,14 @@ class Column:
 
     def avro_field(self) -> dict[str, Any]:
         """Return the field as an Avro record has it; a column that may be NULL is a union with null."""
-        one: Any = _AVRO.get(self.type)
+        element: Any = _AVRO.get(self.type)
         if self.fields:
-            one = {"type": "record", "name": self.name, "fields": [field.avro_field() for field in self.fields]}
+            element = {"type": "record", "name": self.name, "fields": [field.avro_field() for field in self.fields]}
         if self.repeated:
-            return {"name": self.name, "type": {"type": "array", "items": one}}
+            return {"name": self.name, "type": {"type": "array", "items": element}}
         if self.required:
-            return {"name": self.name, "type": one}
-        return {"name": self.name, "type": ["null", one], "default": None}
+            return {"name": self.name, "type": element}
+        return {"name": self.name, "type": ["null", element], "default": None}
 
 
 _TYPES = {"str": "STRING", "int": "INT64", "float": "FLOAT64", "Decimal": "NUMERIC", "bool": "BOOL"}
@@ -109,7 +109,7 @@ def _base(annotation: Any) -> str:
 
 
 def columns_of(models: list[type[Payload]]) -> tuple[Column, ...]:
-    """Return the typed columns of a table that holds several event types: required where every one requires it.
+    """Return the typed columns of a table that holds several event types: required if every type requires it.
 
     A list of objects brings `has_<name>` beside it, because BigQuery cannot tell an empty array from none.
     """

@@ -68,11 +68,11 @@ def create_external_table(feed: LakeFeed, names: Names) -> str:
 
 def type_of(column: Column) -> str:
     """Return the column's type in GoogleSQL."""
-    one = column.type
+    type_name = column.type
     if column.fields:
         inner = (f"{f.name} {type_of(f)}{' NOT NULL' if f.required and not f.repeated else ''}" for f in column.fields)
-        one = f"STRUCT<{', '.join(inner)}>"
-    return f"ARRAY<{one}>" if column.repeated else one
+        type_name = f"STRUCT<{', '.join(inner)}>"
+    return f"ARRAY<{type_name}>" if column.repeated else type_name
 
 
 def _column(column: Column) -> str:

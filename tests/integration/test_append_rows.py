@@ -118,12 +118,12 @@ def test_bad_rows_fail_alone_with_their_column_and_no_value(
         failed, counts = run([rows], server, mode=mode)
         assert server.ids("events") == ["a", "e"]
     assert counts == {"events": 2}
-    assert {(one.code, one.rows.column("event_id").to_pylist()[0], one.reason) for one in failed} == {
+    assert {(failure.code, failure.rows.column("event_id").to_pylist()[0], failure.reason) for failure in failed} == {
         ("SINK_REJECTED", None, "column event_id: a required value is missing"),
         ("SINK_REJECTED", "d", "column data: the value does not fit the column's type"),
     }
     assert SECRET not in caplog.text
-    assert not any(SECRET in one.reason for one in failed)
+    assert not any(SECRET in failure.reason for failure in failed)
 
 
 @pytest.mark.parametrize("mode", ["pending", "default"])
@@ -141,7 +141,7 @@ def test_a_permanent_rejection_fails_rows_at_once_and_logs_one_line_per_table(
     assert time.monotonic() - begun < 20
     assert counts == {"events": 600}
     assert failed_ids(failed, "order_events") == sent_ids(elements, "order_events")
-    assert {(one.code, one.reason.split(":")[0]) for one in failed} == {("SINK_REJECTED", status)}
+    assert {(failure.code, failure.reason.split(":")[0]) for failure in failed} == {("SINK_REJECTED", status)}
     lines = [record.getMessage() for record in caplog.records if record.name.startswith("transforms")]
     assert len(lines) == 1
     assert "local.analytics.order_events" in lines[0]
@@ -176,13 +176,13 @@ def test_a_table_that_stays_unavailable_exhausts_the_retry_budget(tmp_path: Path
         assert server.ids("order_events") == sent_ids(elements, "order_events")
     assert counts == {"order_events": 200}
     assert failed_ids(failed, "events") == sent_ids(elements, "events")
-    assert {one.code for one in failed} == {"SINK_EXHAUSTED"}
-    assert max(one.attempts for one in failed) > 1
+    assert {failure.code for failure in failed} == {"SINK_EXHAUSTED"}
+    assert max(failure.attempts for failure in failed) > 1
 
 
 def test_a_server_that_is_gone_exhausts_all_rows(tmp_path: Path) -> None:
     with warehouse(tmp_path) as server:
         pass
     failed, _ = run(batches("events", 80), server, retry_budget_seconds=1.0)
-    assert sum(one.rows.num_rows for one in failed) == 80
-    assert {one.code for one in failed} == {"SINK_EXHAUSTED"}
+    assert sum(failure.rows.num_rows for failure in failed) == 80
+    assert {failure.code for failure in failed} == {"SINK_EXHAUSTED"}

@@ -74,7 +74,7 @@ def test_rows_that_no_stream_accepts_are_rejected_and_the_others_are_stored(
     failed, stored, counts = append(tmp_path, "default", fault)
     assert stored == ["now"]
     assert counts == {"order_events": 1}
-    assert {one.code for one in failed} == {code}
-    assert sorted(name for one in failed for name in one.rows.column("event_id").to_pylist()) == sorted(
+    assert {failure.code for failure in failed} == {code}
+    assert sorted(name for failure in failed for name in failure.rows.column("event_id").to_pylist()) == sorted(
         set(TIMES) - {"now"}
     )

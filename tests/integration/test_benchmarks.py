@@ -193,8 +193,8 @@ def test_the_page_has_a_place_for_each_table(mark):
 def test_stretches_of_a_soak_have_orders_of_their_own_and_follow_each_other(tmp_path):
     live_publish.simulate_stretches(tmp_path, 2 * live_publish.STRETCH_SECONDS, 5, 1_800_000_000.0)
     found = list(live_publish.outgoing(tmp_path))
-    orders = {text.decode() for one in found for text in re.findall(rb"ORD-\d{4}-\d{8}", one.message.data)}
-    assert len({one.event_id for one in found}) == len(found) == 10 * live_publish.STRETCH_SECONDS
+    orders = {text.decode() for match in found for text in re.findall(rb"ORD-\d{4}-\d{8}", match.message.data)}
+    assert len({match.event_id for match in found}) == len(found) == 10 * live_publish.STRETCH_SECONDS
     assert {order[4:8] for order in orders} == {"0000", "0001"}
     assert found[0].moment[:16] == "2027-01-15T08:00"
     assert "2027-01-15T08:03" <= found[-1].moment[:16] <= "2027-01-15T08:04"

@@ -72,20 +72,20 @@ def test_ddl_updates_the_catalog(client: bigquery.Client) -> None:
 
 
 def test_a_script_commits_completely_or_not_at_all(client: bigquery.Client) -> None:
-    client.query_and_wait("CREATE OR REPLACE TABLE d.ledger AS SELECT 1 AS a")
+    client.query_and_wait("CREATE OR REPLACE TABLE d.totals AS SELECT 1 AS a")
     script = """
         BEGIN TRANSACTION;
-        DELETE FROM d.ledger WHERE TRUE;
-        INSERT INTO d.ledger (a) SELECT {value};
+        DELETE FROM d.totals WHERE TRUE;
+        INSERT INTO d.totals (a) SELECT {value};
         COMMIT TRANSACTION;
-        SELECT a FROM d.ledger"""
+        SELECT a FROM d.totals"""
     with pytest.raises(exceptions.BadRequest):
         client.query_and_wait(script.format(value="CAST('x' AS INT64)"))
-    assert rows(client, "SELECT a FROM d.ledger") == [(1,)]
+    assert rows(client, "SELECT a FROM d.totals") == [(1,)]
     assert rows(client, script.format(value="2")) == [(2,)]
     with pytest.raises(exceptions.BadRequest, match="rolled back"):
-        client.query_and_wait("BEGIN TRANSACTION; DELETE FROM d.ledger WHERE TRUE")
-    assert rows(client, "SELECT a FROM d.ledger") == [(2,)]
+        client.query_and_wait("BEGIN TRANSACTION; DELETE FROM d.totals WHERE TRUE")
+    assert rows(client, "SELECT a FROM d.totals") == [(2,)]
 
 
 def test_a_result_is_written_to_a_destination_table(client: bigquery.Client) -> None:

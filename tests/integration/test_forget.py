@@ -1,67 +1,28 @@
 """`forget` on what a local run left: listed first, then gone from tables and files, and everything else as it was."""
 
 import base64
-import gzip
 import json
 import shutil
-import uuid
 
 import pytest
-from google.api_core.exceptions import GoogleAPICallError
 
 from pipelines.cli.main import main
-from pipelines.erasure.tables import Tables
+from pipelines.stores.open_stores import open_stores
 from pipelines.stores.target import Target
 from schemas.tables.definitions import TABLES
 from schemas.views import all_views
+from tests.support.forgotten import (
+    SECRET,
+    WHO,
+    archived,
+    finished_run,
+    forget,
+    lake_bytes,
+    nothing_is_stored,
+    pending,
+    records,
+)
 from tests.support.stored_bytes import stored_bytes
-from transforms.sinks.files.manifests import newest, newest_files
-
-WHO, OTHER = "CUST-1", "CUST-11"
-SECRET = "ada.lovelace@example.org"
-
-
-def envelope(number, event_type, data, **more):
-    source = event_type.split(".")[0] + "-service"
-    return {
-        "eventId": str(uuid.UUID(int=number)),
-        "eventType": event_type,
-        "eventTime": f"2026-06-15T12:00:{number % 60:02d}Z",
-        "source": source,
-        "data": data,
-        "metadata": {"correlationId": str(uuid.UUID(int=1))},
-        **more,
-    }
-
-
-def message(number, topic, data, **attributes):
-    raw = data if isinstance(data, bytes) else json.dumps(data).encode()
-    return {
-        "topic": topic,
-        "messageId": str(number),
-        "publishTime": f"2026-06-15T1{2 + number % 2}:01:00Z",
-        "attributes": attributes,
-        "data": base64.b64encode(raw).decode(),
-    }
-
-
-def person(number, who, secret):
-    return envelope(number, "customer.updated", {"customerId": who, "email": secret, "country": "SE"})
-
-
-ORDER = envelope(30, "order.created", {"orderId": "O-1", "customerId": WHO, "items": [], "shipTo": "x"})
-MESSAGES = [
-    message(1, "customers", person(1, WHO, SECRET)),
-    message(2, "customers", person(2, WHO, SECRET)),
-    message(1, "customers", person(1, WHO, SECRET)),  # delivered twice
-    message(3, "customers", person(3, OTHER, "other@example.org")),
-    message(4, "orders", ORDER),
-    message(5, "orders", person(5, WHO, SECRET)),  # on the wrong topic: a dead letter
-    message(6, "customers", gzip.compress(json.dumps(person(6, WHO, SECRET)).encode())),  # compressed: rejected
-    message(7, "customers", person(7, OTHER, "x@example.org") | {"source": "nobody"}),  # another's dead letter
-    message(8, "inventory", b"not json", customer=WHO),  # named in an attribute only
-    message(9, "customers", person(9, WHO, SECRET)["data"]),  # no envelope
-]
 
 
 @pytest.fixture
@@ -71,39 +32,17 @@ def output(finished, tmp_path):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    tmp_path = tmp_path_factory.mktemp("finished")
-    source = tmp_path / "in"
-    source.mkdir()
-    torn = json.dumps(message(10, "customers", person(10, WHO, SECRET)))[:-20]  # no message at all
-    lines = [*map(json.dumps, MESSAGES), torn]
-    (source / "customers.jsonl").write_text("\n".join(lines) + "\n")
-    out = tmp_path / "out"
-    assert main(["local", "--input", str(source), "--output", str(out), "--pii_key_file", str(key(tmp_path))]) == 0
-    return out
-
-
-def key(folder):
-    path = folder / "key"
-    path.write_text("0123456789abcdef" * 2)
-    return path
+    return finished_run(tmp_path_factory.mktemp("finished"))
 
 
 def state(output):
     """Return every row of every table and view, without what forgetting is meant to change."""
     found = {}
-    with Target.local(output).open() as endpoints:
+    with open_stores(Target.local(output)) as endpoints:
         for item in [*TABLES.values(), *all_views()]:
             rows = endpoints.bigquery.query(f"SELECT * FROM {item.dataset}.{item.name}").result()
             found[f"{item.dataset}.{item.name}"] = sorted(repr(sorted(row.items())) for row in rows)
     return found
-
-
-def lake_bytes(output):
-    return b"".join(stored_bytes(path) for path in sorted((output / "lake").rglob("*")) if path.is_file())
-
-
-def forget(output, *more):
-    return main(["forget", "--output", str(output), "--customer", WHO, *more])
 
 
 def test_listing_counts_what_is_held_and_changes_nothing(output, capsys):
@@ -148,24 +87,6 @@ def test_a_person_goes_and_everything_else_stays(output, capsys):
     assert archived(output) == sorted(["3", "4", "7"])
 
 
-def archived(output):
-    import fastavro
-
-    found, named = [], 0
-    root = output / "lake"
-    for folder in sorted({path.parent for path in root.glob("archive/*/dt=*/hour=*/*.json")}):
-        feed, partition = folder.relative_to(root).as_posix().split("/dt=")
-        manifest = newest(str(root), feed, f"dt={partition}")
-        for entry, path in zip(manifest["files"], newest_files(str(root), feed, [f"dt={partition}"]), strict=True):
-            with open(path, "rb") as file:
-                records = list(fastavro.reader(file))
-            assert len(records) == entry["rows"]
-            named += 1
-            found += [record["message_id"] for record in records]
-    assert len(list(root.glob("archive/*/dt=*/hour=*/[!_.]*"))) == named, "a plain reader sees what manifests name"
-    return sorted(found)
-
-
 def test_the_record_names_the_action_and_not_the_person(output):
     assert forget(output, "--yes", "--request", "DSR-17") == 0
     [path] = (output / "lake" / "forgotten").iterdir()
@@ -182,7 +103,7 @@ def test_the_record_names_the_action_and_not_the_person(output):
 
 def test_the_warehouse_file_does_not_keep_deleted_rows(output):
     warehouse = output / "warehouse.duckdb"
-    with Target.local(output).open() as endpoints:  # one page of text, long enough to be found
+    with open_stores(Target.local(output)) as endpoints:  # one page of text, long enough to be found
         endpoints.bigquery.query(
             f"UPDATE event_store.events SET source = '{SECRET}' WHERE entity_id = '{WHO}'"
         ).result()
@@ -190,94 +111,6 @@ def test_the_warehouse_file_does_not_keep_deleted_rows(output):
     assert forget(output, "--yes") == 0
     assert SECRET.encode() in written
     assert SECRET.encode() not in warehouse.read_bytes()
-
-
-def nothing_is_stored(output, capsys):
-    capsys.readouterr()
-    assert forget(output) == 0
-    return "nothing is stored of this customer" in capsys.readouterr().out
-
-
-def records(output):
-    return [json.loads(path.read_text()) for path in sorted((output / "lake" / "forgotten").glob("[!.]*"))]
-
-
-def pending(output):
-    return list((output / "lake" / "forgotten").glob(".pending-*"))
-
-
-def test_a_rejected_statement_leaves_the_deletion_to_the_next_run(output, monkeypatch, capsys):
-    def fails(self, holding):
-        raise GoogleAPICallError("quota")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Tables, "delete", fails)
-        assert forget(output, "--yes") == 1
-    assert "the next `forget` deletes what is left" in capsys.readouterr().err
-    assert records(output) == []
-    [journal] = pending(output)
-    assert journal.stat().st_mode & 0o777 == 0o600
-    assert forget(output, "--yes") == 0
-    [record] = records(output)
-    assert record["complete"] is True
-    assert record["rows"]["event_store.events"] == 2
-    assert pending(output) == []
-    assert nothing_is_stored(output, capsys)
-
-
-class Killed(BaseException):
-    pass
-
-
-def dies(*args, **more):
-    raise Killed
-
-
-KILLS = {
-    "before-a-file-is-deleted": "transforms.sinks.files.publish.FileSystems.delete",
-    "before-rows-are-deleted": "pipelines.erasure.tables.Tables.delete",
-    "before-compaction": "pipelines.erasure.forget.compact",
-    "within-compaction": "pipelines.erasure.compact_warehouse.os.fsync",
-    "before-the-record": "pipelines.erasure.journal.Journal.finish",
-}
-
-
-@pytest.mark.parametrize("who", [WHO, "CUST-999"], ids=["same-customer", "another-customer"])
-@pytest.mark.parametrize("where", KILLS.values(), ids=KILLS)
-def test_a_killed_run_is_finished_by_the_next(output, monkeypatch, capsys, where, who):
-    before = archived(output)
-    with monkeypatch.context() as patch:
-        patch.setattr(where, dies)
-        with pytest.raises(Killed):
-            forget(output, "--yes")
-    assert len(pending(output)) == 1
-    capsys.readouterr()
-    assert main(["forget", "--output", str(output), "--customer", who, "--yes"]) == 0
-    assert "deleted; the record is" in capsys.readouterr().out
-    [record] = records(output)
-    assert (record["complete"], record["left"]) == (True, [])
-    assert pending(output) == []
-    assert archived(output) == sorted(set(before) - {"1", "2", "5", "6", "8", "9"})
-    assert nothing_is_stored(output, capsys)
-    everything = b"".join(stored_bytes(path) for path in sorted(output.rglob("*")) if path.is_file())
-    assert SECRET.encode() not in everything
-    assert not list(output.glob("warehouse.duckdb.*"))
-
-
-def test_what_killed_runs_left_is_removed(output):
-    hour = output / "lake" / "archive" / "customers" / "dt=2026-06-15" / "hour=12"
-    left = [
-        output / ".work" / "run-1" / "a.partials",
-        output / "warehouse.duckdb.fresh",
-        output / "warehouse.duckdb.tmp" / "duckdb_temp_storage.tmp",
-        hour / ".run-1-abc.avro.tmp",
-        output / "lake" / "dead_letters" / "dt=2026-06-15" / ".run-1-abc.jsonl.tmp",
-    ]
-    for path in left:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(SECRET)
-    assert forget(output, "--yes") == 0
-    assert [path for path in left if path.exists()] == []
 
 
 def test_superseded_files_open_segments_and_shadows_are_searched(output, capsys):
@@ -324,10 +157,10 @@ def test_a_file_that_cannot_be_read_keeps_the_deletion_from_being_complete(outpu
 def test_a_shadow_is_searched_and_a_dead_replays_staging_is_dropped(output, capsys):
     options = ["--output", str(output), "--from", "2026-06-15T00:00:00Z", "--to", "2026-06-16T00:00:00Z"]
     assert main(["replay", *options, "--mode", "shadow", "--into", "shade"]) == 0
-    with Target.local(output).open() as endpoints:
+    with open_stores(Target.local(output)) as endpoints:
         assert counted(endpoints, "shade_store.events") == 2
     assert forget(output, "--yes") == 0
-    with Target.local(output).open() as endpoints:
+    with open_stores(Target.local(output)) as endpoints:
         assert counted(endpoints, "shade_store.events") == 0
     assert nothing_is_stored(output, capsys)
 
@@ -338,7 +171,7 @@ def counted(endpoints, table):
 
 
 def test_a_running_process_is_not_disturbed(output, capsys):
-    with Target.local(output).open():
+    with open_stores(Target.local(output)):
         assert forget(output, "--yes") == 2
     assert f"--output {output}: a running process holds its warehouse" in capsys.readouterr().err
 

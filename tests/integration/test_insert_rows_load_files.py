@@ -117,6 +117,6 @@ def test_inserts_into_a_missing_table_fail_at_once(tmp_path: Path) -> None:
     with served(tmp_path) as client:
         client.delete_table(TABLES_HERE.name("order_sagas"))
         failed, counts = run([rows("order_sagas", 10)], InsertRows(tables=TABLES_HERE))
-    assert sum(one.rows.num_rows for one in failed) == 10
+    assert sum(failure.rows.num_rows for failure in failed) == 10
     assert sum(counts.values()) == 0
-    assert {one.code for one in failed} == {"SINK_REJECTED"}
+    assert {failure.code for failure in failed} == {"SINK_REJECTED"}

@@ -133,7 +133,7 @@ def test_jobs_are_listed_drained_and_cancelled(service):
 
 
 @pytest.mark.parametrize(
-    ("what", "name"), [("drain", "nowhere"), ("cancel", "nowhere"), ("drain", "batch-1")], ids=lambda one: one
+    ("what", "name"), [("drain", "nowhere"), ("cancel", "nowhere"), ("drain", "batch-1")], ids=lambda item: item
 )
 def test_a_job_that_cannot_be_stopped_so_is_named(service, what, name):
     service.add_job("batch-1", type="JOB_TYPE_BATCH")

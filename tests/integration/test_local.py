@@ -89,7 +89,9 @@ def test_dead_letter_files_equal_the_table(output):
         for line in path.read_text().splitlines()
     ]
     rows = query(output, "select dead_letter_id, error_code, payload_sha256 from event_store.dead_letters")
-    assert sorted((one["dead_letter_id"], one["error_code"], one["payload_sha256"]) for one in lines) == sorted(rows)
+    assert sorted((line["dead_letter_id"], line["error_code"], line["payload_sha256"]) for line in lines) == sorted(
+        rows
+    )
 
 
 SAME = (

@@ -1,5 +1,6 @@
 """A bounded run that is killed at any moment: each table shows none of its rows or all of them, the event store last;
-running it again completes it, and no view differs from an undisturbed run's."""
+running it again completes it, and no view differs from an undisturbed run's.
+"""
 
 import os
 import random

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.stores.open_stores import open_stores
 from pipelines.stores.output_folder import NEW
 from pipelines.stores.target import Target
 from tests.support.command import run_command
@@ -88,7 +89,7 @@ def test_a_second_writer_is_rejected_while_the_first_runs(made, tmp_path, option
 
 def test_a_warehouse_that_another_process_serves_is_not_replaced(made):
     before = contents(made / "out")
-    with Target.local(made / "out").open():
+    with open_stores(Target.local(made / "out")):
         code, _, err = run_command("local", "--input", made / "in", "--output", made / "out", "--overwrite")
     assert code == 2
     assert f"process {os.getpid()} serves its warehouse" in err

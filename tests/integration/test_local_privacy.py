@@ -1,5 +1,6 @@
 """Personal data and payload text: a secret in every field of good and bad messages stands in the event store and the
-archive alone, never in analytics, a log, the summary, the report or what is printed."""
+archive alone, never in analytics, a log, the summary, the report or what is printed.
+"""
 
 import json
 from pathlib import Path

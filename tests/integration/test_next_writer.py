@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.replay import engine
 from pipelines.replay.crash_recovery import open_segments
+from pipelines.stores.open_stores import open_stores
 from pipelines.stores.target import Target
 from pipelines.stream.run_record import StreamRecord
 from schemas.message import Message
@@ -89,7 +90,7 @@ def test_a_publish_that_was_killed_before_its_files_is_finished_by_any_next_writ
 def kill_stream(store: Path, messages: list[Message]) -> None:
     """Leave a store as a streaming run does that is killed after it archived messages and before it stored them."""
     target = Target.local(store)
-    with target.open() as endpoints:
+    with open_stores(target) as endpoints:
         record = StreamRecord(
             endpoints.bigquery, target, run_id="killed", started=STARTED, version="test",
             oldest=lambda: STARTED, lag_seconds=0.0,
@@ -121,7 +122,7 @@ def test_messages_of_a_streaming_run_that_was_killed_are_stored_by_any_next_writ
 @pytest.mark.parametrize("command", ["backfill", "redrive"])
 def test_the_record_of_a_batch_run_that_was_killed_is_closed_by_a_replay_or_redrive(command, finished, store):
     target = Target.local(store)
-    with target.open() as endpoints:
+    with open_stores(target) as endpoints:
         columns = "run_id, recorded_time, state, command, started_time"
         values = "'gone', CURRENT_TIMESTAMP(), 'RUNNING', 'local', CURRENT_TIMESTAMP()"
         sql = f"INSERT INTO `{target.table('event_store', 'runs')}` ({columns}) VALUES ({values})"

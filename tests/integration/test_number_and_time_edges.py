@@ -40,7 +40,7 @@ def run(folder: Path, as_of: str, **topics: list[dict[str, Any]]) -> Path:
     """Run `local` over plain events and return its output; every event is valid and nothing is undelivered."""
     (folder / "in").mkdir()
     for topic, events in topics.items():
-        lines = "".join(json.dumps(one) + "\n" for one in events)
+        lines = "".join(json.dumps(event) + "\n" for event in events)
         (folder / "in" / f"{topic.replace('_', '-')}.jsonl").write_text(lines)
     code, _, err = run_command("local", "--input", folder / "in", "--as_of", as_of, "--output", folder / "out")
     assert code == 0, err

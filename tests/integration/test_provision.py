@@ -4,6 +4,7 @@ import pytest
 from google.cloud import bigquery
 
 from pipelines.cli.main import main
+from pipelines.stores.open_stores import open_stores
 from pipelines.stores.provision.export import export, exported
 from pipelines.stores.provision.plan import Action
 from pipelines.stores.provision.provision import ProvisionRejected, provision
@@ -17,7 +18,7 @@ from tests.support.paths import ROOT
 @pytest.fixture
 def store(tmp_path):
     target = Target.local(tmp_path)
-    with target.open(create=True) as endpoints:
+    with open_stores(target, create=True) as endpoints:
         yield endpoints, target
 
 
@@ -109,7 +110,7 @@ def test_expiry_reaches_the_tables_of_its_dataset_only(store):
 
 def test_datasets_of_other_names_hold_the_views_too(tmp_path):
     target = Target.local(tmp_path, "es", "an")
-    with target.open(create=True) as endpoints:
+    with open_stores(target, create=True) as endpoints:
         provision(endpoints, target)
         assert list(endpoints.bigquery.query("SELECT * FROM an.order_current").result()) == []
         assert {item.dataset_id for item in endpoints.bigquery.list_datasets()} == {"es", "an"}

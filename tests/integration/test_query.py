@@ -7,6 +7,7 @@ import json
 import pytest
 
 from pipelines.cli.main import main
+from pipelines.stores.open_stores import open_stores
 from pipelines.stores.provision.provision import provision
 from pipelines.stores.target import Target
 from schemas.views import all_views, find_view
@@ -22,7 +23,7 @@ HOSTILE = Fact(
 def directory(tmp_path_factory):
     folder = tmp_path_factory.mktemp("store")
     target = Target.local(folder)
-    with target.open(create=True) as endpoints:
+    with open_stores(target, create=True) as endpoints:
         provision(endpoints, target)
         for table, rows in stored([*golden(), Delivery(HOSTILE, "m90", at(1))], SAGAS).values():
             lines = [json.loads(json.dumps(row, default=str)) for row in rows]
@@ -120,7 +121,7 @@ def test_a_users_mistake_is_named_and_exits_with_2(directory, capsys, options, m
 def test_a_folder_without_a_warehouse_is_an_error_and_missing_views_are_added(tmp_path, capsys):
     code, _, err = query(tmp_path, capsys, "--view", "order_current")
     assert (code, f"--output {tmp_path}: there is no warehouse.duckdb" in err) == (2, True)
-    with Target.local(tmp_path).open(create=True):
+    with open_stores(Target.local(tmp_path), create=True):
         pass
     code, _, err = query(tmp_path, capsys, "--view", "order_current")
     assert code == 0, err

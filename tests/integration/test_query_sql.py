@@ -12,6 +12,7 @@ from pipelines.bigquery_emulator.server import BigQueryEmulator
 from pipelines.cli.commands.query import select_only
 from pipelines.cli.main import main
 from pipelines.errors import UserError
+from pipelines.stores.open_stores import open_stores
 from pipelines.stores.target import Target
 from schemas.tables.lake import LAKE_FEEDS, PARTITIONS
 from tests.support.lake_runs import run_local
@@ -57,7 +58,7 @@ def test_a_feed_shows_what_the_manifests_name_and_no_other_file(output, capsys):
 
 
 def test_a_feed_without_files_has_no_rows_and_all_columns(tmp_path, capsys):
-    with Target.local(tmp_path).open(create=True):
+    with open_stores(Target.local(tmp_path), create=True):
         pass
     for feed in LAKE_FEEDS:
         assert sql(tmp_path, capsys, f"SELECT * FROM lake.{feed.name}")[:2] == (0, [])

@@ -9,6 +9,7 @@ from pipelines.config import JobConfig
 from pipelines.replay.crash_recovery import first_publish_since, open_segments, recover
 from pipelines.replay.engine import Engine
 from pipelines.stores.interrupted_streams import close_interrupted, interrupted_runs
+from pipelines.stores.open_stores import open_stores
 from pipelines.stores.provision.provision import provision
 from pipelines.stores.target import Endpoints, Target
 from pipelines.stream.run_record import StreamRecord
@@ -33,7 +34,7 @@ def target(tmp_path: Path) -> Target:
 
 @pytest.fixture
 def endpoints(target: Target) -> Iterator[Endpoints]:
-    with target.open(create=True) as endpoints:
+    with open_stores(target, create=True) as endpoints:
         provision(endpoints, target)
         yield endpoints
 
@@ -99,7 +100,7 @@ def test_a_recovery_that_fails_is_a_warning_and_is_done_by_the_next_start(
         patch.setattr(Engine, "run", killed)
         with pytest.raises(Killed):
             recover(endpoints, target, second, "me")
-    assert open_segments(target.lake) == [], "only the ledger knows of it now"
+    assert open_segments(target.lake) == [], "only the run records name it now"
     recover(endpoints, target, job(target, endpoints, "third", tmp_path), "me")
     assert stored(endpoints, EVENTS) == [(len(messages), len(messages))]
     assert [state for *_, state in stored(endpoints, RUNS)] == ["FAILED", "DONE"]

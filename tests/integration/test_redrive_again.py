@@ -146,17 +146,17 @@ def test_messages_go_over_the_topics_and_come_back_resolved(strayed, store, tmp_
         subscriber = pubsub_v1.SubscriberClient()
         got = subscriber.pull(subscription=bus.feeds["inventory"][1], max_messages=100, timeout=30).received_messages
         subscriber.close()
-    messages = [one.message for one in got]
-    assert {one.attributes["redrive-message-id"] for one in messages} == {"m000002", "m000003", "m000004"}
+    messages = [received.message for received in got]
+    assert {message.attributes["redrive-message-id"] for message in messages} == {"m000002", "m000003", "m000004"}
     back = tmp_path / "back"
     lines = [
         json.dumps(
             {
-                "topic": "inventory", "messageId": one.message_id, "publishTime": published(one.publish_time),
-                "attributes": dict(one.attributes), "data": base64.b64encode(one.data).decode(),
+                "topic": "inventory", "messageId": message.message_id, "publishTime": published(message.publish_time),
+                "attributes": dict(message.attributes), "data": base64.b64encode(message.data).decode(),
             }
         )
-        for one in messages
+        for message in messages
     ]  # fmt: skip
     source = write_messages(back / "inventory.jsonl", lines)
     code, _, err = run_command("local", "--input", source, "--output", store, "--append")

@@ -7,9 +7,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from pipelines.stores.open_stores import open_stores
 from pipelines.stores.target import Target
 from tests.support.command import run_command
-from tests.support.replay_runs import NEW, finished_run, ledger, replay, untouched
+from tests.support.replay_runs import NEW, finished_run, replay, run_records, untouched
 from tests.support.runs import query
 from tests.support.stores import ALL_TIME, doubles, knowledge, lose
 
@@ -73,7 +74,7 @@ def test_three_times_the_same_range_change_no_view(store, known, mode, source):
         replay(store, "--mode", mode, "--source", source, *NEW)
     assert knowledge(store) == known
     assert not any(doubles(store).values())
-    assert [state for _, state in ledger(store)] == ["DONE"] * 3
+    assert [state for _, state in run_records(store)] == ["DONE"] * 3
     assert untouched(store) == []
 
 
@@ -114,7 +115,7 @@ def test_rebuild_supersedes_what_is_wrong(store, known):
     assert not any(doubles(store).values())
     manifests = [json.loads(p.read_text()) for p in (store / "lake" / "ml").rglob("_manifest-000002-*.json")]
     assert manifests
-    assert all("broken" not in str(one) and one["generation"] == 2 for one in manifests)
+    assert all("broken" not in str(manifest) and manifest["generation"] == 2 for manifest in manifests)
 
 
 def test_a_shadow_is_compared_and_a_difference_is_found(store):
@@ -136,7 +137,7 @@ def test_a_shadow_is_compared_and_a_difference_is_found(store):
 
 
 def test_a_shadow_is_never_laid_over_another_dataset(store):
-    with Target.local(store).open() as endpoints:
+    with open_stores(Target.local(store)) as endpoints:
         endpoints.bigquery.create_dataset("mine")
     for name, part in (("analytics", "is a live dataset"), ("event", "is a live dataset"), ("mine", "is no shadow")):
         code, _, err = run_command("replay", "--output", store, "--mode", "shadow", "--into", name, *ALL_TIME)
@@ -148,7 +149,7 @@ def test_a_shadow_is_never_laid_over_another_dataset(store):
 def test_an_empty_range_succeeds_and_is_reported(store, known):
     out = replay(store, "--mode", "rebuild", "--period", "previous-day", "--at", "2020-01-02T00:30:00Z")
     assert "the range is empty" in out
-    assert [state for _, state in ledger(store)] == ["DONE"]
+    assert [state for _, state in run_records(store)] == ["DONE"]
     assert knowledge(store) == known
 
 
@@ -186,4 +187,4 @@ def test_a_bad_range_is_rejected_and_nothing_is_written(store, words, part):
     code, _, err = run_command("replay", "--output", store, "--mode", "rebuild", *words)
     assert code == 2
     assert part in err
-    assert ledger(store) == []
+    assert run_records(store) == []

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.cli import progress
+from pipelines.stores.open_stores import open_stores
 from pipelines.stores.target import Target
 from tests.support.command import run_command
 from tests.support.runs import query
@@ -26,7 +27,7 @@ def store(tmp_path_factory) -> Path:
 def test_the_second_of_two_replays_of_one_folder_is_rejected(store):
     before = knowledge(store)
     words = ["-m", "pipelines", "replay", "--output", str(store), "--mode", "rebuild", *ALL_TIME]
-    with Target.local(store).open():
+    with open_stores(Target.local(store)):
         for _ in range(3):  # one may be over before the other begins: then nothing was shown
             both = [
                 subprocess.Popen(

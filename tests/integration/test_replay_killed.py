@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from google.api_core.exceptions import ServiceUnavailable
 
-from pipelines.replay.ledger import Claim, RunLedger
+from pipelines.replay.run_records import Claim, RunRecords
 from pipelines.replay.time_range import Range
+from pipelines.stores.open_stores import open_stores
 from pipelines.stores.target import Target
 from schemas.timestamps import parse_rfc3339
 from tests.support.command import run_command
 from tests.support.events import message_line
-from tests.support.replay_runs import NEW, finished_run, ledger, replay, untouched
+from tests.support.replay_runs import NEW, finished_run, replay, run_records, untouched
 from tests.support.runs import query, write_messages
 from tests.support.stores import ALL_TIME, doubles, killed_after, knowledge, lose
 
@@ -40,7 +41,7 @@ def test_a_ledger_that_cannot_be_reached_stops_everything(store, known, monkeypa
     def unreachable(self, sql):
         raise ServiceUnavailable("away")
 
-    monkeypatch.setattr(RunLedger, "_run", unreachable)
+    monkeypatch.setattr(RunRecords, "_run", unreachable)
     code, _, err = run_command("replay", "--output", store, "--mode", "rebuild", *NEW)
     assert code == 2
     assert "replays` cannot be reached" in err
@@ -51,9 +52,9 @@ def test_a_ledger_that_cannot_be_reached_stops_everything(store, known, monkeypa
 def test_the_second_of_two_runs_over_one_range_is_rejected_and_names_the_first(store):
     target = Target.local(store)
     start, end = (parse_rfc3339(text)[0] for text in (NEW[1], NEW[3]))
-    with target.open() as endpoints:
+    with open_stores(target) as endpoints:
         other = Claim("first-run", Range(start, end), "rebuild", "archive", "ann@desk", "1", {})
-        assert RunLedger(endpoints.bigquery, target, 600).claim(other) == []
+        assert RunRecords(endpoints.bigquery, target, 600).claim(other) == []
         code, _, err = run_command("replay", "--output", store, "--mode", "backfill", *NEW)
         assert code == 2
         assert "first-run of ann@desk holds this range" in err
@@ -61,7 +62,7 @@ def test_the_second_of_two_runs_over_one_range_is_rejected_and_names_the_first(s
             "replay", "--output", store, "--mode", "backfill", "--from", NEW[3], "--to", "2026-01-01T20:00:00Z"
         )
         assert code == 0, err
-    assert ("first-run", "RUNNING") in ledger(store)
+    assert ("first-run", "RUNNING") in run_records(store)
 
 
 STARTED = "warehouse.address.json"
@@ -77,19 +78,19 @@ def kill_and_complete(store: Path, known: dict, moments: Iterable[tuple[str, flo
     for sign, moment in moments:
         lose(store, "publish_time >= '2026-01-01T10:00:00Z'")
         words = ("replay", "--output", store, "--mode", "rebuild", "--lease_seconds", "2", *ALL_TIME)
-        before = dict(ledger(store))
+        before = dict(run_records(store))
         killed += killed_after(moment, store, sign, *words)
-        new = [run for run in dict(ledger(store)) if run not in before]
-        for run_id, state in ledger(store):
+        new = [run for run in dict(run_records(store)) if run not in before]
+        for run_id, state in run_records(store):
             published = query(store, f"select count(*) from event_store.events where run_id = '{run_id}'") != [(0,)]
-            assert not (published and state != "DONE"), "rows stand that the ledger knows nothing of"
-        told = [state for run, state in ledger(store) if run in new]
+            assert not (published and state != "DONE"), "rows are visible that no run record names"
+        told = [state for run, state in run_records(store) if run in new]
         time.sleep(2.2)
         replay(store, "--mode", "rebuild", "--lease_seconds", "2", *ALL_TIME)
         assert knowledge(store) == known
         assert not any(doubles(store).values())
         assert untouched(store) == []
-        states = dict(ledger(store))
+        states = dict(run_records(store))
         [heir] = [run for run in states if run not in before and run not in new]
         assert states[heir] == "DONE"
         assert "RUNNING" not in states.values()

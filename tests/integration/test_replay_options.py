@@ -61,7 +61,7 @@ def note(batch: list, path: str) -> None:
 
 @pytest.fixture
 def taken(monkeypatch, tmp_path) -> Callable[[], list[int]]:
-    """What the last replay took, by number; nothing is written but the ledger."""
+    """What the last replay took, by number; nothing is written but the run record."""
     noted = tmp_path / "noted"
     noted.touch()
 
@@ -71,7 +71,7 @@ def taken(monkeypatch, tmp_path) -> Callable[[], list[int]]:
         _ = pipeline | "Read" >> source | "Note" >> beam.Map(note, str(noted))
         run_to_end(pipeline)
         counts = {"messages": len(noted.read_text().split())}
-        self.endpoints.bigquery.query(self.ledger.row(self.claim, "DONE", counts=counts)).result()
+        self.endpoints.bigquery.query(self.run_records.row(self.claim, "DONE", counts=counts)).result()
         return counts
 
     monkeypatch.setattr(Engine, "run", run)
@@ -136,7 +136,7 @@ def test_the_run_record_has_the_request_and_the_version(store, taken):
         pytest.param(["--as_of_version", "0.0.1"], id="another version"),
         pytest.param(["--correlation_id", "nope"], id="no UUID"),
         pytest.param(["--run_id", "../../etc"], id="a name that is a path"),
-        pytest.param(["--run_id", "twice"], id="a name that the ledger has"),
+        pytest.param(["--run_id", "twice"], id="a name that is recorded"),
         pytest.param(["--lease_seconds", "0"], id="no lease"),
         pytest.param(["--source", "memory"], id="source"),
     ],

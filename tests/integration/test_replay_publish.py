@@ -8,7 +8,7 @@ import pytest
 from pipelines.replay import engine
 from tests.support.command import run_command
 from tests.support.faulty import everything, faults, lake_files
-from tests.support.replay_runs import ledger, replay, untouched
+from tests.support.replay_runs import replay, run_records, untouched
 from tests.support.runs import query
 from tests.support.stores import ALL_TIME, doubles, knowledge, lose
 
@@ -134,7 +134,7 @@ def test_files_that_cannot_be_written_are_named_and_published_later(store, known
     assert code == 1
     assert "the rows are published, the files of" in err
     assert "No space left on device" in err
-    assert dict(ledger(store))["r-1"] == "DONE"
+    assert dict(run_records(store))["r-1"] == "DONE"
     monkeypatch.undo()
     replay(store, "--mode", "rebuild", *ALL_TIME)
     assert knowledge(store) == known

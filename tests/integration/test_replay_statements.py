@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.cli.commands.history import select
+from pipelines.entities.history import history_sql
 from pipelines.replay.compare.tables import compared_tables
 from pipelines.replay.event_store_source import store_queries
-from pipelines.replay.ledger import Claim, RunLedger
 from pipelines.replay.merge_statements import NOTHING_UNDELIVERED, Statements
 from pipelines.replay.redrive.listing import list_sql
 from pipelines.replay.redrive.stored import Selection, dead_letters_sql
+from pipelines.replay.run_records import Claim, RunRecords
 from pipelines.replay.shadow import shadow_target
 from pipelines.replay.staging import staged_target
 from pipelines.replay.time_range import Range
@@ -53,14 +53,14 @@ def engine() -> ZetaSql:
 def statements(script: str) -> list[str]:
     # BigQuery takes a whole path in one pair of quotes; the engine alone takes a pair a name.
     script = re.sub(r"`([\w-]+)\.(\w+)\.(\w+)`", r"`\1`.`\2`.`\3`", script)
-    found = [one.strip() for one in script.split(";\n")]
-    return [one.rstrip(";") for one in found if one and one.rstrip(";") not in WORK]
+    found = [part.strip() for part in script.split(";\n")]
+    return [match.rstrip(";") for match in found if match and match.rstrip(";") not in WORK]
 
 
 def scripts() -> dict[str, str]:
     made = Statements(LIVE, STAGED)
-    ledger = RunLedger(None, LIVE)  # type: ignore[arg-type]
-    ends = {"guard": ledger.guard(CLAIM), "done": ledger.row(CLAIM, "DONE", counts={"messages": 1})}
+    run_records = RunRecords(None, LIVE)  # type: ignore[arg-type]
+    ends = {"guard": run_records.guard(CLAIM), "done": run_records.row(CLAIM, "DONE", counts={"messages": 1})}
     return {
         "missing": made.find_missing(NOTHING_UNDELIVERED),
         "changes of a backfill": made.find_changes(rebuild=False),
@@ -70,14 +70,17 @@ def scripts() -> dict[str, str]:
         "orders": made.unclean_orders(),
         "publish a backfill": made.publish(0, 10**6, "publish_time", rebuild=False, **ends),
         "publish a rebuild": made.publish(0, 10**6, "event_time", rebuild=True, **ends),
-        "claim": ledger.row(CLAIM, "RUNNING", error="x"),
-        "close": ledger.closing("run-0", "dead"),
-        "holders": ledger.holders_sql(CLAIM),
+        "claim": run_records.row(CLAIM, "RUNNING", error="x"),
+        "close": run_records.closing("run-0", "dead"),
+        "holders": run_records.holders_sql(CLAIM),
         "store": ";\n".join(store_queries(LIVE, CHOICE)),
         "dead letters": dead_letters_sql(LIVE, Selection(("open",), ("EMPTY",), ("orders",), 0, 1)),
         "list": list_sql(LIVE, Selection(), None),
         "group": list_sql(LIVE, Selection(), "code,path"),
-        **{f"history of {kind}": select(LIVE, kind, "a", 5) for kind in ("order", "customer", "device", "correlation")},
+        **{
+            f"history of {kind}": history_sql(LIVE, kind, "a", 5)
+            for kind in ("order", "customer", "device", "correlation")
+        },
     }
 
 

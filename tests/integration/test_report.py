@@ -10,6 +10,7 @@ import pytest
 from google.cloud import bigquery
 
 from pipelines.report import write_report
+from pipelines.stores.open_stores import open_stores
 from pipelines.stores.provision.provision import provision
 from pipelines.stores.target import Endpoints, Target
 from schemas.tables.definitions import TABLES
@@ -26,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
     options = {"input": ["a", HOSTILE], "overwrite": False, "as_of": None}
     target = Target.local(folder)
-    with target.open(create=True) as endpoints:
+    with open_stores(target, create=True) as endpoints:
         provision(endpoints, target)
         write_report(endpoints.bigquery, target, EMPTY, {}, folder / "empty.html")
         fill(endpoints, target)
@@ -38,7 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def fill(endpoints: Endpoints, target: Target) -> None:
     """Load the rows: years ago is out of reach of streaming."""
     for table, lines in rows().items():
-        schema = [bigquery.SchemaField.from_api_repr(one) for one in TABLES[table.split(".")[1]].bigquery_fields()]
+        schema = [bigquery.SchemaField.from_api_repr(field) for field in TABLES[table.split(".")[1]].bigquery_fields()]
         config = bigquery.LoadJobConfig(schema=schema, write_disposition="WRITE_APPEND")
         endpoints.bigquery.load_table_from_json(lines, f"{target.project}.{table}", job_config=config).result()
 
@@ -137,7 +138,7 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(folder, browser):
     columns = (
         "[...document.querySelectorAll('.grid')].map(grid => getComputedStyle(grid).gridTemplateColumns.split(' '))"
     )
-    assert all(len(one) == 1 for one in page.ask(columns))
+    assert all(len(item) == 1 for item in page.ask(columns))
     widths = page.ask("[...document.querySelectorAll('.plot')].map(plot => plot._fullLayout.width)")
     assert all(200 < width < 390 for width in widths)
 
@@ -152,7 +153,7 @@ def test_dark_mode_changes_the_charts_too_also_while_the_page_is_open(folder, br
     turned = browser.ask(colours)
     dark = opened(browser, folder / "report.html", 1200, dark=True).ask(colours)
     assert turned == dark
-    assert all(one != other for one, other in zip(light, dark, strict=True))
+    assert all(item != other for item, other in zip(light, dark, strict=True))
 
 
 def test_an_empty_store_is_described_in_sentences(folder, browser):

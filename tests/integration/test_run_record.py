@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import RunFailed
+from pipelines.stores.open_stores import open_stores
 from pipelines.stores.provision.provision import provision
 from pipelines.stores.run_record import Run, close_dead_runs, recorded
 from pipelines.stores.target import Target
@@ -60,7 +61,7 @@ def test_a_run_is_recorded_with_owner_configuration_and_counts(source, tmp_path)
 
 def test_a_failure_is_recorded_with_its_reason_and_raised(tmp_path):
     target = Target.local(tmp_path)
-    with target.open(create=True) as endpoints:
+    with open_stores(target, create=True) as endpoints:
         provision(endpoints, target)
         with (
             pytest.raises(RunFailed),
@@ -123,7 +124,7 @@ def test_forget_and_provision_are_recorded_without_the_person(source, tmp_path):
 
 def test_nothing_is_closed_in_the_cloud(tmp_path):
     target = Target.local(tmp_path)
-    with target.open(create=True) as endpoints:
+    with open_stores(target, create=True) as endpoints:
         provision(endpoints, target)
         running = recorded(endpoints.bigquery, target, Run(run_id="r", command="local", started=0))
         running.__enter__()

@@ -35,7 +35,7 @@ def test_an_open_saga_of_three_facts_takes_less_than_330_bytes_of_state():
 def test_what_a_shard_queues_and_logs_stays_in_proportion_to_its_orders(monkeypatch):
     monkeypatch.setattr(saga_shard, "_SNAPSHOT_ORDERS", 100)
     shard, rng, log = SagaShard(DEFAULT_TIMEOUT_US, DEFAULT_RETENTION_US), Random(3), 0
-    facts = [one for bundle in bundles(300) for one in bundle]
+    facts = [fact for bundle in bundles(300) for fact in bundle]
     for turn in range(9):  # attempts of the same orders, again and again: every one moves a deadline
         for order in rng.sample(facts, len(facts)):
             moved = [
@@ -55,7 +55,8 @@ def test_what_a_shard_queues_and_logs_stays_in_proportion_to_its_orders(monkeypa
 
 def test_folding_sagas_costs_less_than_decoding_the_same_events():
     """Here every event is a fact, in a real mix half of them; and `local` takes three to four times what decoding does: so
-    this stays far below the quarter that the issue allows. Measured: 0.4. The long form below measures the quarter."""
+    this stays far below the quarter that the issue allows. Measured: 0.4. The long form below measures the quarter.
+    """
     messages = messages_of(arrivals(generated_orders(4000, seed=81)))
     fold, decode, columns = _FoldFn("r", DEFAULT_TIMEOUT_US), Decoder(), EventColumns()
     ratios = []

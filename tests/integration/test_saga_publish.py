@@ -43,7 +43,8 @@ class Bus:
                 found.append(envelope)
             if answer.received_messages:
                 self._subscriber.acknowledge(
-                    subscription=self._subscription, ack_ids=[one.ack_id for one in answer.received_messages]
+                    subscription=self._subscription,
+                    ack_ids=[received_message.ack_id for received_message in answer.received_messages],
                 )
         return found
 
@@ -87,7 +88,7 @@ def test_deadlines_beyond_the_input_raise_no_alert(emulator):
         (alert.time_us, event["eventId"])
         for saga in reduced(orders).values()
         for alert, event in zip(
-            sorted([*saga.raised, *saga.requests], key=lambda one: one.time_us), saga_alert_events(saga), strict=True
+            sorted([*saga.raised, *saga.requests], key=lambda item: item.time_us), saga_alert_events(saga), strict=True
         )
     ]
     publish(orders, bus.topic)
@@ -99,7 +100,7 @@ def test_deadlines_beyond_the_input_raise_no_alert(emulator):
 def test_compensation_steps_are_requested_in_order(emulator):
     bus, orders = Bus(emulator, "order"), generated_orders(150, seed=33)
     publish(orders, bus.topic, delay_us=10**12)
-    requests = [one for one in bus.pull(100) if one["eventType"] == "saga.compensation_requested"]
+    requests = [event for event in bus.pull(100) if event["eventType"] == "saga.compensation_requested"]
     assert any(len(request["data"]["steps"]) == 3 for request in requests)
     for request in requests:
         ranks = [("refund", "release", "cancel").index(step["step"]) for step in request["data"]["steps"]]
@@ -148,7 +149,7 @@ def test_local_publishes_only_where_a_topic_is_named(emulator, tmp_path: Path):
     )
     assert code == 0, err
     found = bus.pull(2)
-    assert {one["eventType"]: one["data"]["orderId"] for one in found} == {
+    assert {match["eventType"]: match["data"]["orderId"] for match in found} == {
         "saga.stuck": "o-1",
         "saga.compensation_requested": "o-1",
     }

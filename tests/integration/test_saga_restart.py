@@ -17,6 +17,7 @@ from pipelines.config import JobConfig
 from pipelines.runners.direct import run_to_end
 from pipelines.runners.prism import Prism, prism_flags
 from pipelines.sinks import append_rows_streaming, tables_of
+from pipelines.stores.open_stores import open_stores
 from pipelines.stores.provision.provision import provision
 from pipelines.stores.target import Target
 from pipelines.stream_config import drained
@@ -45,7 +46,7 @@ def run(output: Path, run_id: str, messages: list[Message], stopped_at: int | No
         stream = stream.advance_watermark_to(Timestamp(micros=(some[-1].publish_time // 1000 - 1) * 1000))
     clock: Clock = _At(END_US if stopped_at is None else stopped_at)
     target = Target.local(output)
-    with target.open(create=True) as endpoints, Prism(need_prism_program(), output / "prism.log") as prism:
+    with open_stores(target, create=True) as endpoints, Prism(need_prism_program(), output / "prism.log") as prism:
         provision(endpoints, target)
         job = JobConfig(
             run=Run(run_id, START_US, "test"), lake=target.lake, temp=str(output / "temp"), project=target.project,
@@ -154,7 +155,9 @@ def test_a_stop_calls_no_order_stuck_whose_deadline_is_to_come(tmp_path, message
     run(tmp_path, "stopped", part, part[-1].publish_time)
     now = part[-1].publish_time
     assert max(at for _, _, at in alerts(tmp_path)) <= now
-    open_ones = [one for one in stand(tmp_path).values() if one[4] is not None and one[4] > now + 10 * SECOND_US]
+    open_ones = [
+        order for order in stand(tmp_path).values() if order[4] is not None and order[4] > now + 10 * SECOND_US
+    ]
     assert len(open_ones) > 20
     assert all(version % 2 == 0 for *_, version in open_ones)
 

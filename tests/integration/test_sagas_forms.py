@@ -7,12 +7,10 @@ from random import Random
 
 import apache_beam as beam
 import pytest
-from apache_beam.coders import BytesCoder
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing import test_stream
 from apache_beam.transforms.window import TimestampedValue
-from apache_beam.utils.timestamp import Timestamp
 
 from pipelines.runners.direct import counters
 from schemas.saga import reducer as saga_module
@@ -32,11 +30,11 @@ from tests.support.saga_events import (
     reduced,
     rows_of,
 )
+from tests.support.saga_test_stream import DAY_US, cut, moment, new_stream, stream_of
 from transforms.event_batch import EventBatch
 from transforms.sagas.batch import TrackSagas
 from transforms.sagas.stream import AlertedRows, TrackedSagasStream, TrackSagasStream
 
-DAY_US = 24 * 60 * MINUTE_US
 ALL_MOVES = 800, 33
 """Count and seed of orders that take every possible move of the transition table."""
 
@@ -96,30 +94,6 @@ def collected_alerts() -> list[tuple[str, str, int]]:
     return sorted((row["order_id"], row["alert"], row["alert_time"]) for row in collected_rows("saga_alerts"))
 
 
-def moment(micros: int) -> Timestamp:
-    """Return a time in whole milliseconds, as TestStream has them."""
-    return Timestamp(micros=micros // 1000 * 1000)
-
-
-def new_stream() -> test_stream.TestStream:
-    """Return a stream of pickled batches: TestStream encodes its elements by itself, outside of any pipeline."""
-    return test_stream.TestStream(coder=BytesCoder())
-
-
-def stream_of(batches, delay_us: int = 0) -> test_stream.TestStream:
-    """Deliver the batches one after the other; the watermark follows the publish time by a second."""
-    stream = new_stream().advance_watermark_to(moment(START_US - DAY_US))
-    for some in batches:
-        newest = some[-1].publish_us
-        elements = [TimestampedValue(pickle.dumps(batch), moment(some[0].publish_us)) for batch in event_batches(some)]
-        stream = stream.add_elements(elements).advance_watermark_to(moment(newest - 1_000_000))
-    return stream.advance_watermark_to_infinity()
-
-
-def cut(facts, size: int):
-    return [facts[start : start + size] for start in range(0, len(facts), size)]
-
-
 def test_the_generated_orders_take_every_move_of_the_table(monkeypatch):
     visits = Counter[tuple[State, Input]]()
 
@@ -155,7 +129,7 @@ def test_the_batch_form_gives_the_rows_and_alerts_of_the_reducer(collected, shar
     assert sum(len(sagas) for label, sagas in COLLECTED if label == "alerted") == sum(
         bool(saga.raised or saga.requests) for saga in expected.values()
     )
-    assert max(value for label, value in COLLECTED if label == "clock") == max(one.publish_us for one in facts)
+    assert max(value for label, value in COLLECTED if label == "clock") == max(fact.publish_us for fact in facts)
     counted = counters(pipeline.result)
     assert {name: counted.get(name, 0) for name in ("saga_SAGA_STUCK", "saga_ILLEGAL_TRANSITION")} == {
         f"saga_{alert}": sum(alert in saga.alerts for saga in expected.values())
@@ -184,7 +158,7 @@ def test_late_and_shuffled_facts_on_prism_end_in_the_rows_of_the_batch_and_no_al
     orders = generated_orders(500, seed=23)
     facts = arrivals(orders)
     Random(2).shuffle(facts)
-    pieces = [sorted(some, key=lambda one: one.publish_us) for some in cut(facts, 150)]
+    pieces = [sorted(some, key=lambda item: item.publish_us) for some in cut(facts, 150)]
     with beam.Pipeline(options=prism_options) as pipeline:
         stream = new_stream().advance_watermark_to(moment(START_US - DAY_US))
         for number, some in enumerate(pieces):
@@ -200,7 +174,7 @@ def test_late_and_shuffled_facts_on_prism_end_in_the_rows_of_the_batch_and_no_al
 def test_the_watermark_alone_makes_a_saga_stuck_and_a_later_step_recovers_it(collected, prism_options):
     facts = next(mine for mine in generated_orders(80, seed=5).values() if len(mine) == 4)
     [first, second, *_] = [
-        one._replace(publish_us=one.publish_us) for one in arrivals({"o": _spaced(facts, [0, 90, 91, 92])})
+        arrival._replace(publish_us=arrival.publish_us) for arrival in arrivals({"o": _spaced(facts, [0, 90, 91, 92])})
     ]
     with beam.Pipeline(options=prism_options) as pipeline:
         stream = (
@@ -229,7 +203,7 @@ def test_a_fact_after_the_retention_is_counted_late_and_adds_no_row(collected, p
     )
     with beam.Pipeline(options=prism_options) as pipeline:
         stream = new_stream().advance_watermark_to(moment(facts[0].publish_us - 1))
-        stream = stream.add_elements([one for fact in facts[:3] for one in _timed(fact)])
+        stream = stream.add_elements([item for fact in facts[:3] for item in _timed(fact)])
         stream = stream.advance_watermark_to(moment(facts[0].publish_us + 36 * 60 * MINUTE_US))
         stream = stream.add_elements(_timed(facts[3]._replace(publish_us=facts[0].publish_us + 37 * 60 * MINUTE_US)))
         gather(

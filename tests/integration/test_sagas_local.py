@@ -63,15 +63,15 @@ def test_a_start_reads_the_existing_rows_and_not_those_it_writes_itself(simulate
     with BigQueryEmulator(output / "warehouse.duckdb") as server, bigquery_client(server.rest_url) as client:
         history = SagaHistory(Store("local", server.rest_url), BigQueryTables("local", DATASET_OF), 0)
         history.read(2)
-        stood = {one.order_id: len(one.facts) for one in history.orders()}
+        stood = {order.order_id: len(order.facts) for order in history.orders()}
         [told] = client.query_and_wait("SELECT order_id FROM analytics.payment_events LIMIT 1")
         client.query_and_wait(
             f"""INSERT INTO analytics.payment_events SELECT * REPLACE ('one-more' AS event_id)
                 FROM analytics.payment_events WHERE order_id = '{told.order_id}' LIMIT 1"""
         )
         try:
-            taken = {one.order_id: len(one.facts) for shard in range(2) for one in history.take(shard, 2)}
-            again = {one.order_id: len(one.facts) for shard in range(2) for one in history.take(shard, 2)}
+            taken = {order.order_id: len(order.facts) for shard in range(2) for order in history.take(shard, 2)}
+            again = {order.order_id: len(order.facts) for shard in range(2) for order in history.take(shard, 2)}
         finally:
             client.query_and_wait("DELETE FROM analytics.payment_events WHERE event_id = 'one-more'")
     assert taken == stood
@@ -83,24 +83,24 @@ def test_the_stores_alone_give_the_sagas_again_and_the_refunds_that_were_planned
     truth, output = simulated
     with BigQueryEmulator(output / "warehouse.duckdb") as server:
         tables = BigQueryTables("local", DATASET_OF)
-        known = {one.order_id: one for one in SagaHistory(Store("local", server.rest_url), tables, 0).orders()}
+        known = {order.order_id: order for order in SagaHistory(Store("local", server.rest_url), tables, 0).orders()}
         last = max(moment(saga["updated_time"]) for saga in truth)
         late = int(last.timestamp() - 3600) * 1_000_000
-        recent = [one.order_id for one in SagaHistory(Store("local", server.rest_url), tables, late).orders()]
+        recent = [order.order_id for order in SagaHistory(Store("local", server.rest_url), tables, late).orders()]
     rows = query(output, "select order_id, state, alerts, version from analytics.order_saga_current")
     sagas = {
-        order_id: reduce_saga(order_id, one.facts, now_us=END_OF_INPUT_US) for order_id, one in sorted(known.items())
+        order_id: reduce_saga(order_id, item.facts, now_us=END_OF_INPUT_US) for order_id, item in sorted(known.items())
     }
     assert {(name, saga.state.value, saga.alerts, saga.version) for name, saga in sagas.items()} == {
         (order_id, state, tuple(alerts), version) for order_id, state, alerts, version in rows
     }
-    assert all(one.alerts == set(sagas[order_id].alerts) for order_id, one in known.items())
-    assert all(one.version == sagas[order_id].version for order_id, one in known.items())
+    assert all(item.alerts == set(sagas[order_id].alerts) for order_id, item in known.items())
+    assert all(item.version == sagas[order_id].version for order_id, item in known.items())
     assert {name for name, saga in sagas.items() if any(step.step == "refund" for step in saga.compensations)} == {
         saga["order_id"] for saga in truth if saga["refund_owed"]
     }
     assert 0 < len(recent) < len(truth)
-    assert set(recent) == {name for name, one in known.items() if max(one.published) >= late}
+    assert set(recent) == {name for name, item in known.items() if max(item.published) >= late}
 
 
 def test_only_what_is_open_has_a_deadline_and_a_stuck_order_passed_it(simulated):
@@ -198,7 +198,7 @@ def test_a_project_is_queried_in_the_same_way_as_a_folder(simulated, monkeypatch
             asked.append(project)
             return bigquery_client(server.rest_url, project)
 
-        monkeypatch.setattr("pipelines.stores.target._cloud_client", client)
+        monkeypatch.setattr("pipelines.stores.open_stores.cloud_client", client)
         by_project = [
             run_command("sagas", "--project", "shop-1", "--format", "json", *words)
             for words in ((), ("--stuck",), ("--state", "PAID"), ("--order", truth[0]["order_id"]))

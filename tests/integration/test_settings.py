@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.stores.open_stores import open_stores
 from pipelines.stores.provision.provision import provision
 from pipelines.stores.settings import SettingsDiffer, check_settings, provision_agreed, read_settings
 from pipelines.stores.target import Target
@@ -113,7 +114,7 @@ def test_a_setting_that_cannot_be_is_rejected(given, store):
 
 def test_a_store_of_an_earlier_version_gets_the_window_of_its_view(tmp_path):
     target = Target.local(tmp_path)
-    with target.open(create=True) as endpoints:
+    with open_stores(target, create=True) as endpoints:
         provision(endpoints, target, window_seconds=300)
         with pytest.raises(SettingsDiffer, match="window_seconds 300"):
             provision_agreed(endpoints, target, run_id="next", window_seconds=60)
@@ -126,7 +127,7 @@ def test_a_store_of_an_earlier_version_gets_the_window_of_its_view(tmp_path):
 
 def test_the_first_streaming_run_records_its_horizon_and_another_horizon_is_rejected(tmp_path):
     target = Target.local(tmp_path)
-    with target.open(create=True) as endpoints:
+    with open_stores(target, create=True) as endpoints:
         provision_agreed(endpoints, target, run_id="batch", window_seconds=60)
         provision_agreed(endpoints, target, run_id="stream", window_seconds=60, dedup_horizon_seconds=3600)
         provision_agreed(endpoints, target, run_id="batch-2", window_seconds=60)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from pipelines.bigquery_emulator.faults.script import FaultScript
+from pipelines.stores.open_stores import open_stores
 from pipelines.stores.target import Target
 from tests.support.command import run_command
 from tests.support.fault_scripts import EVENT_TABLES, FAULTS, event_ids, rows_by_run
@@ -30,7 +31,7 @@ def check(emulator: Emulator, folder: Path, script: list[dict[str, Any]]) -> Non
     bus, output = fresh_bus(emulator), folder / "out"
     output.mkdir(parents=True)
     sent = bus.publish(simulated(folder / "sim", 200, "--dirty", "0.05"))
-    with Target.local(output).open(create=True, faults=FaultScript.parse({"faults": script})):
+    with open_stores(Target.local(output), create=True, faults=FaultScript.parse({"faults": script})):
         process = start_stream(bus, output, "--stop_after_idle", "4", "--sink_retry_budget", "2")
         code = process.wait(timeout=240)
     log = (output / "stream.log").read_text()

@@ -15,6 +15,7 @@ from pipelines import streaming
 from pipelines.config import JobConfig
 from pipelines.runners.direct import run_to_end
 from pipelines.runners.prism import Prism, prism_flags
+from pipelines.stores.open_stores import open_stores
 from pipelines.stores.provision.provision import provision
 from pipelines.stores.target import Target
 from pipelines.stream_config import StreamConfig
@@ -47,8 +48,8 @@ def message(event_clock: str, publish_clock: str, event_id: str = "", value: int
         "metadata": {"correlationId": str(uuid.uuid4())},
     }
     published = us(publish_clock)
-    one = Message("iot-events", uuid.uuid4().hex[:12], published, {}, json.dumps(event).encode())
-    return TimestampedValue([one], Timestamp(micros=published))
+    message = Message("iot-events", uuid.uuid4().hex[:12], published, {}, json.dumps(event).encode())
+    return TimestampedValue([message], Timestamp(micros=published))
 
 
 def seconds(clock: str) -> Timestamp:
@@ -57,7 +58,7 @@ def seconds(clock: str) -> Timestamp:
 
 def run_graph(stream: TestStream, output, runner: str, **live) -> None:
     target = Target.local(output)
-    with target.open(create=True) as endpoints:
+    with open_stores(target, create=True) as endpoints:
         provision(endpoints, target)
         job = JobConfig(
             run=Run("live", us("12:00:00"), "test"),
@@ -201,8 +202,8 @@ def test_a_silent_topic_has_a_row_for_every_window(tmp_path, runner):
 
 def test_dead_letters_are_written_in_time_though_windows_stay_open_for_late_events(tmp_path):
     def bad(clock: str) -> TimestampedValue:
-        one = Message("iot-events", uuid.uuid4().hex[:12], us(clock), {}, b"{")
-        return TimestampedValue([one], Timestamp(micros=us(clock)))
+        message = Message("iot-events", uuid.uuid4().hex[:12], us(clock), {}, b"{")
+        return TimestampedValue([message], Timestamp(micros=us(clock)))
 
     stream = (
         TestStream()

@@ -38,7 +38,7 @@ def built(tmp_path_factory):
 
 def test_the_image_has_labels_and_an_entrypoint(built: Built):
     assert built.config["Entrypoint"] == ["/opt/apache/beam/boot"]
-    environment = dict(one.split("=", 1) for one in built.config["Env"])
+    environment = dict(item.split("=", 1) for item in built.config["Env"])
     assert environment["FLEX_TEMPLATE_PYTHON_PY_FILE"] == "/template/main.py"
     assert environment["RUN_PYTHON_SDK_IN_DEFAULT_ENVIRONMENT"] == "1"
     assert not [name for name in environment if name.startswith("FLEX_TEMPLATE_PYTHON_") and "PY_FILE" not in name]
@@ -51,7 +51,7 @@ def test_it_holds_the_versions_of_the_lock_and_the_project(built: Built):
     done = built.run(
         "python", "-m", "pip", "list", "--format=json", "--path", "/usr/local/lib/python3.11/dist-packages"
     )
-    versions = {canonicalize_name(one["name"]): one["version"] for one in json.loads(done.stdout)}
+    versions = {canonicalize_name(load["name"]): load["version"] for load in json.loads(done.stdout)}
     assert versions.pop("event-pipelines") == "0.2.0"
     assert versions == WANTED
     assert built.run("python", "-m", "pip", "check").returncode == 0
@@ -73,7 +73,7 @@ def test_it_holds_nothing_else_of_the_project(built: Built):
 def test_its_bill_of_materials_is_the_locks(built: Built):
     bill = json.loads((built.root / "template" / "sbom.json").read_text())
     assert bill["bomFormat"] == "CycloneDX"
-    assert {canonicalize_name(one["name"]): one["version"] for one in bill["components"]} == WANTED
+    assert {canonicalize_name(item["name"]): item["version"] for item in bill["components"]} == WANTED
 
 
 def test_nothing_of_the_build_stays_in_it(built: Built):

@@ -14,6 +14,7 @@ from pipelines.dataflow.graphs import BUILDERS
 from pipelines.dataflow.metadata import template_parser
 from pipelines.dataflow.templates import TEMPLATES
 from pipelines.errors import UserError
+from pipelines.stores.open_stores import open_stores
 from pipelines.stores.target import Target
 from tests.support.command import run_command
 
@@ -33,7 +34,7 @@ def output(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def live(output):
-    with Target.local(output).open() as endpoints:
+    with open_stores(Target.local(output)) as endpoints:
         yield endpoints.bigquery
 
 
@@ -82,7 +83,11 @@ def test_a_replay_template_changes_no_view_and_records_done(output, live, mode):
     last = json.loads(rows(live, "event_store.replay_runs", where=f"run_id = 't-{mode}'")[0])
     assert (last["state"], last["mode"]) == ("DONE", mode)
     assert int(last["messages"]) > 1000
-    assert not [one.dataset_id for one in live.list_datasets() if one.dataset_id.startswith("replay_")]
+    assert not [
+        list_dataset.dataset_id
+        for list_dataset in live.list_datasets()
+        if list_dataset.dataset_id.startswith("replay_")
+    ]
 
 
 def test_an_empty_range_is_a_job_that_records_it(output, live):

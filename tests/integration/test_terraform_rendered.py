@@ -86,7 +86,7 @@ def as_hcl(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(as_hcl, value)) + "]"
     if isinstance(value, dict):
-        return "{" + "".join(f"{n} = {as_hcl(one)}\n" for n, one in value.items() if not n.startswith("__")) + "}"
+        return "{" + "".join(f"{n} = {as_hcl(item)}\n" for n, item in value.items() if not n.startswith("__")) + "}"
     if not isinstance(value, str):
         return json.dumps(value)
     return value[2:-1] if value.startswith("${") and value.endswith("}") else value
@@ -96,7 +96,7 @@ def in_googles_case(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     return {
-        re.sub(r"_([a-z])", lambda match: match[1].upper(), name): in_googles_case(one) for name, one in value.items()
+        re.sub(r"_([a-z])", lambda match: match[1].upper(), name): in_googles_case(item) for name, item in value.items()
     }
 
 

@@ -35,7 +35,7 @@ def test_the_checker_sees_a_broken_workflow(name):
 
 def test_the_launch_request_of_the_workflow_is_valid_for_google():
     steps = {
-        label: step for one in yaml.safe_load(WORKFLOW.read_text())["main"]["steps"] for label, step in one.items()
+        label: step for item in yaml.safe_load(WORKFLOW.read_text())["main"]["steps"] for label, step in item.items()
     }
     body = steps["launch"]["try"]["args"]["body"]
     body["launchParameter"]["parameters"] = {"period": "previous-day", "at": "2026-06-16T02:30:00Z"}

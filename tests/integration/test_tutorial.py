@@ -70,7 +70,7 @@ def check(folder: Path) -> None:
     files = ds.dataset(output / "lake" / "returns", format="parquet", exclude_invalid_files=True)
     assert sorted(files.to_table().column("return_id").to_pylist()) == ["R-1", "R-2"]
     manifests = [json.loads(path.read_text()) for path in (output / "lake" / "returns").rglob("_manifest-*.json")]
-    assert sorted(one["partition"] for one in manifests) == ["dt=2026-06-15/hour=09", "dt=2026-06-15/hour=10"]
+    assert sorted(manifest["partition"] for manifest in manifests) == ["dt=2026-06-15/hour=09", "dt=2026-06-15/hour=10"]
 
 
 @pytest.mark.timeout(900)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.stores.open_stores import open_stores
 from pipelines.stores.target import Target
 from pipelines.stores.undelivered import add_undelivered_dead_letters, undelivered_files
 from tests.support.command import run_command
@@ -63,7 +64,7 @@ def test_the_next_command_adds_them_and_lists_them(store):
 def test_a_run_that_appends_adds_them_too(rejected, store):
     code, _, err = run_command("local", "--input", rejected / "in", "--output", store, "--append")
     assert code == 0, err
-    assert len([one for one in dead_letters(store) if one[0] == "sink"]) == 1
+    assert len([dead_letter for dead_letter in dead_letters(store) if dead_letter[0] == "sink"]) == 1
     assert not undelivered_files(Target.local(store))
 
 
@@ -72,7 +73,7 @@ def test_nothing_is_added_twice_after_a_kill_between_table_and_file(store):
     kept = {path: Path(path).read_bytes() for path in undelivered_files(target)}
     assert kept
     for _ in range(2):
-        with target.open() as endpoints:
+        with open_stores(target) as endpoints:
             add_undelivered_dead_letters(endpoints.bigquery, target)
         for path, data in kept.items():  # the file is there again, as after a kill before it was deleted
             Path(path).write_bytes(data)

@@ -12,8 +12,8 @@ from transforms.decode.identity import id_words
 
 @given(st.lists(st.uuids(), min_size=1, max_size=50))
 def test_integer_pairs_equal_the_uuids(ids):
-    words = id_words(pa.array([str(one) for one in ids]))
-    assert [(int(high) << 64) | int(low) for high, low in words] == [one.int for one in ids]
+    words = id_words(pa.array([str(name) for name in ids]))
+    assert [(int(high) << 64) | int(low) for high, low in words] == [name.int for name in ids]
 
 
 @given(

@@ -48,8 +48,8 @@ class Stores:
         return [
             KnownOrder(
                 order_id,
-                [one.fact for one in mine],
-                [one.publish_us for one in mine],
+                [arrival.fact for arrival in mine],
+                [arrival.publish_us for arrival in mine],
                 frozenset(raised[order_id]),
                 self.rows[order_id].version if order_id in self.rows else 0,
             )
@@ -75,7 +75,7 @@ class Stores:
             facts[arrival.order_id].append(arrival)
             self.facts[arrival.order_id].append(arrival)
         orders = [
-            OrderFacts(order_id, [one.fact for one in mine], [one.publish_us for one in mine])
+            OrderFacts(order_id, [arrival.fact for arrival in mine], [arrival.publish_us for arrival in mine])
             for order_id, mine in facts.items()
         ]
         self._take(self.shard.add_facts(orders), keep=not rows_lost)

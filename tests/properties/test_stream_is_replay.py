@@ -132,7 +132,8 @@ def test_the_order_of_arrival_instead_of_event_time_is_found() -> None:
 
 def test_the_wall_clock_instead_of_the_messages_clock_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The mutation: an event's time is judged by the clock of the run. A replay, a year later, takes events that the
-    stream rejected because they were ahead of their message by more than 300 s (TIME_RANGE)."""
+    stream rejected because they were ahead of their message by more than 300 s (TIME_RANGE).
+    """
     plain = replayed.decode_batch
     clock = [START]
 

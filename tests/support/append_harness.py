@@ -82,8 +82,8 @@ def run(elements: list[TableRows], server: Warehouse, **options: Any) -> tuple[l
 
 
 def sent_ids(elements: list[TableRows], table: str) -> list[str]:
-    return sorted(one for rows in elements if rows.table == table for one in rows.rows.column("event_id").to_pylist())
+    return sorted(item for rows in elements if rows.table == table for item in rows.rows.column("event_id").to_pylist())
 
 
 def failed_ids(failed: list[FailedRows], table: str) -> list[str]:
-    return sorted(one for rows in failed if rows.table == table for one in rows.rows.column("event_id").to_pylist())
+    return sorted(item for rows in failed if rows.table == table for item in rows.rows.column("event_id").to_pylist())

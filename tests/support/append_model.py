@@ -13,7 +13,7 @@ from transforms.sinks.bigquery.append_stream import ConnectionEnded
 from transforms.sinks.bigquery.appender import TableAppender
 from transforms.sinks.bigquery.appends import AppendLimits
 from transforms.sinks.bigquery.backoff import RetryBudget
-from transforms.sinks.bigquery.write_streams import GaveUp
+from transforms.sinks.bigquery.write_streams import AppendFailed
 
 SCHEMA = pa.schema([("n", pa.int64()), ("text", pa.string())])
 
@@ -65,11 +65,11 @@ class Server:
     def finalize(self, stream: "Stream") -> int:
         fault = self.next_fault()
         if fault == "gone":
-            raise GaveUp(classify("NOT_FOUND", "STREAM_NOT_FOUND"), exhausted=False)
+            raise AppendFailed(classify("NOT_FOUND", "STREAM_NOT_FOUND"), exhausted=False)
         if fault in ("invalid", "forbidden"):
-            raise GaveUp(classify("PERMISSION_DENIED"), exhausted=False)
+            raise AppendFailed(classify("PERMISSION_DENIED"), exhausted=False)
         if fault == "hangs":
-            raise GaveUp(classify("UNAVAILABLE"), exhausted=True)
+            raise AppendFailed(classify("UNAVAILABLE"), exhausted=True)
         stream.finalized = True
         return len(stream.rows)
 
@@ -158,9 +158,9 @@ class Clock:
 
 def appender(server: Server, budget: float = 100.0, **limits: float) -> TableAppender:
     clock = Clock()
-    patience = RetryBudget(budget, clock=clock, sleep=clock.sleep, draw=lambda: 0.9)
+    retry_budget = RetryBudget(budget, clock=clock, sleep=clock.sleep, draw=lambda: 0.9)
     wide = AppendLimits(**{"max_rows": 3, "max_in_flight": 3, "reply_timeout_seconds": 0.01, **limits})  # type: ignore[arg-type]
-    return TableAppender(server, patience, wide, lambda gave_up: None)
+    return TableAppender(server, retry_budget, wide, lambda failed_append: None)
 
 
 def batch(first: int, count: int) -> pa.RecordBatch:
@@ -176,4 +176,4 @@ def run(server: Server, batches: int = 5, **options: float) -> tuple[list[int], 
 
 
 def lost_rows(table: TableAppender) -> list[int]:
-    return [row for lost in table.lost for row in lost.rows.column("n").to_pylist()]
+    return [row for append in table.rejected for row in append.rows.column("n").to_pylist()]

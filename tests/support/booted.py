@@ -1,27 +1,28 @@
 """The templates' graphs on Prism, with workers that Beam's own boot starts: in a venv, or in the image's file system."""
 
-import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines import streaming
+from pipelines.command_options.stream_options import StreamOptions, stream_config, subscriptions_of
 from pipelines.dataflow.graphs import BUILDERS, job_config
 from pipelines.dataflow.metadata import template_parser
 from pipelines.dataflow.templates import TEMPLATES
+from pipelines.read_options import read_options
 from pipelines.runners.prism import Prism
+from pipelines.stores.open_stores import open_stores
 from pipelines.stores.provision.provision import provision
 from pipelines.stores.target import Target
-from pipelines.stream_config import stream_config
-from pipelines.subscriptions import subscriptions_of
 from tests.support.boot import boot_flags
 from tests.support.command import run_command
 from tests.support.live import need_prism_program, running_bus, simulated
 from transforms.sources.pull_pubsub import PullPubSub
 
-Build = Callable[[beam.Pipeline, argparse.Namespace], None]
+Build = Callable[[beam.Pipeline, Mapping[str, Any]], None]
 Views = dict[str, list[str]]
 
 VIEWS = ("order_current", "customer_current", "stock_level", "event_counts_current", "revenue_by_day")
@@ -58,11 +59,11 @@ def check_same(found: Views, wanted: Views) -> None:
 
 def run_booted(words: list[str], script: Path, template: str, build: Build, folder: Path) -> None:
     """Run a template's graph to its end on Prism; every worker is one that the script started."""
-    args = template_parser(TEMPLATES[template]).parse_args(words)
+    values = vars(template_parser(TEMPLATES[template]).parse_args(words))
     with Prism(need_prism_program(), folder / "prism.log") as prism:
         options = PipelineOptions(boot_flags(prism.endpoint, script), save_main_session=False)
         pipeline = beam.Pipeline(runner="PortableRunner", options=options)
-        build(pipeline, args)
+        build(pipeline, values)
         try:
             pipeline.run().wait_until_finish()
         except Exception:
@@ -83,10 +84,10 @@ def simulated_run(folder: Path, events: int, *more: object) -> Path:
 def check_replay(folder: Path, script: Path) -> None:
     """Replay a run's archive as a rebuild: nothing changes, and a run record is written."""
     output = simulated_run(folder, 800, "--dirty", 0.05)
-    with Target.local(output).open() as endpoints:
+    with open_stores(Target.local(output)) as endpoints:
         before = stood(endpoints.bigquery)
         words = ["--output", str(output), "--mode", "rebuild", *RANGE, "--run_id", "booted"]
-        run_booted(words, script, "replay", lambda pipeline, args: BUILDERS["replay"](pipeline, args, ""), folder)
+        run_booted(words, script, "replay", lambda pipeline, values: BUILDERS["replay"](pipeline, values, ""), folder)
         check_same(stood(endpoints.bigquery), before)
         sql = "SELECT state, messages FROM `local.event_store.replay_runs` WHERE run_id = 'booted'"
         (row,) = endpoints.bigquery.query(sql).result()
@@ -96,9 +97,9 @@ def check_replay(folder: Path, script: Path) -> None:
 def check_redrive(folder: Path, script: Path) -> None:
     """Send dead letters again as they are: each fails again and has an outcome."""
     output = simulated_run(folder, 300, "--dirty", 0.1)
-    with Target.local(output).open() as endpoints:
+    with open_stores(Target.local(output)) as endpoints:
         words = ["--output", str(output), "--codes", "FIELD_TYPE", "MISSING_FIELD", "--run_id", "booted"]
-        run_booted(words, script, "redrive", lambda pipeline, args: BUILDERS["redrive"](pipeline, args, ""), folder)
+        run_booted(words, script, "redrive", lambda pipeline, values: BUILDERS["redrive"](pipeline, values, ""), folder)
         outcomes = rows(endpoints.bigquery, "event_store.redrives", "dead_letter_id, outcome, run_id")
     assert outcomes
     assert all('"run_id":"booted"' in outcome for outcome in outcomes)
@@ -112,8 +113,9 @@ def check_streaming(folder: Path, script: Path) -> None:
         words = [f"--{topic.replace('-', '_')}={feed[1]}" for topic, feed in bus.feeds.items()]
         words += ["--output", str(out), "--stop_after_idle", "6", "--run_id", "booted"]
 
-        def build(pipeline: beam.Pipeline, args: argparse.Namespace) -> None:
-            subscriptions, job = subscriptions_of(args), job_config(args, str(folder / "temp"))
+        def build(pipeline: beam.Pipeline, values: Mapping[str, Any]) -> None:
+            options = read_options(StreamOptions, values)
+            subscriptions, job = subscriptions_of(options), job_config(options, None, str(folder / "temp"))
             job = job.model_copy(update={"write_endpoint": endpoints.write_endpoint})
             source = PullPubSub(
                 subscriptions=subscriptions,
@@ -122,14 +124,14 @@ def check_streaming(folder: Path, script: Path) -> None:
                 stop_file=str(folder / "stop"),
                 stop_after_idle_seconds=6,
             )
-            streaming.build(pipeline, source, job, stream_config(args, [given.topic for given in subscriptions]))
+            streaming.build(pipeline, source, job, stream_config(options, [given.topic for given in subscriptions]))
 
         out.mkdir()
-        with Target.local(out).open(create=True) as endpoints:
+        with open_stores(Target.local(out), create=True) as endpoints:
             provision(endpoints, Target.local(out))
             run_booted(words, script, "streaming", build, folder)
             streamed = stood(endpoints.bigquery)
     code, _, err = run_command("local", "--input", out / "lake" / "archive", "--output", folder / "bounded")
     assert code == 0, err
-    with Target.local(folder / "bounded").open() as endpoints:
+    with open_stores(Target.local(folder / "bounded")) as endpoints:
         check_same(stood(endpoints.bigquery), streamed)

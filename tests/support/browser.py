@@ -55,7 +55,7 @@ class Page:
             details = said["exceptionDetails"]
             self.errors.append(details.get("exception", {}).get("description") or details["text"])
         elif event == "Runtime.consoleAPICalled" and said["type"] in ("error", "warning", "assert"):
-            self.errors.append(" ".join(str(one.get("value", one.get("description"))) for one in said["args"]))
+            self.errors.append(" ".join(str(item.get("value", item.get("description"))) for item in said["args"]))
         elif event == "Log.entryAdded" and said["entry"]["level"] in ("error", "warning"):
             self.errors.append(said["entry"]["text"])
         elif event == "Network.requestWillBeSent":

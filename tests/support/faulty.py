@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.bigquery_emulator.faults.script import FaultScript
+from pipelines.stores.open_stores import open_stores
 from pipelines.stores.target import Target
 from tests.support.stores import doubles, knowledge
 
@@ -16,7 +17,7 @@ Fault = dict[str, Any]
 @contextmanager
 def faults(store: Path, *script: Fault) -> Iterator[None]:
     """Hold the warehouse of a store in this process, with faults, while the block runs commands on it."""
-    with Target.local(store).open(faults=FaultScript.parse({"faults": list(script)})):
+    with open_stores(Target.local(store), faults=FaultScript.parse({"faults": list(script)})):
         yield
 
 

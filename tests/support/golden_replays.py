@@ -15,7 +15,7 @@ def _fact(run: str, seconds: float, state: str, **more: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-LEDGER: Rows = [
+REPLAY_RECORDS: Rows = [
     _fact("r1", 1, "RUNNING", lease_until=at(601)),
     _fact("r1", 200, "RUNNING", lease_until=at(801)),
     _fact("r1", 100, "DONE", messages=5, appended=1),  # a lease renewed while the run ended: the final state wins
@@ -109,5 +109,5 @@ STATES = {
 
 def replayed_rows() -> dict[tuple[str, str], tuple[Table, Rows]]:
     """Return the rows of the tables."""
-    tables = ((RUNS, RECORDS), (REPLAYS, LEDGER), (DEAD_LETTERS, DEAD_LETTER_ROWS), (REDRIVES, REDRIVEN))
+    tables = ((RUNS, RECORDS), (REPLAYS, REPLAY_RECORDS), (DEAD_LETTERS, DEAD_LETTER_ROWS), (REDRIVES, REDRIVEN))
     return {(table.dataset, table.name): (table, rows) for table, rows in tables}

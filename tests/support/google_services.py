@@ -50,7 +50,9 @@ def healthy() -> dict[str, Any]:
     answers: dict[str, Any] = {
         f"cloudresourcemanager.googleapis.com/v3/{project}": {"state": "ACTIVE"},
         f"serviceusage.googleapis.com/v1/{project}/services:batchGet": {
-            "services": [{"name": f"{project}/services/{one}.googleapis.com", "state": "ENABLED"} for one in SERVICES]
+            "services": [
+                {"name": f"{project}/services/{service}.googleapis.com", "state": "ENABLED"} for service in SERVICES
+            ]
         },
         compute: {
             "status": "UP",
@@ -105,13 +107,13 @@ class GoogleServices:
         self.answers = {path: answer for path, answer in self.answers.items() if not path.endswith(end)}
 
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: bytes) -> tuple[int, bytes]:
-        if any(one in path for one in self.rejected):
+        if any(item in path for item in self.rejected):
             return 403, b'{"error": {"message": "permission denied"}}'
         wanted = query.get("permissions") if method == "GET" else None
         if path.endswith(":testIamPermissions"):
             wanted = json.loads(body)["permissions"]
         if wanted is not None:
-            return 200, json.dumps({"permissions": [one for one in wanted if one not in self.lacking]}).encode()
+            return 200, json.dumps({"permissions": [item for item in wanted if item not in self.lacking]}).encode()
         if path.endswith(":generateAccessToken"):
             return 200, b'{"accessToken": "worker"}'
         if method != "GET":

@@ -52,10 +52,10 @@ def make_venv(directory: Path, wheel: Path) -> Path:
 
 def link_packages(site: Path, names: dict[str, str]) -> None:
     """Link the packages of this environment into a site folder: whole folders, single files where two share one."""
-    found = [one for one in (_distribution(name) for name in names) if one is not None]
+    found = [item for item in (_distribution(name) for name in names) if item is not None]
     files = [
-        [(Path(str(file)), Path(str(one.locate_file(file)))) for file in one.files or () if ".." not in file.parts]
-        for one in found
+        [(Path(str(file)), Path(str(match.locate_file(file)))) for file in match.files or () if ".." not in file.parts]
+        for match in found
     ]
     shared = Counter(top for each in files for top in {relative.parts[0] for relative, _ in each})
     for each in files:

@@ -43,14 +43,16 @@ ENVIRONMENT = {
 def parameter_errors(metadata: dict[str, Any], given: dict[str, str]) -> list[str]:
     """Return the errors of the service for parameters, before it starts a launcher."""
     known = {parameter["name"]: parameter for parameter in metadata["parameters"]}
-    errors = [f"{name} is missing" for name, one in known.items() if not one.get("isOptional") and name not in given]
+    errors = [f"{name} is missing" for name, item in known.items() if not item.get("isOptional") and name not in given]
     for name, value in given.items():
         if name not in known:
             errors.append(f"{name} is unknown")
             continue
         patterns = known[name].get("regexes", [])
-        errors += [f"{name}={value} does not match {one}" for one in patterns if not re.fullmatch(one, value)]
-        options = [one["value"] for one in known[name].get("enumOptions", [])]
+        errors += [
+            f"{name}={value} does not match {pattern}" for pattern in patterns if not re.fullmatch(pattern, value)
+        ]
+        options = [item["value"] for item in known[name].get("enumOptions", [])]
         errors += [f"{name}={value} is none of {options}"] if options and value not in options else []
     return errors
 
@@ -67,7 +69,7 @@ def launcher_words(
         if name == "ipConfiguration":
             words += ["--no_use_public_ips"] if value == "WORKER_IP_PRIVATE" else []
         elif name == "additionalExperiments":
-            words += [f"--experiments={one}" for one in value]
+            words += [f"--experiments={item}" for item in value]
         elif name == "additionalUserLabels":
             words.append(f"--labels={json.dumps(value)}")  # as the launcher writes them
         elif name == "streamingMode":

@@ -21,6 +21,7 @@ from pipelines.config import JobConfig
 from pipelines.runners.direct import make_pipeline, run_to_end
 from pipelines.runners.prism import find_prism, install_hint
 from pipelines.runners.pubsub_emulator import Emulator, missing, publisher
+from pipelines.stores.open_stores import open_stores
 from pipelines.stores.provision.provision import provision
 from pipelines.stores.target import Target
 from schemas.message import TOPICS
@@ -178,7 +179,7 @@ def bounded_run(lake: Path, folder: Path) -> Path:
         for path in sorted(lake.glob("archive/*/dt=*/hour=*/*.avro"))
         if not path.name.startswith(".")
     ]
-    with target.open(create=True) as endpoints:
+    with open_stores(target, create=True) as endpoints:
         provision(endpoints, target)
         job = JobConfig(
             run=Run("batch", 1, "test"),

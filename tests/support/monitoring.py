@@ -51,6 +51,9 @@ def dashboard() -> dict[str, Any]:
 
 def rules() -> dict[str, Any]:
     """Return all policies' conditions as a Prometheus rules file."""
-    conditions = [one["conditionPrometheusQueryLanguage"] for name in NAMES for one in policy(name)["conditions"]]
-    made = [{"alert": one["alertRule"], "expr": one["query"], "for": one["duration"]} for one in conditions]
+    conditions = [item["conditionPrometheusQueryLanguage"] for name in NAMES for item in policy(name)["conditions"]]
+    made = [
+        {"alert": condition["alertRule"], "expr": condition["query"], "for": condition["duration"]}
+        for condition in conditions
+    ]
     return {"groups": [{"name": "event-pipelines", "interval": "1m", "rules": made}]}

@@ -1,4 +1,4 @@
-"""`replay` as the tests run it, and what it leaves in the ledger and in its staging."""
+"""`replay` as the tests run it, and what it leaves in the run records and in its staging."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def replay(store: Path, *words: str) -> str:
     return out
 
 
-def ledger(store: Path) -> list[tuple[str, str]]:
+def run_records(store: Path) -> list[tuple[str, str]]:
     return query(store, "select run_id, state from event_store.replay_runs order by started_time")
 
 

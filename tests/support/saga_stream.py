@@ -45,7 +45,7 @@ class Stream:
             facts[arrival.order_id].append(arrival)
         self._take(
             self.shard.add_facts(
-                OrderFacts(order_id, [one.fact for one in mine], [one.publish_us for one in mine])
+                OrderFacts(order_id, [arrival.fact for arrival in mine], [arrival.publish_us for arrival in mine])
                 for order_id, mine in facts.items()
             )
         )

@@ -113,7 +113,7 @@ def check_request(name: str, job_name: str, job: dict[str, Any], cloud: Cloud) -
     assert f"/projects/{PROJECT}/locations/{REGION}/jobs" in path
     assert job["name"] == job_name
     assert job["type"] in ((2, "JOB_TYPE_STREAMING") if streaming else (1, "JOB_TYPE_BATCH"))
-    assert {one["containerImage"] for one in pool["sdkHarnessContainerImages"]} == {IMAGE}
+    assert {item["containerImage"] for item in pool["sdkHarnessContainerImages"]} == {IMAGE}
     assert pool["workerHarnessContainerImage"] == IMAGE
     assert pool["autoscalingSettings"]["maxNumWorkers"] == ENVIRONMENT["maxWorkers"]
     assert pool["numWorkers"] == ENVIRONMENT["numWorkers"]
@@ -124,7 +124,7 @@ def check_request(name: str, job_name: str, job: dict[str, Any], cloud: Cloud) -
     assert environment["serviceKmsKeyName"] == ENVIRONMENT["kmsKeyName"]
     assert ("enable_streaming_engine" in environment["experiments"]) is streaming
     assert "use_runner_v2" in environment["experiments"]
-    assert not [one for one in environment.get("serviceOptions", []) if "streaming_mode" in one]
+    assert not [item for item in environment.get("serviceOptions", []) if "streaming_mode" in item]
     assert options["region"] == REGION
     assert options["save_main_session"] is False
     assert job["labels"] == ENVIRONMENT["additionalUserLabels"]
@@ -143,4 +143,4 @@ def check_loaded(name: str, done: subprocess.CompletedProcess[str]) -> None:
 
 def display(job: dict[str, Any]) -> dict[str, object]:
     """Return the options that a job request shows."""
-    return {one["key"]: one.get("value") for one in job["environment"]["sdkPipelineOptions"]["display_data"]}
+    return {item["key"]: item.get("value") for item in job["environment"]["sdkPipelineOptions"]["display_data"]}

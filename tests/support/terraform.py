@@ -28,14 +28,16 @@ def blocks() -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for path in sorted(TERRAFORM.glob("*.tf")):
         parsed = hcl2.loads(path.read_text())
-        for one in parsed.get("resource", []) + parsed.get("data", []):
-            for kind, named in one.items():
+        for item in parsed.get("resource", []) + parsed.get("data", []):
+            for kind, named in item.items():
                 found |= {f"{bare(kind)}.{bare(name)}": body for name, body in named.items()}
         for key, prefix in (("variable", "var"), ("output", "output")):
-            for one in parsed.get(key, []):
-                found |= {f"{prefix}.{bare(name)}": body for name, body in one.items()}
-        for one in parsed.get("locals", []):
-            found |= {f"local.{bare(name)}": {"value": body} for name, body in one.items() if not name.startswith("__")}
+            for element in parsed.get(key, []):
+                found |= {f"{prefix}.{bare(name)}": body for name, body in element.items()}
+        for entry in parsed.get("locals", []):
+            found |= {
+                f"local.{bare(name)}": {"value": body} for name, body in entry.items() if not name.startswith("__")
+            }
     return found
 
 

@@ -51,9 +51,9 @@ def main(path: str) -> int:
             except Exception as error:
                 failed.append(f"{kind} {name}: {type(error).__name__}: {error}")
     artifacts = [
-        api.ArtifactStagingToRolePayload.FromString(one.role_payload).staged_name
+        api.ArtifactStagingToRolePayload.FromString(dependency.role_payload).staged_name
         for environment in pipeline.components.environments.values()
-        for one in environment.dependencies
+        for dependency in environment.dependencies
     ]
     print(json.dumps({"loaded": loaded, "failed": failed, "artifacts": artifacts}))
     return 1 if failed else 0

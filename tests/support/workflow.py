@@ -40,8 +40,8 @@ def _subworkflow(name: str, body: dict[str, Any]) -> Iterator[str]:
             yield f"{label}: calls {step['call']}"
         if "call" not in step and step.keys() & {"args", "result"}:
             yield f"{label}: args or result without a call"
-        for one in step.get("assign", []):
-            known.add(re.split(r"[.\[]", next(iter(one)))[0])
+        for item in step.get("assign", []):
+            known.add(re.split(r"[.\[]", next(iter(item)))[0])
         if "result" in inner:
             known.add(inner["result"])
         yield from (f"{label}: {problem}" for problem in _expressions(step, known))

@@ -161,10 +161,10 @@ def _path(key: tuple[str, str]) -> str:
 
 def _type(column: Column) -> Type:
     if column.fields:
-        one = TypeFactory.create_struct_type([(field.name, _type(field)) for field in column.fields])
+        element = TypeFactory.create_struct_type([(field.name, _type(field)) for field in column.fields])
     else:
-        one = TypeFactory.create_simple_type(_KINDS[column.type])
-    return TypeFactory.create_array_type(one) if column.repeated else one
+        element = TypeFactory.create_simple_type(_KINDS[column.type])
+    return TypeFactory.create_array_type(element) if column.repeated else element
 
 
 def _array(table: Table, rows: Rows) -> str:
@@ -176,9 +176,9 @@ def _array(table: Table, rows: Rows) -> str:
 
 def _literal(column: Column, value: Any) -> str:
     if column.repeated:
-        one = Column(column.name, column.type, fields=column.fields)
+        element = Column(column.name, column.type, fields=column.fields)
         kind = type_of(column).replace(" NOT NULL", "")
-        return f"{kind}[{', '.join(_literal(one, item) for item in value or [])}]"
+        return f"{kind}[{', '.join(_literal(element, item) for item in value or [])}]"
     if value is None:
         return "NULL"
     if column.fields:

@@ -82,3 +82,15 @@ def test_a_folder_has_at_most_twenty_modules(folder):
 def test_every_module_has_a_docstring():
     silent = [str(path) for path in modules().values() if not ast.get_docstring(ast.parse(path.read_text()))]
     assert silent == []
+
+
+def test_only_the_command_line_package_takes_parsed_options_as_a_namespace():
+    """Everything else takes frozen objects with typed fields (pipelines/read_options.py)."""
+    outside = [path for path in modules().values() if path.is_relative_to(ROOT / "pipelines")]
+    outside = [path for path in outside if not path.is_relative_to(ROOT / "pipelines" / "cli")]
+    assert [str(path) for path in outside if "argparse.Namespace" in path.read_text()] == []
+
+
+def test_no_module_asks_parsed_options_for_an_option_that_may_be_absent():
+    asking = [str(path) for path in modules().values() if "hasattr(args" in path.read_text()]
+    assert asking == []

@@ -1,7 +1,7 @@
-"""The field forms of docs/data-contract.md#event-types on columns: functions return values, and which rows have the form.
+"""Check the field formats of docs/data-contract.md#event-types on columns: return values, and which rows are valid.
 
-They accept less than the contract where that keeps them simple: a row that is not ok is looked at again, one by one.
-Only what they accept must be right. Cells may be NULL where a field is optional; NULL is ok.
+The checks accept less than the contract if that keeps them simple: a row that is not `ok` goes to the full decoder. Only
+what they accept must be right. Cells of optional fields may be NULL; NULL is ok.
 """
 
 from typing import NamedTuple
@@ -28,7 +28,7 @@ def strings(values: list[str | None]) -> pa.StringArray:
 
 
 def texts_of(raw: list[bytes | None]) -> pa.StringArray:
-    """Return UTF-8 that was checked before as a column."""
+    """Return bytes that are known to be UTF-8 as a column of texts."""
     return pa.array(raw, pa.binary()).cast(pa.string(), safe=False)
 
 
@@ -45,8 +45,8 @@ def _table(characters: bytes) -> np.ndarray:
     return table
 
 
-_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-_ID_FIRST, _ID = _table(_LETTERS), _table(_LETTERS + b"._:@-")
+_ALPHANUMERIC = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+_ID_FIRST, _ID = _table(_ALPHANUMERIC), _table(_ALPHANUMERIC + b"._:@-")
 _UPPER = _table(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 ID_MOST = 128
 
@@ -81,7 +81,7 @@ def _is_null(column: pa.Array) -> np.ndarray | bool:
 
 
 def _matrix(column: pa.StringArray, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the texts that have a width as rows of bytes, and which they are."""
+    """Return the texts of `width` bytes as rows of bytes, and the mask of these texts."""
     data, edges = _layout(column)
     ok = np.diff(edges) == width
     if len(data) == width * len(column) and ok.all():
@@ -106,13 +106,15 @@ def check_uuids(column: pa.StringArray) -> Checked:
 
 
 _PLAIN_DIGITS, _PLAIN_PLACES = 18, 6
-"""A JSON number of so many digits before and behind the point is spelled in canonical JSON as it came."""
+"""Canonical JSON keeps the digits of a JSON number with at most so many before and after the point."""
 _IN_MONEY, _IN_NUMBER = _table(b'0123456789."'), _table(b"0123456789.-")
 
 
 def _spelled(column: pa.StringArray, table: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return which texts have bytes of a table alone and one point at most, their first bytes, and the digits before
-    and behind the point, signs and quotation marks counted."""
+    """Return which texts have only bytes of a table and at most one point, their first bytes, and their digits.
+
+    The last two results count the digits before and after the point; signs and quotation marks count as digits.
+    """
     data, edges = _layout(column)
     starts, ends = edges[:-1], edges[1:]
     ok = _all_in(data, edges, table)
@@ -138,7 +140,7 @@ def parse_money(raw: list[bytes | None]) -> Checked:
     ok, first, whole, places = _spelled(texts, _IN_MONEY)
     quoted = first == ord('"')
     has_point = places > 0
-    digits = whole - quoted - (quoted & ~has_point)  # the mark that ends the text stands behind the point, or not
+    digits = whole - quoted - (quoted & ~has_point)  # the closing quotation mark is before or after the point
     fraction = places - (quoted & has_point)
     ok &= (digits >= 1) & (digits <= np.where(quoted, MONEY_INTEGER_DIGITS, _PLAIN_DIGITS)) | _is_null(texts)
     ok &= ~has_point | ((fraction >= 1) & (fraction <= np.where(quoted, MONEY_FRACTION_DIGITS, _PLAIN_PLACES)))
@@ -158,11 +160,11 @@ def parse_numbers(raw: list[bytes | None]) -> Checked:
 _DAYS = np.array([0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31, 0, 0, 0])
 _BEFORE = np.array([0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 0, 0, 0])
 _FORMS = (27, 24, 20)
-"""Sizes of `2026-06-15T12:00:00.123456Z` and of the same with milliseconds and with whole seconds."""
+"""Sizes of `2026-06-15T12:00:00.123456Z`, and of times with milliseconds and with whole seconds."""
 
 
 def parse_times(column: pa.StringArray) -> tuple[np.ndarray, np.ndarray]:
-    """Return UTC microseconds of RFC 3339 texts, and which were read: those in UTC since 2000, of three sizes."""
+    """Return UTC microseconds of RFC 3339 texts, and the mask of those that were read: in UTC, since 2000, of three sizes."""
     micros = np.zeros(len(column), np.int64)
     ok = np.zeros(len(column), bool)
     for width in _FORMS:
@@ -179,7 +181,7 @@ _MARKS = {4: b"-", 7: b"-", 10: b"T", 13: b":", 16: b":", 19: b"."}
 
 
 def _instants(places: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the instants of texts of one width, given place by place, and which have a time's form and exist."""
+    """Return the instants of texts of one width, given position by position, and the mask of those that are valid times."""
     marks = {**{place: mark for place, mark in _MARKS.items() if place < width - 1}, width - 1: b"Z"}
     fits = np.ones(places.shape[1], bool)
     for place, mark in marks.items():

@@ -61,7 +61,7 @@ class BatchDecoder:
     def __init__(
         self,
         registry: Registry = REGISTRY,
-        pseudonym: Pseudonym = lambda text: None,
+        pseudonym: Pseudonym = lambda _text: None,
         *,
         accept_cloudevents: bool = False,
     ) -> None:
@@ -70,14 +70,14 @@ class BatchDecoder:
         self._columns = EventColumns(registry, pseudonym)
 
     def __call__(self, messages: Iterable[Message | NotAMessage]) -> tuple[list[EventBatch], list[DeadLetter]]:
-        """Return the valid events as wide batches, at most one a table, and the dead letters. None is lost."""
+        """Return the valid events as wide batches, at most one per table, and the dead letters. None is lost."""
         batches, others = self._plain.batches(messages)
         events, dead = decode_batch(self._decoder, others)
         return joined([*batches, *self._columns.batches(events)]), dead
 
 
 def joined(batches: Iterable[EventBatch]) -> list[EventBatch]:
-    """Return one batch a table."""
+    """Return one batch per table."""
     parts: dict[str, list[pa.RecordBatch]] = {}
     for batch in batches:
         parts.setdefault(batch.table, []).append(batch.rows)

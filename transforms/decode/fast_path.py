@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.decode.content_hash import content_word, digest, word_of
-from schemas.decode.fast_path import Plain, PlainReader, PlainType
+from schemas.decode.fast_path import FastMessage, FastReader, FastType
 from schemas.message import Message, NotAMessage
 from schemas.registry import Registry
 from schemas.tables.column import NUMERIC, TIMESTAMP, Column, snake_case
@@ -31,12 +31,12 @@ class PlainColumns:
     """Builds wide batches of plain messages, by the tables of one registry."""
 
     def __init__(
-        self, registry: Registry, pseudonym: Pseudonym = lambda text: None, *, accept_cloudevents: bool = False
+        self, registry: Registry, pseudonym: Pseudonym = lambda _text: None, *, accept_cloudevents: bool = False
     ) -> None:
-        self._reader = PlainReader(registry, accept_cloudevents=accept_cloudevents)
+        self._reader = FastReader(registry, accept_cloudevents=accept_cloudevents)
         self._pseudonym = pseudonym
         self._tables = {
-            name: (wide_schema(table), typed_columns(table), [one.name for one in event_types])
+            name: (wide_schema(table), typed_columns(table), [event_type.name for event_type in event_types])
             for name, event_types in registry.by_table().items()
             for table in (typed_table(name, registry),)
         }
@@ -51,7 +51,7 @@ class PlainColumns:
             mine = [types[name] for name in names if name in types and types[name].rows]
             if not mine:
                 continue
-            rows: list[Plain] = list(chain.from_iterable(one.rows for one in mine))
+            rows: list[FastMessage] = list(chain.from_iterable(fast_type.rows for fast_type in mine))
             arrays, ok = _columns(mine, rows, columns, self._pseudonym)
             if not ok.all():
                 others.extend(row[0] for row in compress(rows, ~ok))
@@ -68,20 +68,22 @@ class PlainColumns:
 
 
 def _columns(
-    types: list[PlainType], rows: list[Plain], columns: tuple[Column, ...], pseudonym: Pseudonym
+    types: list[FastType], rows: list[FastMessage], columns: tuple[Column, ...], pseudonym: Pseudonym
 ) -> tuple[dict[str, pa.Array], np.ndarray]:
     """Return the wide columns of one table's messages, type by type, but for `content`; and which rows are ok."""
-    typed = [TypedColumns(one, pseudonym) for one in types]
+    typed = [TypedColumns(event_type, pseudonym) for event_type in types]
     arrays = {
-        TYPED_PREFIX + column.name: _joined([one.column(column) for one in typed], column.arrow_type())
+        TYPED_PREFIX + column.name: _joined([columns.column(column) for columns in typed], column.arrow_type())
         for column in columns
     }
-    arrays["entity_id"] = _joined([one.entity for one in typed], pa.string())
-    arrays["amount"] = _joined([one.amount for one in typed], NUMERIC)
+    arrays["entity_id"] = _joined([columns.entity for columns in typed], pa.string())
+    arrays["amount"] = _joined([columns.amount for columns in typed], NUMERIC)
     for name in ("name", "source", "topic"):
-        values = [pa.repeat(pa.scalar(getattr(one.event_type, name)), len(one.rows)) for one in types]
+        values = [
+            pa.repeat(pa.scalar(getattr(event_type.event_type, name)), len(event_type.rows)) for event_type in types
+        ]
         arrays["event_type" if name == "name" else name] = _joined(values, pa.string())
-    ok = np.concatenate([one.ok for one in typed])
+    ok = np.concatenate([columns.ok for columns in typed])
     return arrays, ok & _envelope(rows, arrays) & _published(types, arrays)
 
 
@@ -89,13 +91,13 @@ def _joined(parts: list[pa.Array], kind: pa.DataType) -> pa.Array:
     return parts[0] if len(parts) == 1 else pa.concat_arrays([part.cast(kind) for part in parts])
 
 
-def _envelope(rows: list[Plain], arrays: dict[str, pa.Array]) -> np.ndarray:
+def _envelope(rows: list[FastMessage], arrays: dict[str, pa.Array]) -> np.ndarray:
     """Add the columns of messages and envelopes; return which rows are ok."""
     messages, envelopes, texts, _, _ = zip(*rows, strict=True)
     metadata = [envelope.metadata for envelope in envelopes]
     event_id, ok = check_uuids(strings([envelope.eventId for envelope in envelopes]))
-    correlation, fits = check_uuids(strings([one.correlationId for one in metadata]))
-    causation, real = check_uuids(strings([one.causationId or None for one in metadata]))
+    correlation, fits = check_uuids(strings([item.correlationId for item in metadata]))
+    causation, real = check_uuids(strings([item.causationId or None for item in metadata]))
     event_time, known = parse_times(strings([envelope.eventTime for envelope in envelopes]))
     publish_time = np.array([message.publish_time for message in messages], np.int64)
     arrays.update(
@@ -114,13 +116,13 @@ def _envelope(rows: list[Plain], arrays: dict[str, pa.Array]) -> np.ndarray:
     return np.asarray(ok & fits & real & known & (event_time <= publish_time + MAX_AHEAD_US))
 
 
-def _published(types: list[PlainType], arrays: dict[str, pa.Array]) -> np.ndarray:
+def _published(types: list[FastType], arrays: dict[str, pa.Array]) -> np.ndarray:
     """Tell which rows have no time in their data that lies too far after their publish time."""
-    ok = np.ones(sum(len(one.rows) for one in types), bool)
+    ok = np.ones(sum(len(event_type.rows) for event_type in types), bool)
     limit = pc.add(arrays["publish_time"].cast(pa.int64()), MAX_AHEAD_US)
-    for one, end in zip(types, accumulate(len(one.rows) for one in types), strict=True):
-        mine = slice(end - len(one.rows), end)
-        for name in one.event_type.times:
+    for event_type, end in zip(types, accumulate(len(event_type.rows) for event_type in types), strict=True):
+        mine = slice(end - len(event_type.rows), end)
+        for name in event_type.event_type.times:
             moments = arrays[TYPED_PREFIX + snake_case(name)][mine].cast(pa.int64())
             ok[mine] &= pc.less_equal(moments, limit[mine]).fill_null(True).to_numpy(zero_copy_only=False)
     return ok

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from schemas.decode.fast_path import Kind, PlainType, kind_of
+from schemas.decode.fast_path import FastType, Kind, kind_of
 from schemas.models.field_types import Payload
 from schemas.registry import nested_model
 from schemas.tables.column import NUMERIC, TIMESTAMP, Column, snake_case
@@ -48,7 +48,7 @@ def _fields_of(model: type[Payload]) -> tuple[_Field, ...]:
 class TypedColumns:
     """The data of one event type's plain messages as columns; `ok` tells the rows whose cells have their form."""
 
-    def __init__(self, plain: PlainType, pseudonym: Pseudonym) -> None:
+    def __init__(self, plain: FastType, pseudonym: Pseudonym) -> None:
         rows = [shape for _, _, _, shape, _ in plain.rows]
         self._size, self._pseudonym = len(rows), pseudonym
         self.ok = np.ones(len(rows), bool)

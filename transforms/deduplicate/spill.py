@@ -1,7 +1,7 @@
 """Spilled event batches: decoded events wait in files for the verdict on their ids, so that memory stays flat.
 
 One spill is three files: `NAME.arrow` (wide batches of one table, but for their messages), `NAME.messages` (what a dead
-letter would hold of them, read where an id contradicts itself and nowhere else) and `NAME.ids` (their identities, sorted
+letter would hold of them, read only for an id that conflicts with itself) and `NAME.ids` (their identities, sorted
 by shard). On a local disk they are mapped and not read: what is cut out of them is copied once.
 """
 

@@ -1,7 +1,7 @@
 """DeduplicateStream: the first event of every id within a horizon, in keyed state; the views do the rest.
 
 Events go to a shard of their id (seen_shards.py). A shard's state is a directory of time buckets, read and written once a
-call, and a bag of packed ids for each bucket, which is appended to and read only where this process does not hold the
+call, and a bag of packed ids for each bucket, which is appended to, and read only if this process does not hold the
 ids already: the directory's token says whether it does. Event-time timers clear the buckets.
 """
 
@@ -43,8 +43,9 @@ Stored: TypeAlias = TaggedOutput[Literal["stored"], EventBatch]
 
 
 class DeduplicatedStream(NamedTuple):
-    """The outputs: distinct events; events to store, which are these and duplicates that were published before the
-    retained event; conflicts; and measures.
+    """The outputs: distinct events, events to store, conflicts and measures.
+
+    Events to store are the distinct events, and duplicates that were published before the retained event.
     """
 
     events: beam.PCollection[EventBatch]
@@ -101,7 +102,7 @@ class _JudgeFn(beam.DoFn):
     CLEAR = TimerSpec("clear", TimeDomain.WATERMARK)
 
     def default_label(self) -> str:
-        """The step's name in the graph: state is found by it, so it outlives the class's name."""
+        """Return the step's label: the runner finds state by it, so it must not follow the class's name."""
         return "Judge"
 
     def __init__(self, spec: DeduplicateStream) -> None:

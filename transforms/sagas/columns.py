@@ -51,7 +51,7 @@ class OrderFacts(NamedTuple):
 
 
 def saga_facts(rows: pa.RecordBatch) -> pa.RecordBatch:
-    """Return the saga facts of a wide batch; empty where the table tells of no order."""
+    """Return the saga facts of a wide batch; empty if the table holds no events of orders."""
     names = set(rows.schema.names)
     if TYPED_PREFIX + "order_id" not in names:
         return _empty()
@@ -81,14 +81,14 @@ def _empty() -> pa.RecordBatch:
 
 
 def _cancelled(rows: pa.RecordBatch) -> pa.Array:
-    """Return CANCELLED where an order.updated says so, else NULL: no other status is a fact (schemas.saga.facts)."""
+    """Return CANCELLED for an order.updated with this status, else NULL: no other status is a fact (schemas.saga.facts)."""
     status = rows.column(TYPED_PREFIX + "status")
     cancels = pc.and_kleene(pc.equal(status, CANCELLED_STATUS), pc.equal(rows.column("event_type"), "order.updated"))
     return pc.if_else(pc.fill_null(cancels, False), status, pa.scalar(None, pa.string()))
 
 
 def split_by_shard(facts: pa.Table, shards: int) -> Iterator[tuple[int, pa.Table]]:
-    """Cut facts by the shard of their order: an order has one shard, wherever and whenever it is asked."""
+    """Cut facts by the shard of their order: an order has the same shard on every worker and in every run."""
     orders = facts["order_id"].combine_chunks().dictionary_encode()
     by_order = np.array([shard_of(order_id, shards) for order_id in orders.dictionary.to_pylist()], np.int64)
     shard = by_order[orders.indices.to_numpy()]
@@ -150,7 +150,7 @@ def order_saga_rows(sagas: list[Saga], run_id: str) -> TableRows:
 
 
 def saga_alert_rows(sagas: Iterable[Saga], run_id: str) -> TableRows | None:
-    """Return rows of saga_alerts for all that the sagas raised, and count them by name; None where that is nothing.
+    """Return rows of saga_alerts for all that the sagas raised, and count them by name; None if there are none.
 
     What a deadline caused has no event: its event_id is NULL.
     """

@@ -6,7 +6,6 @@ personal data is read.
 """
 
 import secrets
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,6 +15,7 @@ from google.cloud import bigquery
 from schemas.registry import REGISTRY
 from schemas.saga.facts import CANCELLED_STATUS, SAGA_EVENT_TYPES, SagaFact
 from schemas.tables.definitions import ORDER_SAGAS, SAGA_ALERTS, typed_table
+from transforms.process_state import SharedValues
 from transforms.sagas.columns import shard_of
 from transforms.sagas.shard import KnownOrder
 from transforms.sinks.bigquery.bigquery_tables import BigQueryTables
@@ -26,9 +26,10 @@ _OPTIONAL = ("status", "payment_id", "reservation_id", "sku", "quantity")
 
 @dataclass(frozen=True)
 class SagaHistory:
-    """Where the stores are. Orders are read of which an event was published since `since_us`, each with all its facts.
+    """The stores that sagas are read from at the start of a run: orders with an event published since `since_us`.
 
-    They are read for all shards of this process at once: one query a start, by `read` before the run's own rows come.
+    Each is read with all its facts. All shards of this process are read at once, by one query per start; `read` runs it
+    before the run's own rows arrive.
     """
 
     store: Store
@@ -38,20 +39,20 @@ class SagaHistory:
 
     def read(self, shards: int) -> None:
         """Read the orders of all shards."""
-        with _LOCK:
-            self._read(shards)
+        with _READ.locked() as read:
+            self._read(read, shards)
 
     def take(self, shard: int, shards: int) -> list[KnownOrder]:
-        """Return the orders of a shard, once; where it asks again, after a bundle that failed, they are read again."""
-        with _LOCK:
-            if (self.name, shard) not in _READ:
-                self._read(shards)
-            return _READ.pop((self.name, shard))
+        """Return the orders of a shard, once; a shard that asks again, after a failed bundle, has them read again."""
+        with _READ.locked() as read:
+            if (self.name, shard) not in read:
+                self._read(read, shards)
+            return read.pop((self.name, shard))
 
-    def _read(self, shards: int) -> None:
-        _READ.update({(self.name, number): [] for number in range(shards)})
+    def _read(self, read: dict[tuple[str, int], list[KnownOrder]], shards: int) -> None:
+        read.update({(self.name, number): [] for number in range(shards)})
         for order in self.orders():
-            _READ[self.name, shard_of(order.order_id, shards)].append(order)
+            read[self.name, shard_of(order.order_id, shards)].append(order)
 
     def orders(self) -> Iterator[KnownOrder]:
         """Yield the orders."""
@@ -63,9 +64,8 @@ class SagaHistory:
             client.close()
 
 
-_LOCK = threading.Lock()
-_READ: dict[tuple[str, int], list[KnownOrder]] = {}
-"""What was read for shards that have not asked yet; all instances of the step share it."""
+_READ: SharedValues[tuple[str, int], list[KnownOrder]] = SharedValues()
+"""The orders of shards that have not asked for them yet."""
 
 
 def read_orders(client: bigquery.Client, sql: str) -> Iterator[KnownOrder]:

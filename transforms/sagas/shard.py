@@ -30,7 +30,7 @@ LOG_LAYOUT: Final = 1
 LOG_STATE: Final = "log"
 """Name and layout version of the log in keyed state; a change of `Held` or of a fact's bytes raises the version."""
 _BITS: Final = {name: 1 << number for number, name in enumerate(AlertName)}
-_ASKED_BYTES: Final = 8
+_REQUEST_BYTES: Final = 8
 _SNAPSHOT_ORDERS: Final = 10_000
 
 
@@ -53,12 +53,11 @@ class Held(msgspec.Struct, array_like=True):
     delay_us: int = 0  # how late its newest fact was published: history that arrives late is not stuck meanwhile
     passed_us: int = 0  # 1 µs after the deadline that is known to have passed; 0: none
     alerted: int = 0  # the alerts handed out, a bit each
-    asked: bytes = b""  # the compensation requests handed out, 8 bytes each
+    requested: bytes = b""  # the compensation requests handed out, 8 bytes each
 
 
 class KnownOrder(NamedTuple):
-    """What the stores know of an order: all its facts and when each was published, the alerts that have rows, and the
-    version of its newest row (0: none)."""
+    """An order as the stores hold it: its facts with their publish times, its alerts, and its newest version (0: none)."""
 
     order_id: str
     facts: list[SagaFact]
@@ -68,8 +67,11 @@ class KnownOrder(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """What a call changed. `sagas`: those with a new row. `alerted`: of these, with only the alerts and requests that
-    were not handed out before. `late`: facts of forgotten orders. `log`: what to add to the log, if anything."""
+    """The changes of a call.
+
+    `sagas` have a new row. `alerted` are those of them with new alerts or requests, and hold only these. `late` counts
+    facts of forgotten orders. `log` is added to the log, if it is not empty.
+    """
 
     sagas: list[Saga]
     alerted: list[Saga]
@@ -134,7 +136,7 @@ class SagaShard:
             held.alerted = sum(_BITS[AlertName(alert)] for alert in order.alerts)
             if order.version >= 2 * len(facts):
                 before = reduce_saga(order.order_id, facts, now_us=None, timeout_us=self._timeout_us)
-                held.asked = b"".join(map(_key, before.requests))
+                held.requested = b"".join(map(_key, before.requests))
                 if order.version % 2 and before.deadline is not None:
                     held.passed_us = before.deadline + 1
             self._decide(order.order_id, held, held.passed_us or None, changes)
@@ -151,7 +153,7 @@ class SagaShard:
             if held.stage == Stage.WAITS:
                 self._decide(order_id, held, END_OF_INPUT_US, changes)
             elif held.stage == Stage.SETTLED:
-                held.facts = held.asked = b""
+                held.facts = held.requested = b""
                 self._wait(order_id, held, Stage.FORGOTTEN, held.due_us + self._retention_us)
             else:
                 held.stage = Stage.GONE
@@ -185,13 +187,13 @@ class SagaShard:
         saga = reduce_saga(order_id, decode_facts(held.facts), now_us=now_us, timeout_us=self._timeout_us)
         changes.sagas.append(saga)
         raised = tuple(alert for alert in saga.raised if not held.alerted & _BITS[alert.name])
-        asked = [(_key(request), request) for request in saga.requests]
-        known = {held.asked[at : at + _ASKED_BYTES] for at in range(0, len(held.asked), _ASKED_BYTES)}
-        requests = tuple(request for key, request in asked if key not in known)
+        requested = [(_key(request), request) for request in saga.requests]
+        known = {held.requested[at : at + _REQUEST_BYTES] for at in range(0, len(held.requested), _REQUEST_BYTES)}
+        requests = tuple(request for key, request in requested if key not in known)
         if raised or requests:
             changes.alerted.append(saga._replace(raised=raised, requests=requests))
             held.alerted |= sum(_BITS[alert.name] for alert in raised)
-            held.asked += b"".join(key for key, _ in asked if key not in known)
+            held.requested += b"".join(key for key, _ in requested if key not in known)
         if saga.deadline is not None and not saga.stuck:
             due_us = saga.deadline + 1 + held.delay_us
             self._wait(order_id, held, Stage.WAITS, _round_up(due_us, self._grain_us))
@@ -239,7 +241,7 @@ def _decode(chunk: bytes) -> tuple[int, dict[str, Held]]:
 
 def _key(request: CompensationRequest) -> bytes:
     """Return what tells a request from others of its saga: the event that caused it and what it asks for."""
-    return blake2b(json.dumps([request.event_id, request.steps]).encode(), digest_size=_ASKED_BYTES).digest()
+    return blake2b(json.dumps([request.event_id, request.steps]).encode(), digest_size=_REQUEST_BYTES).digest()
 
 
 def _number(chunk: tuple[int, dict[str, Held]]) -> int:

@@ -41,8 +41,10 @@ ShardedFacts = tuple[int, bytes]
 
 
 class TrackedSagasStream(NamedTuple):
-    """The outputs: rows of sagas without new alerts, and sagas with the alerts and requests that were not published
-    before. AlertedRows makes the rows of these after publishing, so a row tells a later start that it was published."""
+    """The outputs: rows of sagas without new alerts, and sagas with alerts and requests that are not published yet.
+
+    AlertedRows makes the rows of the latter after publishing, so a row shows a later start that they were published.
+    """
 
     rows: beam.PCollection[TableRows]
     alerted: beam.PCollection[list[Saga]]
@@ -141,7 +143,7 @@ class _TrackFn(beam.DoFn):
     DUE = TimerSpec("due", TimeDomain.WATERMARK)
 
     def default_label(self) -> str:
-        """The step's name in the graph: state is found by it, so it outlives the class's name."""
+        """Return the step's label: the runner finds state by it, so it must not follow the class's name."""
         return "Track"
 
     def __init__(self, spec: TrackSagasStream) -> None:

@@ -55,8 +55,7 @@ def dead_letter_line(dead_letter: DeadLetter, run: Run) -> bytes:
 
 
 def cells_line(cells: Mapping[str, object]) -> bytes:
-    """Return the cells of a row of the table as a JSON line: times in RFC 3339, attributes as an object, the payload in
-    base64.
+    """Return the cells of a row as a JSON line: times in RFC 3339, attributes as an object, the payload in base64.
 
     Args:
         cells: by column; times as UTC microseconds or datetimes, attributes as JSON text, the payload as bytes.

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import msgspec
 
 from schemas.message_forms import BOM, looks_like_messages, tells_form
-from transforms.sources.read_avro import MAGIC
+from transforms.sources.avro_container import MAGIC
 from transforms.sources.read_values import ValueSplitter
 
 HEAD_BYTES = 64 << 10

@@ -1,4 +1,4 @@
-"""ChooseMessages: of batches of messages, those of a range and of the topics, event types or entity that are asked for.
+"""ChooseMessages: keep the messages of a range, and of the requested topics, event types or entity.
 
 What only the payload says is found by the decoder itself, so that a filter never knows another format than the job.
 """

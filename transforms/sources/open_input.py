@@ -41,7 +41,7 @@ def open_raw(path: str) -> Iterator[BinaryIO]:
 
 @contextmanager
 def open_inflated(path: str, size: int) -> Iterator[BinaryIO]:
-    """Open a file of `size` bytes, inflated; reading raises DamagedInput where it is damaged or over MAX_RATIO."""
+    """Open a file of `size` bytes, inflated; reading raises DamagedInput if it is damaged or inflates beyond MAX_RATIO."""
     with open_raw(path) as raw:
         kind = compression_of(path)
         if not kind:

@@ -11,6 +11,7 @@ from typing import Any
 
 from schemas.message import Message
 from transforms.archive.segments import StreamArchive, open_archive
+from transforms.process_state import SharedValues
 from transforms.sources.subscription import Subscription
 
 ACK_SECONDS = 60.0
@@ -60,8 +61,7 @@ class PulledTopic:
         threading.Thread(target=_end_when_acknowledged, args=(self.subscription,), daemon=True).start()
 
 
-_LOCK = threading.Lock()
-_TOPICS: dict[tuple[str, str], PulledTopic] = {}
+_TOPICS: SharedValues[tuple[str, str], PulledTopic] = SharedValues()
 
 
 def pulled_topic(run_id: str, lake: str, given: TopicSubscription, max_waiting: int) -> PulledTopic:
@@ -72,20 +72,20 @@ def pulled_topic(run_id: str, lake: str, given: TopicSubscription, max_waiting: 
         max_waiting: messages that may wait to be taken.
     """
     key = (run_id, given.subscription)
-    with _LOCK:
-        topic = _TOPICS.get(key)
+    with _TOPICS.locked() as topics:
+        topic = topics.get(key)
         if topic is None:
             archive = open_archive(lake, given.topic, run_id)
             pulled = Subscription(given.subscription, given.topic, max_waiting, tick=archive.roll)
             writer = ThreadPoolExecutor(1, f"archive-{given.topic}")
-            topic = _TOPICS[key] = PulledTopic(pulled, archive, writer)
+            topic = topics[key] = PulledTopic(pulled, archive, writer)
         return topic
 
 
 def pulled_topics(run_id: str) -> list[PulledTopic]:
     """Return what this process pulls for a run."""
-    with _LOCK:
-        return [topic for (run, _), topic in _TOPICS.items() if run == run_id]
+    with _TOPICS.locked() as topics:
+        return [topic for (run, _), topic in topics.items() if run == run_id]
 
 
 def outstanding(run_id: str) -> int:

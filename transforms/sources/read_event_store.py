@@ -1,6 +1,6 @@
 """ReadStore: the event store as a source. Rows become the messages they came from, and go through the same decoder.
 
-The message's bytes are written anew from the row's columns, `data` as it came. So content hashes, typed rows, counts,
+The message's bytes are built from the row's columns; `data` is the original text. So content hashes, typed rows, counts,
 features and sagas are those of the first time; attributes and notes about the bytes (BOM_REMOVED, TIME_TRUNCATED of the
 envelope) are not in the row and are not needed: a rebuild does not rewrite the event store.
 """

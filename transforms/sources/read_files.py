@@ -29,7 +29,7 @@ from transforms.sources.read_values import read_values
 
 BATCH_MESSAGES = 4096
 BATCH_BYTES = 16 << 20
-"""A batch ends where it has so many messages or bytes. What each step does once a batch is a tenth of a run's CPU in batches
+"""The most messages and bytes of a batch. The work of each step per batch is a tenth of a run's CPU in batches
 of 1,024, and memory is bounded by the bytes: a message may have a mebibyte."""
 TOO_LONG = f"the line is longer than {MAX_LINE_BYTES >> 20} MiB"
 

@@ -140,7 +140,7 @@ class Subscription:
         self._ended.set()
 
     def _pull_loop(self) -> None:
-        """Pull until told to stop; whatever ends the thread otherwise is the subscription's failure."""
+        """Pull until told to stop; any other end of the thread is the subscription's failure."""
         pause = FIRST_PAUSE_SECONDS
         while not self._stop.is_set():
             if len(self._waiting) >= self._max_waiting or self._waiting_bytes >= self._max_waiting_bytes:

@@ -21,9 +21,14 @@ DEAD_LETTERS = "DEAD_LETTERS"
 
 @dataclass(frozen=True)
 class AlertRules:
-    """When alerts begin (docs/operations.md): lag over `lag_ms` at the 95th percentile, events per second below
-    `throughput_share` of the baseline, more than `dead_letters` in a window. The baseline is the median of the last
-    `baseline_windows` windows, unknown until `baseline_least` of them are known.
+    """The limits at which alerts begin (docs/operations.md).
+
+    Args:
+        lag_ms: 95th percentile of the lag, milliseconds.
+        throughput_share: events per second as a share of the baseline, which is the median of the last windows.
+        dead_letters: dead letters of a window.
+        baseline_windows: number of windows of the baseline.
+        baseline_least: number of windows before which there is no baseline.
     """
 
     lag_ms: float = 30_000.0

@@ -7,7 +7,7 @@ from sqlglot import exp
 from pipelines.bigquery_emulator.errors import ApiError
 
 RESOLVED = "information_schema"
-"""Key in the meta of a table node that stands for one of these views."""
+"""Key in the meta of a table node that refers to one of these views."""
 _PREFIX = "information_schema."
 _SCHEMA_COLUMN = {
     "schemata": "schema_name",

@@ -1,4 +1,4 @@
-"""Casts and sums of numbers in DuckDB's SQL, where DuckDB's own give another value or another text than BigQuery's."""
+"""Casts and sums of numbers in DuckDB's SQL, if DuckDB's result differs in value or text from BigQuery's."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def number_as_text(value: str, text: str) -> str:
 def sum_as_numeric(value: str, *, safe: bool) -> str:
     """Write `[SAFE_]CAST(SUM(CAST(value AS BIGNUMERIC)) AS NUMERIC)` exactly: DuckDB has no decimal of that width.
 
-    Whole parts and fractions are added apart, so a sum may go out of NUMERIC's range and come back. Out of range in the end
+    Whole parts and fractions are added separately, so a sum may go out of NUMERIC's range and come back. Out of range in the end
     is NULL when safe, else an error.
     """
     number = f"CAST({value} AS DECIMAL(38, 9))"

@@ -15,31 +15,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add a sub-command per template, and those that drain, cancel and list jobs."""
     whats = parser.add_subparsers(title="what", metavar="WHAT", required=True, dest="what")
     for name, template in TEMPLATES.items():
-        one = _sub(whats, name, template.description)
-        _add_parameters(one, template)
-        _add_environment(one, template)
+        command = _sub(whats, name, template.description)
+        _add_parameters(command, template)
+        _add_environment(command, template)
     for name, words in (
         ("list", "list jobs"),
         ("drain", "process what was read, then end: nothing is lost"),
         ("cancel", "end at once: in-flight messages are delivered again"),
     ):
-        one = _sub(whats, name, words)
+        command = _sub(whats, name, words)
         if name == "list":
-            one.add_argument("--all", action="store_true", help="list ended jobs too")
-        one.add_argument("--job_name", required=name != "list", metavar="J", help="name of the job")
+            command.add_argument("--all", action="store_true", help="list ended jobs too")
+        command.add_argument("--job_name", required=name != "list", metavar="J", help="name of the job")
 
 
 def _sub(whats: Any, name: str, words: str) -> argparse.ArgumentParser:
-    one: argparse.ArgumentParser = whats.add_parser(name, help=words, description=words)
-    one.add_argument("--project", required=True, metavar="P", help="the Google Cloud project")
-    one.add_argument("--region", required=True, metavar="R", help="the Dataflow region, such as europe-west1")
-    one.add_argument(
+    command: argparse.ArgumentParser = whats.add_parser(name, help=words, description=words)
+    command.add_argument("--project", required=True, metavar="P", help="the Google Cloud project")
+    command.add_argument("--region", required=True, metavar="R", help="the Dataflow region, such as europe-west1")
+    command.add_argument(
         "--dataflow_endpoint",
         default=GOOGLE,
         metavar="URL",
         help="endpoint of the service; http:// is called without credentials",
     )
-    return one
+    return command
 
 
 def _add_parameters(parser: argparse.ArgumentParser, template: Template) -> None:

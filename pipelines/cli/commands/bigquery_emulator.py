@@ -3,14 +3,15 @@
 import argparse
 
 from pipelines.bigquery_emulator.access_token import split_token
-from pipelines.bigquery_emulator.serve import OptionError, serve
+from pipelines.bigquery_emulator.serve import EmulatorOptions, OptionError, serve
 from pipelines.errors import UserError
+from pipelines.read_options import read_options
 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C."""
     try:
-        serve(args, _print_addresses)
+        serve(read_options(EmulatorOptions, vars(args)), _print_addresses)
     except OptionError as error:
         raise UserError(str(error)) from None
     return 0

@@ -3,11 +3,11 @@
 import argparse
 
 from pipelines.cli.output_formats import cell
+from pipelines.cli.parsed import target_of
 from pipelines.errors import UserError
 from pipelines.options import parse_moment
 from pipelines.replay.compare.run import CompareRequest, compare
 from pipelines.replay.compare.tables import TableComparison
-from pipelines.stores.target import Target
 from pipelines.stores.upgrade import open_for_reading
 from pipelines.terminal_text import escape
 
@@ -42,4 +42,4 @@ def compare_request(args: argparse.Namespace) -> CompareRequest:
     if (args.start is None) != (args.end is None):
         raise UserError("--from T --to T: give both or none")
     bounds = (parse_moment("from", args.start), parse_moment("to", args.end)) if args.start else None
-    return CompareRequest(Target.from_args(args), args.into, bounds, tuple(args.tables), args.limit)
+    return CompareRequest(target_of(args), args.into, bounds, tuple(args.tables), args.limit)

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from google.api_core.exceptions import NotFound
 
 from pipelines.cli.output_formats import write_rows
-from pipelines.command_options.requests import make_selection
+from pipelines.cli.parsed import target_of
+from pipelines.command_options.requests import SelectionOptions, make_selection
 from pipelines.errors import RunFailed, UserError
+from pipelines.read_options import read_options
 from pipelines.replay.redrive.listing import DeadLetterDetails, list_sql, read_dead_letter
-from pipelines.stores.target import Target
 from pipelines.stores.undelivered import add_undelivered_dead_letters
 from pipelines.stores.upgrade import open_for_reading
 from pipelines.terminal_text import escape
@@ -20,12 +21,14 @@ from schemas.timestamps import from_datetime, to_rfc3339
 
 def run(args: argparse.Namespace) -> int:
     """Print dead letters."""
-    target = Target.from_args(args)
+    target = target_of(args)
     if args.limit < 0:
         raise UserError(f"--limit {args.limit}: must be 0 (all) or more")
     if args.show and (len(args.show) != 2 or args.show[0] != "show"):
         raise UserError(f"{' '.join(args.show)}: expected `show ID`, or nothing for the list")
-    sql = list_sql(target, make_selection(args, tuple(args.states)), args.group_by)
+    sql = list_sql(
+        target, make_selection(read_options(SelectionOptions, vars(args)), tuple(args.states)), args.group_by
+    )
     with open_for_reading(target) as endpoints:
         try:
             if done := add_undelivered_dead_letters(endpoints.bigquery, target):

@@ -6,11 +6,12 @@ import re
 from google.api_core.exceptions import GoogleAPICallError
 
 from pipelines.bigquery_emulator.client import connect
+from pipelines.cli.parsed import target_of
 from pipelines.erasure.forget import Findings, ForgetRequest, Outcome, forget, search
 from pipelines.erasure.journal import Journal
 from pipelines.errors import RunFailed, UserError
 from pipelines.stores.folder_lock import lock_folder
-from pipelines.stores.target import Target
+from pipelines.stores.open_stores import open_stores
 
 _CUSTOMER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}")
 _REQUEST = re.compile(r"[A-Za-z0-9._/-]{1,64}")
@@ -18,7 +19,7 @@ _REQUEST = re.compile(r"[A-Za-z0-9._/-]{1,64}")
 
 def run(args: argparse.Namespace) -> int:
     """List, or delete and write a record; return 1 if the deletion is not complete."""
-    target = Target.from_args(args, needs_lake=True)
+    target = target_of(args, needs_lake=True)
     if not _CUSTOMER.fullmatch(args.customer):
         raise UserError(f"--customer {args.customer}: is not an id as the contract has them")
     if args.request is not None and not _REQUEST.fullmatch(args.request):
@@ -37,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
 def _list(request: ForgetRequest) -> int:
     target = request.target
     try:
-        with target.open() as endpoints:
+        with open_stores(target) as endpoints:
             found = search(endpoints, target, request.customer)
     except GoogleAPICallError as error:
         raise RunFailed(f"BigQuery: {error.message}") from error

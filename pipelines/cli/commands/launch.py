@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 
 from pipelines.cli.arguments.launch import default_job_name
 from pipelines.dataflow.dataflow import Dataflow, Job
-from pipelines.dataflow.launch_request import check_job_name, check_parameters, launch_request, read_spec
+from pipelines.dataflow.launch_request import LaunchOptions, check_job_name, check_parameters, launch_request, read_spec
 from pipelines.dataflow.metadata import metadata
 from pipelines.dataflow.templates import TEMPLATES
 from pipelines.dataflow.update_check import check_update, read_mapping
 from pipelines.errors import UserError
+from pipelines.read_options import read_options
 from pipelines.version import pipeline_version
 
 STOPS = {"drain": "JOB_STATE_DRAINED", "cancel": "JOB_STATE_CANCELLED"}
@@ -58,7 +59,7 @@ def _launch(args: argparse.Namespace) -> None:
             mapping = check_update(service, running, template, parameters, read_mapping(args.transform_name_mapping))
             print(f"{name}: the new graph can replace {running.id}")
     image = "" if spec is None else spec["image"]
-    request = launch_request(args, template, parameters, name, mapping, image)
+    request = launch_request(read_options(LaunchOptions, vars(args)), template, parameters, name, mapping, image)
     if args.dry_run:
         made = type(request).to_json(request, use_integers_for_enums=False, including_default_value_fields=False)
         print(json.dumps(json.loads(made), indent=2))
@@ -82,7 +83,7 @@ def _stop(args: argparse.Namespace) -> None:
     if args.what == "drain" and not job.streaming:
         raise UserError(f"--job_name {args.job_name}: is a batch job, which cannot be drained; `launch cancel` ends it")
     service.stop(job, STOPS[args.what])
-    print(f"{args.what} asked for: {job.name} {job.id}")
+    print(f"{args.what} requested: {job.name} {job.id}")
 
 
 def _line(job: Job) -> str:

@@ -15,17 +15,20 @@ from pipelines.cli import notices
 from pipelines.cli.print_summary import print_summary, report_failures
 from pipelines.cli.progress import show_progress
 from pipelines.cli.run_summary import failures, read_summary, resources
+from pipelines.command_options.job_options import StepOptions, job_options
 from pipelines.errors import RunFailed, UserError
 from pipelines.inputs import SUFFIXES, open_inputs
 from pipelines.job import JobOptions, make_job, make_run_id
 from pipelines.lake.iceberg import commit_lake
 from pipelines.lake.recovery import recover_folder
 from pipelines.lake.undo import undo_run
-from pipelines.options import job_options, parse_moment, read_key
+from pipelines.options import parse_moment, read_key
+from pipelines.read_options import read_options
 from pipelines.replay.unfinished import finish_killed_runs
 from pipelines.report import write_report
 from pipelines.runners.direct import counters, make_pipeline, run_to_end
 from pipelines.stores.folder_lock import lock_folder
+from pipelines.stores.open_stores import check_not_served, open_stores
 from pipelines.stores.output_folder import (
     LAKE,
     REPORT,
@@ -40,7 +43,7 @@ from pipelines.stores.output_folder import (
 )
 from pipelines.stores.run_record import Run, recorded
 from pipelines.stores.settings import SettingsDiffer, check_settings, provision_agreed
-from pipelines.stores.target import Endpoints, Target, check_not_served
+from pipelines.stores.target import Endpoints, Target
 from pipelines.stores.undelivered import add_undelivered_dead_letters
 from pipelines.version import pipeline_version
 from schemas.timestamps import to_rfc3339
@@ -54,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the job; return 0, or 1 if rows are undelivered, no message is valid or the counts do not add up."""
     began, started = time.monotonic(), wall_us()
     as_of = parse_moment("as_of", args.as_of) if args.as_of else started
-    options = job_options(args, read_key(args.pii_key_file))
+    options = job_options(read_options(StepOptions, vars(args)), read_key(args.pii_key_file))
     faults = load_faults(args.faults) if args.faults else None
     if "://" in args.output:
         raise UserError(f"--output {args.output}: not a folder on this machine; `launch replay` runs in the cloud")
@@ -126,7 +129,7 @@ def _run_job(
     size = sum(part.end - part.start for part in source.ranges)
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder / WORK, ignore_errors=True)
-        endpoints = stack.enter_context(target.open(create=True, faults=faults))
+        endpoints = stack.enter_context(open_stores(target, create=True, faults=faults))
         check_settings(endpoints.bigquery, target, window_seconds=args.window_seconds)
         write_summary(folder, {**about, "state": "RUNNING"})
         provision_agreed(endpoints, target, run_id=run_id, window_seconds=args.window_seconds)

@@ -7,9 +7,11 @@ would lose data, it prints the plan with the reasons, changes nothing and fails.
 import argparse
 from pathlib import Path
 
+from pipelines.cli.parsed import target_of
 from pipelines.errors import UserError
 from pipelines.job import make_run_id
 from pipelines.stores.folder_lock import lock_folder
+from pipelines.stores.open_stores import open_stores
 from pipelines.stores.output_folder import WAREHOUSE
 from pipelines.stores.provision.export import export
 from pipelines.stores.provision.plan import make_plan
@@ -18,7 +20,6 @@ from pipelines.stores.provision.resources import Settings, policy_tag_names, wan
 from pipelines.stores.provision.stores import Existing
 from pipelines.stores.run_record import Run, close_dead_runs, recorded
 from pipelines.stores.settings import DEFAULT_WINDOW_SECONDS, check_settings, provision_agreed
-from pipelines.stores.target import Target
 from schemas.registry import REGISTRY
 from schemas.tables.definitions import ANALYTICS, EVENT_STORE
 from transforms.clock import wall_us
@@ -33,13 +34,16 @@ def run(args: argparse.Namespace) -> int:
         print(f"{written} files in {args.export}")
         return 0
     settings = _settings(args)
-    target = Target.from_args(args)
+    target = target_of(args)
     if args.dry_run and target.directory is not None and not (target.directory / WAREHOUSE).exists():
         nothing: Existing = {}
         names = target.names(args.window_seconds or DEFAULT_WINDOW_SECONDS)
         print(make_plan(wanted(target, REGISTRY, names, settings), nothing, settings))
         return 0
-    with lock_folder(None if args.dry_run else target.directory, "provision"), target.open(create=True) as endpoints:
+    with (
+        lock_folder(None if args.dry_run else target.directory, "provision"),
+        open_stores(target, create=True) as endpoints,
+    ):
         stored = check_settings(endpoints.bigquery, target, window_seconds=args.window_seconds)
         window_seconds = stored.window_seconds if stored else args.window_seconds or DEFAULT_WINDOW_SECONDS
         plan = provision(endpoints, target, REGISTRY, window_seconds, settings, args.dry_run)

@@ -11,6 +11,7 @@ from google.cloud import bigquery
 
 from pipelines.cli.arguments.query import view_names
 from pipelines.cli.output_formats import write_rows
+from pipelines.cli.parsed import target_of
 from pipelines.errors import RunFailed, UserError
 from pipelines.options import parse_moment
 from pipelines.stores.target import Target
@@ -22,7 +23,7 @@ from schemas.views import View, find_view
 
 def run(args: argparse.Namespace) -> int:
     """Print a view's rows in the order of its key, or the result of a SELECT."""
-    target = Target.from_args(args)
+    target = target_of(args)
     if args.limit < 0:
         raise UserError(f"--limit {args.limit}: must be 0 (all) or more")
     if args.sql is not None and args.as_of is not None:

@@ -4,18 +4,20 @@ import argparse
 import sys
 
 from pipelines.cli.progress import show_progress
-from pipelines.command_options.requests import replay_request
+from pipelines.command_options.requests import ReplayOptions, replay_request
 from pipelines.lake.recovery import recovered
 from pipelines.options import read_key
+from pipelines.read_options import read_options
 from pipelines.replay.run import estimate_replay, prepare_replay, run_replay
 from pipelines.stores.folder_lock import lock_folder
+from pipelines.stores.open_stores import open_stores
 
 
 def run(args: argparse.Namespace) -> int:
     """Replay, and print what was done."""
-    request = replay_request(args, read_key(args.pii_key_file))
+    request = replay_request(read_options(ReplayOptions, vars(args)), read_key(args.pii_key_file))
     directory = None if args.dry_run else request.target.directory
-    with lock_folder(directory, "replay"), recovered(directory), request.target.open() as endpoints:
+    with lock_folder(directory, "replay"), recovered(directory), open_stores(request.target) as endpoints:
         if not args.dry_run:
             prepare_replay(endpoints, request)
         plan = estimate_replay(endpoints, request)

@@ -13,10 +13,10 @@ from schemas.registry import REGISTRY, EventType, Registry
 from schemas.tables.definitions import typed_table
 
 RENDERED: dict[str, Callable[[EventType, Registry], Any]] = {
-    "jsonschema": lambda event_type, registry: event_json_schema(event_type),
+    "jsonschema": lambda event_type, _registry: event_json_schema(event_type),
     "avro": lambda event_type, registry: typed_table(event_type.table, registry).avro_schema(),
     "bigquery": lambda event_type, registry: typed_table(event_type.table, registry).bigquery_fields(),
-    "example": lambda event_type, registry: example_event(event_type),
+    "example": lambda event_type, _registry: example_event(event_type),
 }
 """What each value of --format prints."""
 

@@ -1,21 +1,20 @@
 """The command `stream`: the streaming pipeline on Pub/Sub subscriptions, until it is stopped."""
 
 import argparse
-from dataclasses import replace
 
 from pipelines.cli import notices
 from pipelines.cli.print_summary import report_failures
 from pipelines.cli.run_summary import failures, read_summary, resources
+from pipelines.command_options.stream_options import StreamOptions, stream_config, stream_job_options, subscriptions_of
+from pipelines.command_options.target_options import make_target
 from pipelines.job import make_run_id
-from pipelines.options import job_options, read_key
+from pipelines.options import read_key
+from pipelines.read_options import read_options
 from pipelines.report import write_report
 from pipelines.runners.prism import need_prism
-from pipelines.stores.target import Target
 from pipelines.stream.request import FinishedStream, StreamRequest
 from pipelines.stream.run import run_stream
 from pipelines.stream.summary import write_summary
-from pipelines.stream_config import stream_config
-from pipelines.subscriptions import subscriptions_of
 from schemas.timestamps import SECOND_US, to_rfc3339
 from transforms.clock import wall_us
 from transforms.metrics import TOPIC_LABELS
@@ -35,25 +34,23 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _request(args: argparse.Namespace) -> StreamRequest:
-    subscriptions, started = subscriptions_of(args), wall_us()
-    target = Target.from_args(args, needs_lake=True)
-    options = job_options(args, read_key(args.pii_key_file))
-    config = stream_config(args, [given.topic for given in subscriptions], shards=1)
+    options, started = read_options(StreamOptions, vars(args)), wall_us()
+    subscriptions = subscriptions_of(options)
     return StreamRequest(
         subscriptions=subscriptions,
-        target=target,
-        options=replace(options, saga_retention_days=args.saga_retention_days),
-        config=config,
-        run_id=make_run_id(args.run_id, started),
+        target=make_target(options, needs_lake=True),
+        options=stream_job_options(options, read_key(args.pii_key_file)),
+        config=stream_config(options, [given.topic for given in subscriptions], shards=1),
+        run_id=make_run_id(options.run_id, started),
         started=started,
         prism=need_prism(args.prism_location) if args.runner == "PrismRunner" else None,
-        allow_topic_mismatch=args.allow_topic_mismatch,
-        batch_messages=args.batch_messages,
-        linger_seconds=args.linger_ms / 1000,
-        max_messages=args.max_messages,
-        stop_after_idle_seconds=args.stop_after_idle,
-        max_in_flight=args.max_in_flight,
-        max_in_flight_bytes=args.max_in_flight_mb << 20,
+        allow_topic_mismatch=options.allow_topic_mismatch,
+        batch_messages=options.batch_messages,
+        linger_seconds=options.linger_ms / 1000,
+        max_messages=options.max_messages,
+        stop_after_idle_seconds=options.stop_after_idle,
+        max_in_flight=options.max_in_flight,
+        max_in_flight_bytes=options.max_in_flight_mb << 20,
     )
 
 

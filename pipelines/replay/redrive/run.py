@@ -9,7 +9,6 @@ from pipelines.config import JobConfig
 from pipelines.errors import UserError
 from pipelines.job import JobOptions, make_job, whoami
 from pipelines.replay.engine import Engine
-from pipelines.replay.ledger import Claim, RunLedger
 from pipelines.replay.merge_statements import TYPED, Statements
 from pipelines.replay.redrive.plan import Plan, plan_redrive
 from pipelines.replay.redrive.publish import publish
@@ -25,6 +24,7 @@ from pipelines.replay.redrive.records import (
 )
 from pipelines.replay.redrive.stored import Selection, StoredDeadLetter, read_contents, read_dead_letters, read_ids
 from pipelines.replay.run import claim_range
+from pipelines.replay.run_records import Claim, RunRecords
 from pipelines.replay.time_range import Range
 from pipelines.replay.undelivered import Undelivered, hours_and_orders, message_of_row
 from pipelines.replay.unfinished import finish_killed_runs
@@ -111,7 +111,7 @@ def plan_dead_letters(endpoints: Endpoints, request: RedriveRequest, *, writes: 
         UserError: the run records cannot be read.
     """
     client, target = endpoints.bigquery, request.target
-    RunLedger(client, target, request.lease_seconds).reach()
+    RunRecords(client, target, request.lease_seconds).reach()
     if writes:
         provision_agreed(endpoints, target, run_id=request.run_id, window_seconds=request.job.window_seconds)
         finish_killed_runs(endpoints, target, _job_of(endpoints, request))
@@ -145,18 +145,18 @@ def run_redrive(
         request.run_id, Range(min(times), max(times) + 1), "backfill", "dead_letters", whoami(), pipeline_version(),
         filters, command="redrive",
     )  # fmt: skip
-    ledger = claim_range(
+    run_records = claim_range(
         endpoints, target, claim, lease_seconds=request.lease_seconds, window_seconds=request.job.window_seconds
     )
     plan.keep(read_ids(client, target, request.selection))
-    with ledger.held(claim, Store(target.project, endpoints.rest_url).client()):
+    with run_records.held(claim, Store(target.project, endpoints.rest_url).client()):
         if request.topics_project is not None:
-            return _publish(endpoints, request, plan, ledger, claim)
-        return _run_graph(endpoints, request, plan, ledger, claim, report)
+            return _publish(endpoints, request, plan, run_records, claim)
+        return _run_graph(endpoints, request, plan, run_records, claim, report)
 
 
 def _publish(
-    endpoints: Endpoints, request: RedriveRequest, plan: Plan, ledger: RunLedger, claim: Claim
+    endpoints: Endpoints, request: RedriveRequest, plan: Plan, run_records: RunRecords, claim: Claim
 ) -> RedriveResult:
     assert request.topics_project is not None
     publish([redriven.message for redriven in plan.sent], request.topics_project)
@@ -164,7 +164,7 @@ def _publish(
     rows = [sent_row(redriven, request.run_id, request.started) for redriven in plan.sent]
     rows += [given_up_row(dead_letter, request.run_id, request.started) for dead_letter in plan.given_up]
     append_rows(endpoints.bigquery, request.target, rows)
-    ledger.record_done(claim, {"messages": len(plan.sent)})
+    run_records.record_done(claim, {"messages": len(plan.sent)})
     return RedriveResult(request.run_id, len(plan.sent), 0, None, len(plan.given_up), len(plan.left))
 
 
@@ -172,14 +172,14 @@ def _run_graph(
     endpoints: Endpoints,
     request: RedriveRequest,
     plan: Plan,
-    ledger: RunLedger,
+    run_records: RunRecords,
     claim: Claim,
     report: Callable[[str], None],
 ) -> RedriveResult:
     client, target, run_id, started = endpoints.bigquery, request.target, request.run_id, request.started
     job = _job_of(endpoints, request)
     engine = Engine(
-        endpoints, target, ledger, claim, job,
+        endpoints, target, run_records, claim, job,
         runner=request.runner, workers=request.workers, archives=True, report=report,
     )  # fmt: skip
     resolved, delivered = 0, list[StoredDeadLetter]()
@@ -198,7 +198,7 @@ def _run_graph(
 
     messages = [redriven.message for redriven in plan.sent]
     source = beam.Create(list(batches(messages)), reshuffle=False) if messages else None
-    counts = engine.run(source, record_outcomes, _undelivered(target, plan))
+    counts = engine.run(source, record_outcomes, _undelivered(plan))
     return RedriveResult(
         run_id,
         len(messages),
@@ -221,7 +221,7 @@ def _job_of(endpoints: Endpoints, request: RedriveRequest) -> JobConfig:
     )
 
 
-def _undelivered(target: Target, plan: Plan) -> Undelivered:
+def _undelivered(plan: Plan) -> Undelivered:
     ids = (
         ", ".join(string_literal(dead_letter.event_id) for dead_letter in plan.rows if dead_letter.path in TYPED)
         or "NULL"

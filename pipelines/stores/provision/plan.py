@@ -138,7 +138,7 @@ def _partitioning(wanted: Body, changes: _Changes, settings: Settings) -> None:
     changes.set("timePartitioning", {**known, "expirationMs": wanted["expirationMs"]}, detail)
 
 
-def _view(wanted: Body, changes: _Changes, settings: Settings) -> None:
+def _view(wanted: Body, changes: _Changes, _settings: Settings) -> None:
     if changes.body.get("view", {}).get("query") != wanted["view"]["query"]:
         changes.set("view", wanted["view"], "query")
     changes.set("description", wanted["description"], "description")
@@ -149,7 +149,7 @@ def _view(wanted: Body, changes: _Changes, settings: Settings) -> None:
         changes.details.append("descriptions of columns")
 
 
-def _function(wanted: Body, changes: _Changes, settings: Settings) -> None:
+def _function(wanted: Body, changes: _Changes, _settings: Settings) -> None:
     if _arguments(wanted) != _arguments(changes.body):
         changes.set("arguments", wanted["arguments"], "arguments")
     for key, detail in (("definitionBody", "query"), ("description", "description")):

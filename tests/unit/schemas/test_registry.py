@@ -33,11 +33,13 @@ iot.telemetry iot-gateway iot-events
 
 
 def test_the_registry_is_the_contracts_table():
-    assert [f"{one.name} {one.source} {one.topic}" for one in REGISTRY] == CONTRACT.split("\n")[1:-1]
-    assert {one.topic for one in REGISTRY} == set(TOPICS)
+    assert [f"{event_type.name} {event_type.source} {event_type.topic}" for event_type in REGISTRY] == CONTRACT.split(
+        "\n"
+    )[1:-1]
+    assert {event_type.topic for event_type in REGISTRY} == set(TOPICS)
 
 
-@pytest.mark.parametrize("event_type", REGISTRY, ids=lambda one: one.name)
+@pytest.mark.parametrize("event_type", REGISTRY, ids=lambda item: item.name)
 def test_entity_and_amount_are_fields_of_the_model(event_type):
     assert event_type.model.model_fields[event_type.entity].is_required()
     if event_type.amount:

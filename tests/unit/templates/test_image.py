@@ -18,7 +18,7 @@ LINES = [line.split("#")[0].strip() for line in (ROOT / "requirements.txt").read
 REQUIREMENTS = [Requirement(line) for line in LINES if line]
 
 
-@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=lambda one: one.name)
+@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=lambda item: item.name)
 def test_the_lock_holds_every_requirement(requirement):
     versions = {canonicalize_name(name): version for name, version in locked().items()}
     version = versions.get(canonicalize_name(requirement.name))

@@ -1,6 +1,6 @@
 """Partials: what is put into a bundle's file comes back by what was shuffled of it."""
 
-from transforms.spilled_partials import Partials, Stretch, read_partials
+from transforms.spilled_partials import FilePart, Partials, read_partials
 
 
 def test_partials_of_several_bundles_come_back(tmp_path):
@@ -9,7 +9,7 @@ def test_partials_of_several_bundles_come_back(tmp_path):
         partials = Partials(str(tmp_path / "temp"))
         kept += [partials.put(bytes([number]) * size) for size in (5, 0, 7)]
         partials.close()
-    assert all(isinstance(part, Stretch) for part in kept)
+    assert all(isinstance(part, FilePart) for part in kept)
     assert sorted(read_partials(reversed(kept))) == sorted(
         bytes([number]) * size for number in range(3) for size in (5, 0, 7)
     )

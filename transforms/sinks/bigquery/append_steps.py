@@ -1,7 +1,7 @@
-"""What follows from the reply to an append: the table of states of one append, without any call or stream.
+"""The next step after the reply to an append: the state table of one append, without calls and streams.
 
-An append is `certain` while no earlier try of it can be in the stream, and `in doubt` after a try whose reply was lost. A
-PENDING stream can be finalized, and its row count then tells which appends it holds: this ends every doubt.
+An append is `certain` while no earlier attempt of it can be in the stream, and `in doubt` after an attempt whose reply
+was lost. A PENDING stream can be finalized; its row count then tells which appends it holds, which ends every doubt.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Rule:
 
     Args:
         certain: the step while no earlier try can be written.
-        in_doubt: the step on a PENDING stream after a try whose reply was lost.
+        in_doubt: the step on a PENDING stream after an attempt whose reply was lost.
         waits: back off before the step; GIVE_UP instead when the retry budget is used up.
         answered: the table answered, so an outage is over.
         doubtful: this try may be written although the reply says otherwise.

@@ -1,5 +1,4 @@
-"""A connection to one BigQuery write stream: appends go out without waiting, replies come back in their
-order.
+"""A connection to one BigQuery write stream: appends are sent without waiting, replies arrive in the same order.
 
 The raw bidirectional call is used, and not google-cloud-bigquery-storage's AppendRowsStream: that helper
 loses the status of a connection that does not open (every error becomes "There was a problem opening the
@@ -27,9 +26,7 @@ class ConnectionClosed(Exception):
 
 
 class ConnectionEnded(Exception):
-    """The connection ended while an append waited behind the one that ended it: nothing is said about this
-    one.
-    """
+    """The connection ended while an append waited behind the one that ended it; its outcome is unknown."""
 
 
 class _Connection:
@@ -90,9 +87,7 @@ class _Connection:
 
 
 class WriteStream:
-    """One write stream by name, whose connection opens with the first append and is renewed when it ended or
-    is old.
-    """
+    """One write stream by name; its connection opens with the first append and is renewed when it has ended or is old."""
 
     def __init__(
         self,
@@ -110,7 +105,7 @@ class WriteStream:
         self._connection: _Connection | None = None
 
     def send(self, payload: bytes, schema: pa.Schema, offset: int | None) -> Reply:
-        """Append one serialized record batch, at an offset where the stream has offsets."""
+        """Append one serialized record batch, at an offset if the stream has offsets."""
         connection = self._connected()
         request = types.AppendRowsRequest.pb()()
         request.arrow_rows.rows.serialized_record_batch = payload

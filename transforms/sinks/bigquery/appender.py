@@ -19,15 +19,15 @@ from transforms.sinks.bigquery.append_errors import Failure, Kind, classify
 from transforms.sinks.bigquery.append_outcome import outcome_of
 from transforms.sinks.bigquery.append_steps import Step, rule_for
 from transforms.sinks.bigquery.append_stream import WriteStream
-from transforms.sinks.bigquery.appends import Append, AppendLimits, Bisection, Lost, appends_held
+from transforms.sinks.bigquery.appends import Append, AppendLimits, Bisection, RejectedRows, appends_held
 from transforms.sinks.bigquery.backoff import RetryBudget
-from transforms.sinks.bigquery.write_streams import GaveUp, Streams
+from transforms.sinks.bigquery.write_streams import AppendFailed, Streams
 
 _TOO_LARGE = Failure(Kind.PERMANENT, "ROW_TOO_LARGE", "column unknown: the row is larger than a request may be")
 
 
 class TableAppender:
-    """The appends of one table; read their outcome from `written`, `sealed` and `lost`.
+    """The appends of one table; read their outcome from `written`, `sealed` and `rejected`.
 
     Args:
         streams: opens and finalizes the table's streams.
@@ -37,11 +37,11 @@ class TableAppender:
     """
 
     def __init__(
-        self, streams: Streams, budget: RetryBudget, limits: AppendLimits, report: Callable[[GaveUp], None]
+        self, streams: Streams, budget: RetryBudget, limits: AppendLimits, report: Callable[[AppendFailed], None]
     ) -> None:
         self.written = 0
         self.sealed: list[tuple[str, int]] = []
-        self.lost: list[Lost] = []
+        self.rejected: list[RejectedRows] = []
         self._streams, self._budget, self._limits, self._report = streams, budget, limits, report
         self._stream: WriteStream | None = None
         self._backlog: deque[Append] = deque()
@@ -55,12 +55,12 @@ class TableAppender:
         for piece, payload in chunks.cut(rows, self._limits.max_rows, self._limits.max_bytes):
             self._backlog.append(Append(piece, mark, payload))
             if payload is None:
-                self._lose(self._backlog.pop(), GaveUp(_TOO_LARGE, exhausted=False))
+                self._reject(self._backlog.pop(), AppendFailed(_TOO_LARGE, exhausted=False))
             while self._backlog:
                 self._advance()
 
     def drain(self) -> None:
-        """Wait until every row is confirmed or lost; then finalize a PENDING stream."""
+        """Wait until every row is confirmed or rejected; then finalize a PENDING stream."""
         while self._backlog or self._sent or (self._streams.pending and self._stream is not None):
             self._advance(draining=True)
 
@@ -72,7 +72,7 @@ class TableAppender:
         self._backlog.clear()
         self._sent.clear()
         self._held, self._end, self._stream_bytes = [], 0, 0
-        self.written, self.sealed, self.lost = 0, [], []
+        self.written, self.sealed, self.rejected = 0, [], []
 
     def _advance(self, draining: bool = False) -> None:
         """Send one append, or settle the oldest one, or finalize the stream."""
@@ -94,8 +94,8 @@ class TableAppender:
         if self._stream is None:
             try:
                 self._stream = self._streams.open()
-            except GaveUp as gave_up:
-                self._lose(append, gave_up)
+            except AppendFailed as failed_append:
+                self._reject(append, failed_append)
                 return
         append.alone, append.in_doubt = not self._sent, False
         if self._streams.pending:
@@ -121,16 +121,16 @@ class TableAppender:
             step = rule.in_doubt if append.in_doubt and self._streams.pending else rule.certain
             if rule.answered:
                 self._budget.succeeded()
-            if rule.waits and not self._budget.wait(append.trial):
-                return self._give_up(append, GaveUp(failure, exhausted=True))
+            if rule.waits and not self._budget.wait(append.retries):
+                return self._give_up(append, AppendFailed(failure, exhausted=True))
             if step is Step.RECORD:
                 return self._record(append)
             if step is Step.LEAVE:
                 return self._leave(append)
             if step is Step.GIVE_UP:
-                return self._give_up(append, GaveUp(failure, exhausted=False))
+                return self._give_up(append, AppendFailed(failure, exhausted=False))
             if step is Step.DROP_ROWS:
-                self.lost += append.drop(failure.rows)
+                self.rejected += append.drop(failure.rows)
             elif step is Step.HALVE:
                 self._halve(append, failure)
             append.alone = True
@@ -161,15 +161,15 @@ class TableAppender:
         if append.rows.num_rows == 1 or append.bisection.ended:
             append.bisection.rejected += 1
             self._rejects_all |= append.bisection.ended
-            self._lose(append, GaveUp(failure, exhausted=False))
+            self._reject(append, AppendFailed(failure, exhausted=False))
             append.rows = append.rows.slice(0, 0)
         else:
             self._backlog.appendleft(append.cut_in_half())
 
-    def _give_up(self, append: Append, gave_up: GaveUp) -> None:
+    def _give_up(self, append: Append, failed_append: AppendFailed) -> None:
         if not self._streams.pending:
-            return self._lose(append, gave_up)
-        append.verdict = gave_up
+            return self._reject(append, failed_append)
+        append.verdict = failed_append
         self._leave(append)
 
     def _leave(self, append: Append) -> None:
@@ -190,12 +190,12 @@ class TableAppender:
         rest, gone = held + in_doubt, classify("UNKNOWN")
         try:
             count = self._streams.finalize(stream)
-        except GaveUp as gave_up:
-            if gave_up.failure.kind is not Kind.STREAM:
+        except AppendFailed as failed_append:
+            if failed_append.failure.kind is not Kind.STREAM:
                 for append in rest:
-                    self._lose(append, append.verdict or gave_up)
+                    self._reject(append, append.verdict or failed_append)
                 return
-            gone = gave_up.failure
+            gone = failed_append.failure
         else:
             taken = appends_held(end, [(append.offset, append.rows.num_rows) for append in in_doubt], count)
             if taken is not None:
@@ -203,20 +203,20 @@ class TableAppender:
                 self.written += count
                 self._resend(in_doubt[taken:])
                 return
-        if self._budget.wait(rest[0].trial):
+        if self._budget.wait(rest[0].retries):
             self._resend(rest)
         else:
             for append in rest:
-                self._lose(append, append.verdict or GaveUp(gone, exhausted=True))
+                self._reject(append, append.verdict or AppendFailed(gone, exhausted=True))
 
     def _resend(self, appends: list[Append]) -> None:
         for append in reversed(appends):
             if append.verdict is None:
                 self._backlog.appendleft(append)
             else:
-                self._lose(append, append.verdict)
+                self._reject(append, append.verdict)
 
-    def _lose(self, append: Append, gave_up: GaveUp) -> None:
-        code = Code.SINK_EXHAUSTED if gave_up.exhausted else Code.SINK_REJECTED
-        self._report(gave_up)
-        self.lost.append(append.loss(range(append.rows.num_rows), code, gave_up.failure.reason, None))
+    def _reject(self, append: Append, failed_append: AppendFailed) -> None:
+        code = Code.SINK_EXHAUSTED if failed_append.exhausted else Code.SINK_REJECTED
+        self._report(failed_append)
+        self.rejected.append(append.reject(range(append.rows.num_rows), code, failed_append.failure.reason, None))

@@ -10,7 +10,7 @@ from transforms.sinks.bigquery import chunks
 from transforms.sinks.bigquery.append_errors import RowReason
 from transforms.sinks.bigquery.append_stream import Reply
 from transforms.sinks.bigquery.backoff import RetryState
-from transforms.sinks.bigquery.write_streams import GaveUp
+from transforms.sinks.bigquery.write_streams import AppendFailed
 
 MAX_IN_FLIGHT = 4
 MAX_STREAM_BYTES = 16 << 20  # rows of a PENDING stream are kept in memory until it is finalized
@@ -44,8 +44,8 @@ class AppendLimits:
 
 
 @dataclass(frozen=True)
-class Lost:
-    """Rows that the table did not take; `column` is the column that it named."""
+class RejectedRows:
+    """Rows that the table rejected; `column` is the column that it named."""
 
     rows: pa.RecordBatch
     code: Code
@@ -61,8 +61,8 @@ class Bisection:
 
     It takes at most 2 log2(rows) + 1 requests per bad row. A table that rejects every row, for example because its
     schema differs, would take two requests per row: so after 100 rejected rows without an accepted part between them,
-    what is left is sent in the largest parts and not halved any more. `table_rejects_all`: the search in the request
-    before ended so, and 8 rejected rows end this one.
+    the rest is sent in the largest parts and is not halved any more. `table_rejects_all` says that the search in the
+    request before ended so; then 8 rejected rows end this one.
     """
 
     table_rejects_all: bool = False
@@ -87,7 +87,7 @@ class Append:
         in_doubt: an earlier try may be in the stream.
         attempts: how often it was sent.
         bisection: the search that it is a part of.
-        verdict: why its rows are given up, if they are not in the stream.
+        verdict: why its rows are rejected, if they are not in the stream.
     """
 
     rows: pa.RecordBatch
@@ -97,27 +97,28 @@ class Append:
     alone: bool = True
     in_doubt: bool = False
     attempts: int = 0
-    trial: RetryState = field(default_factory=RetryState)
+    retries: RetryState = field(default_factory=RetryState)
     reply: Reply | None = None
     bisection: Bisection | None = None
-    verdict: GaveUp | None = None
+    verdict: AppendFailed | None = None
 
-    def loss(self, indexes: Sequence[int], code: Code, reason: str, column: str | None) -> Lost:
-        """Return rows of the request as lost; they are copied, since a slice is pickled with all that it is cut from."""
+    def reject(self, indexes: Sequence[int], code: Code, reason: str, column: str | None) -> RejectedRows:
+        """Return rows of the request as rejected; they are copied, since a slice is pickled with all that it is cut from."""
         rows = self.rows.take(pa.array(indexes, pa.int64()))
-        return Lost(rows, code, reason, column, max(1, self.attempts), self.mark)
+        return RejectedRows(rows, code, reason, column, max(1, self.attempts), self.mark)
 
-    def drop(self, reasons: Mapping[int, RowReason]) -> list[Lost]:
-        """Remove the rows of these indexes and return them as lost, one element per reason."""
+    def drop(self, reasons: Mapping[int, RowReason]) -> list[RejectedRows]:
+        """Remove the rows of these indexes and return them as rejected, one element per reason."""
         by_reason: dict[RowReason, list[int]] = {}
         for index, reason in reasons.items():
             by_reason.setdefault(reason, []).append(index)
-        lost = [
-            self.loss(indexes, Code.SINK_REJECTED, str(reason), reason.column) for reason, indexes in by_reason.items()
+        rejected = [
+            self.reject(indexes, Code.SINK_REJECTED, str(reason), reason.column)
+            for reason, indexes in by_reason.items()
         ]
         good = [index for index in range(self.rows.num_rows) if index not in reasons]
         self.rows = self.rows.take(pa.array(good, pa.int64()))
-        return lost
+        return rejected
 
     def cut_in_half(self) -> "Append":
         """Keep the first half of the rows, and return the second half as a request of its own."""

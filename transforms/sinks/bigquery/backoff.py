@@ -60,20 +60,20 @@ class RetryBudget:
         """Note that the table answered: an outage, if there was one, is over."""
         self._down_since = None
 
-    def wait(self, trial: RetryState) -> bool:
-        """Sleep before the next try of a request that failed; False when the budget is used up: give up."""
+    def wait(self, retries: RetryState) -> bool:
+        """Sleep before the next retry of a failed request; return False if the retry budget is used up."""
         now = self._clock()
-        trial.failures += 1
-        if trial.first_failure is None:
-            trial.first_failure = now
+        retries.failures += 1
+        if retries.first_failure is None:
+            retries.first_failure = now
         if self._down_since is None or now - self._last_failure > max(self._budget, _FORGET_SECONDS):
             self._down_since = now
         self._last_failure = now
-        left = self._budget - (now - min(trial.first_failure, self._down_since))
+        left = self._budget - (now - min(retries.first_failure, self._down_since))
         if left <= 0:
             return False
         self._waits += 1
-        self._sleep(min(left, jittered_delay(trial.failures, self._draw())))
+        self._sleep(min(left, jittered_delay(retries.failures, self._draw())))
         return True
 
     def take_waits(self) -> int:

@@ -1,5 +1,4 @@
-"""AppendRows: record batches of any of our tables into BigQuery through the Storage Write API, from Python,
-without Java.
+"""AppendRows: write record batches of our tables to BigQuery through the Storage Write API, from Python, without Java.
 
 Streaming (`mode="default"`): the tables' default streams, at least once; a bundle ends when all its rows are confirmed.
 Batch (`mode="pending"`): every bundle writes PENDING streams of its own and finalizes them; their names are all that is
@@ -19,14 +18,14 @@ from apache_beam.typehints.decorators import no_annotations
 from apache_beam.utils.windowed_value import WindowedValue
 
 from transforms.sinks.bigquery.appender import TableAppender
-from transforms.sinks.bigquery.appends import AppendLimits, Lost
+from transforms.sinks.bigquery.appends import AppendLimits, RejectedRows
 from transforms.sinks.bigquery.backoff import RetryBudget
 from transforms.sinks.bigquery.bigquery_tables import BigQueryTables, Connect, trace_id
 from transforms.sinks.bigquery.chunks import Buffer
 from transforms.sinks.bigquery.commit import BundleCounts, CommitFn, Publish, Sealed
 from transforms.sinks.bigquery.counters import RETRIES, count_made, count_rejected
 from transforms.sinks.bigquery.partition_fallback import append_pending, is_outside
-from transforms.sinks.bigquery.write_streams import DefaultStreams, GaveUp, PendingStreams, Streams
+from transforms.sinks.bigquery.write_streams import AppendFailed, DefaultStreams, PendingStreams, Streams
 from transforms.sinks.failed_rows_to_dead_letters import UndeliveredRows
 from transforms.sinks.results import AppendResult, FailedRows
 from transforms.table_rows import Run, TableRows
@@ -140,7 +139,7 @@ class _AppendFn(beam.DoFn):
         self._marks: dict[str, Any] = {}
         self._made: dict[str, int] = {}
         self._rejected: dict[str, int] = {}
-        self._outside: dict[str, list[Lost]] = {}
+        self._outside: dict[str, list[RejectedRows]] = {}
         for appender in self._appenders.values():
             appender.reset()
 
@@ -165,9 +164,9 @@ class _AppendFn(beam.DoFn):
             yield from self._lost(table)
             written = appender.written
             if self._outside.get(table):
-                more, appender.lost = append_pending(
+                more, appender.rejected = append_pending(
                     self._client, self._tables.path(table), self._trace_id, self._budgets[table], self._limits,
-                    self._outside.pop(table), lambda gave_up, table=table: self._report(table, gave_up),  # type: ignore[misc]
+                    self._outside.pop(table), lambda failed_append, table=table: self._report(table, failed_append),  # type: ignore[misc]
                 )  # fmt: skip
                 written += more
                 yield from self._lost(table, final=True)
@@ -195,7 +194,7 @@ class _AppendFn(beam.DoFn):
             )
             self._budgets[table] = budget
             self._appenders[table] = TableAppender(
-                streams, budget, self._limits, lambda gave_up: self._report(table, gave_up)
+                streams, budget, self._limits, lambda failed_append: self._report(table, failed_append)
             )
         return self._appenders[table]
 
@@ -204,26 +203,26 @@ class _AppendFn(beam.DoFn):
 
         Rows that only the default stream does not take are kept for the end of the bundle, unless `final`.
         """
-        lost, self._appenders[table].lost = self._appenders[table].lost, []
-        if not self._pending and not final and (outside := [one for one in lost if is_outside(one)]):
+        rejected, self._appenders[table].rejected = self._appenders[table].rejected, []
+        if not self._pending and not final and (outside := [append for append in rejected if is_outside(append)]):
             self._outside.setdefault(table, []).extend(outside)
-            lost = [one for one in lost if not is_outside(one)]
-        for one in lost:
-            count_rejected(table, one.code, one.rows.num_rows)
-            self._rejected[table] = self._rejected.get(table, 0) + one.rows.num_rows
-            failed = FailedRows(table, one.rows, one.code, one.reason, one.attempts, one.column)
-            yield beam.pvalue.TaggedOutput(FAILED, WindowedValue(failed, one.mark, (GlobalWindow(),)))
+            rejected = [append for append in rejected if not is_outside(append)]
+        for append in rejected:
+            count_rejected(table, append.code, append.rows.num_rows)
+            self._rejected[table] = self._rejected.get(table, 0) + append.rows.num_rows
+            failed = FailedRows(table, append.rows, append.code, append.reason, append.attempts, append.column)
+            yield beam.pvalue.TaggedOutput(FAILED, WindowedValue(failed, append.mark, (GlobalWindow(),)))
 
-    def _report(self, table: str, gave_up: GaveUp) -> None:
+    def _report(self, table: str, failed_append: AppendFailed) -> None:
         """Log one line per table and kind of error, so that an outage does not fill the log.
 
         The filter of a log metric holds the words `rejects rows` (templates/terraform/monitoring.tf).
         """
-        key = (table, gave_up.failure.status)
+        key = (table, failed_append.failure.status)
         if key not in self._reported:
             self._reported.add(key)
-            why = f"after {self._budget:g} s of retries" if gave_up.exhausted else "for good"
-            _LOG.error("table %s rejects rows %s: %s", self._tables.name(table), why, gave_up.failure.reason)
+            why = f"after {self._budget:g} s of retries" if failed_append.exhausted else "for good"
+            _LOG.error("table %s rejects rows %s: %s", self._tables.name(table), why, failed_append.failure.reason)
 
 
 def _together(part: Sealed | BundleCounts) -> tuple[int, Sealed | BundleCounts]:

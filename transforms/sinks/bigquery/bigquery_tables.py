@@ -12,9 +12,7 @@ from transforms.emulator_clients import channel
 
 @dataclass(frozen=True)
 class BigQueryTables:
-    """Where the tables stand: `dataset_of` says of each table whether it is of the event store or of
-    analytics.
-    """
+    """The location of the tables; `dataset_of` gives the dataset of each table, event store or analytics."""
 
     project: str
     dataset_of: Mapping[str, str]

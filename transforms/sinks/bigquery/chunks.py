@@ -47,9 +47,7 @@ class Buffer:
 def cut(
     batch: pa.RecordBatch, max_rows: int = MAX_ROWS, max_bytes: int = MAX_BYTES
 ) -> Iterator[tuple[pa.RecordBatch, bytes | None]]:
-    """Yield slices of a record batch with their serialized form, each within one request; None for a single row too
-    large.
-    """
+    """Yield slices of a record batch with their serialized form, each within one request; None for a row that is too large."""
     step = max(1, min(max_rows, batch.num_rows * max_bytes // max(1, batch.nbytes)))
     for start in range(0, batch.num_rows, step):
         yield from _halve(batch.slice(start, step), max_bytes)

@@ -14,7 +14,7 @@ import apache_beam as beam
 from transforms.sinks.bigquery.backoff import RetryBudget
 from transforms.sinks.bigquery.bigquery_tables import BigQueryTables, Connect
 from transforms.sinks.bigquery.counters import RETRIES
-from transforms.sinks.bigquery.write_streams import GaveUp, commit_streams
+from transforms.sinks.bigquery.write_streams import AppendFailed, commit_streams
 from transforms.sinks.publish_gate import TableCounts, check_publish
 
 COMMITTED_LAST = "events"
@@ -93,10 +93,10 @@ class CommitFn(beam.DoFn):
         budget = RetryBudget(self._budget)
         try:
             commit_streams(self._client, self._tables.path(table), sorted(streams), budget)
-        except GaveUp as gave_up:
+        except AppendFailed as failed_append:
             raise CommitFailed(
                 f"table {self._tables.name(table)}: the commit of {sum(streams.values())} rows failed"
-                f" ({gave_up.failure.reason}); its rows, and those of the tables after it, stay invisible"
+                f" ({failed_append.failure.reason}); its rows, and those of the tables after it, stay invisible"
             ) from None
         finally:
             RETRIES.inc(budget.take_waits())

@@ -14,14 +14,14 @@ from google.cloud.bigquery_storage_v1 import BigQueryWriteClient
 from schemas.outcomes import Code
 from transforms.sinks.bigquery.append_errors import OUTSIDE_STREAMING
 from transforms.sinks.bigquery.appender import TableAppender
-from transforms.sinks.bigquery.appends import AppendLimits, Lost
+from transforms.sinks.bigquery.appends import AppendLimits, RejectedRows
 from transforms.sinks.bigquery.backoff import RetryBudget
-from transforms.sinks.bigquery.write_streams import GaveUp, PendingStreams, commit_streams
+from transforms.sinks.bigquery.write_streams import AppendFailed, PendingStreams, commit_streams
 
 
-def is_outside(lost: Lost) -> bool:
+def is_outside(append: RejectedRows) -> bool:
     """Return whether a table rejected rows only because their partition cannot be streamed into."""
-    return lost.reason.endswith(OUTSIDE_STREAMING)
+    return append.reason.endswith(OUTSIDE_STREAMING)
 
 
 def append_pending(
@@ -30,10 +30,10 @@ def append_pending(
     trace_id: str,
     budget: RetryBudget,
     limits: AppendLimits,
-    rejected: Sequence[Lost],
-    report: Callable[[GaveUp], None],
-) -> tuple[int, list[Lost]]:
-    """Append rejected rows through PENDING streams and commit these; return the rows written and those lost for good.
+    rejected: Sequence[RejectedRows],
+    report: Callable[[AppendFailed], None],
+) -> tuple[int, list[RejectedRows]]:
+    """Append rejected rows through PENDING streams and commit these; return the rows written and those rejected.
 
     Args:
         client: the client of the worker.
@@ -45,16 +45,19 @@ def append_pending(
         report: is called for every failure that rejects a whole request.
     """
     appender = TableAppender(PendingStreams(client, table, trace_id, budget), budget, limits, report)
-    for lost in rejected:
-        appender.append(lost.rows, lost.mark)
+    for append in rejected:
+        appender.append(append.rows, append.mark)
     appender.drain()
     if not appender.sealed:
-        return 0, appender.lost
+        return 0, appender.rejected
     try:
         commit_streams(client, table, sorted(name for name, _ in appender.sealed), budget)
-    except GaveUp as gave_up:
-        report(gave_up)
-        code = Code.SINK_EXHAUSTED if gave_up.exhausted else Code.SINK_REJECTED
-        reason = gave_up.failure.reason
-        return 0, [Lost(lost.rows, code, reason, lost.column, lost.attempts + 1, lost.mark) for lost in rejected]
-    return appender.written, appender.lost
+    except AppendFailed as failed_append:
+        report(failed_append)
+        code = Code.SINK_EXHAUSTED if failed_append.exhausted else Code.SINK_REJECTED
+        reason = failed_append.failure.reason
+        return 0, [
+            RejectedRows(append.rows, code, reason, append.column, append.attempts + 1, append.mark)
+            for append in rejected
+        ]
+    return appender.written, appender.rejected

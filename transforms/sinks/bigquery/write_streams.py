@@ -1,5 +1,4 @@
-"""The calls of the Storage Write API around appending: open a stream, finalize it, commit streams; each
-within a retry budget.
+"""The other calls of the Storage Write API: open a stream, finalize it, commit streams, each within a retry budget.
 
 Google's client retries some of these calls by itself for up to 20 minutes; its retries are switched off here,
 so that one budget holds for everything.
@@ -20,7 +19,7 @@ CALL_TIMEOUT_SECONDS = 60.0  # CreateWriteStream alone may take 25 s when many w
 _Result = TypeVar("_Result")
 
 
-class GaveUp(Exception):
+class AppendFailed(Exception):
     """A call that failed for good, or for longer than the budget."""
 
     def __init__(self, failure: Failure, exhausted: bool) -> None:
@@ -42,7 +41,7 @@ def persist(call: Callable[[], _Result], budget: RetryBudget) -> _Result:
     A success does not end an outage for the budget: streams can be opened and finalized while no append succeeds. GaveUp
     does not chain the error: a server's text may quote a value.
     """
-    trial = RetryState()
+    retries = RetryState()
     while True:
         try:
             return call()
@@ -51,9 +50,9 @@ def persist(call: Callable[[], _Result], budget: RetryBudget) -> _Result:
         except _CallFailed as error:
             failure = error.failure
         if failure.kind is not Kind.TRANSIENT:
-            raise GaveUp(failure, exhausted=False) from None
-        if not budget.wait(trial):
-            raise GaveUp(failure, exhausted=True) from None
+            raise AppendFailed(failure, exhausted=False) from None
+        if not budget.wait(retries):
+            raise AppendFailed(failure, exhausted=True) from None
 
 
 class Streams(Protocol):
@@ -69,9 +68,7 @@ class Streams(Protocol):
 
 
 class DefaultStreams:
-    """The table's default stream: rows are visible at once, at least once, without offsets and without an
-    end.
-    """
+    """The table's default stream: rows are visible at once, at least once; it has no offsets and no end."""
 
     pending = False
 
@@ -83,7 +80,7 @@ class DefaultStreams:
         return self._stream
 
     def finalize(self, stream: WriteStream) -> int:
-        """The default stream has no end."""
+        """Raise NotImplementedError: the default stream has no end."""
         raise NotImplementedError("the default stream cannot be finalized")
 
 
@@ -130,8 +127,10 @@ def commit_streams(
     budget: RetryBudget,
     call_timeout_seconds: float = CALL_TIMEOUT_SECONDS,
 ) -> None:
-    """Make the rows of these streams visible, all or none; raise GaveUp. A commit that was done before counts
-    as done.
+    """Make the rows of these streams visible, all or none; a commit that was done before counts as done.
+
+    Raises:
+        AppendFailed: BigQuery rejected the commit, or the retry budget is used up.
     """
 
     def call() -> None:
@@ -151,6 +150,6 @@ def commit_streams(
 
     try:
         persist(call, budget)
-    except GaveUp as gave_up:
-        if gave_up.failure.kind is not Kind.WRITTEN:
+    except AppendFailed as failed_append:
+        if failed_append.failure.kind is not Kind.WRITTEN:
             raise

@@ -69,7 +69,7 @@ def encode_texts(values: list[str]) -> Cells:
 
 
 def encode_maps(maps: list[dict[str, str]]) -> Cells:
-    """Return maps of texts: a block of pairs, with how many they are, where there are any; and the end."""
+    """Return maps of texts: a block of pairs with their number, if there are any, and the end mark."""
     sizes = np.fromiter(map(len, maps), np.int64, len(maps))
     if not sizes.any():
         return [_END_OF_MAP]

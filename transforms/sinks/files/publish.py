@@ -36,7 +36,7 @@ SUPERSEDED = ".superseded"
 
 Manifest = dict[str, Any]
 Retire = Callable[[str, str, str, Iterable[str]], None]
-"""Takes superseded files away: root, feed, partition, names."""
+"""Remove superseded files of a window: root, feed, partition, names."""
 
 
 def publish_files(
@@ -72,8 +72,8 @@ def publish(
         feed: the folder of the feed under the root, such as `ml/iot_features`.
         partition: the folder of the window in the feed, such as `dt=2026-06-15/hour=12`.
         run_id: the run that publishes.
-        change: returns the next state, given the present one or None.
-        retire: takes superseded files away; by default they move to `.superseded`, or are deleted on an object store.
+        change: returns the next state, given the current one or None.
+        retire: removes superseded files; by default they move to `.superseded`, or are deleted on an object store.
         staged_in: the folder in which new files are staged; None: they are hidden in the window's folder, or final.
     """
     folder = FileSystems.join(root, feed, partition)
@@ -194,7 +194,7 @@ def _finish_manifests(folder: str, names: list[str]) -> list[str]:
 
 
 def _left_behind(folder: str, names: list[str], known: Collection[str], run_id: str) -> set[str]:
-    """Return the files that an older manifest names and a killed process did not take away."""
+    """Return the files that an older manifest names and a killed process did not remove."""
     strange = {
         name
         for name in names

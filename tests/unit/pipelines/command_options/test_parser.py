@@ -22,7 +22,7 @@ from pipelines.command_options.parser import Parser, did_you_mean
         (["simulate", "--output", "x", "--events", "many"], "--events: many is not a number"),
         (["simulate", "--output", "x", "--format", "message"], "--format: message is unknown; did you mean messages?"),
         (["simulate", "--output", "x", "--format", "xml"], "--format: xml is unknown; it takes messages, events"),
-        (["simulate", "--output", "x", "y"], "y: one word too many"),
+        (["simulate", "--output", "x", "y"], "y: unexpected argument"),
         (["simulate"], "the following arguments are required: --output"),
     ],
 )

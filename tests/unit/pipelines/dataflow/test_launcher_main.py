@@ -31,27 +31,27 @@ def test_the_dispatch_names_the_template():
 
 
 def test_parameters_become_the_commands_options():
-    args, beam_words = split_words(STREAMING, words())
-    assert args.accept_cloudevents is True
-    assert args.window_seconds == 60
-    assert args.project == "my-project"
+    values, beam_words = split_words(STREAMING, words())
+    assert values["accept_cloudevents"] is True
+    assert values["window_seconds"] == 60
+    assert values["project"] == "my-project"
     assert not [word for word in beam_words if word.startswith(("--orders", "--lake", "--pipeline"))]
     assert f"--sdk_container_image={IMAGE}" in beam_words
 
 
 @pytest.mark.parametrize(("value", "wanted"), [("true", True), ("false", False)], ids=str)
 def test_a_flag_is_true_or_false(value, wanted):
-    assert split_words(STREAMING, words({"accept_cloudevents": value}))[0].accept_cloudevents is wanted
+    assert split_words(STREAMING, words({"accept_cloudevents": value}))[0]["accept_cloudevents"] is wanted
 
 
 def test_a_list_has_commas():
-    args, _ = split_words(TEMPLATES["replay"], words({"topics": "orders,customers"}, "replay"))
-    assert args.topics == ["orders", "customers"]
+    values, _ = split_words(TEMPLATES["replay"], words({"topics": "orders,customers"}, "replay"))
+    assert values["topics"] == ["orders", "customers"]
 
 
 def test_an_empty_parameter_is_none_given():
-    args, _ = split_words(TEMPLATES["replay"], words({"entity": "", "at": ""}, "replay"))
-    assert (args.entity, args.at) == (None, None)
+    values, _ = split_words(TEMPLATES["replay"], words({"entity": "", "at": ""}, "replay"))
+    assert (values["entity"], values["at"]) == (None, None)
 
 
 def test_beams_options_are_the_templates():

@@ -167,9 +167,9 @@ def test_every_dead_letter_is_sent_given_up_or_left_with_a_reason():
         ("now valid", None),
         ("still bad", "JSON_SYNTAX"),
     ]
-    assert [one.dead_letter_id for one in plan.given_up] == ["tired"]
-    assert sorted(one.dead_letter_id for one, _ in plan.left) == ["cut", "cut row", "line", "metrics", "no id"]
-    assert [one.dead_letter_id for one in plan.rows] == ["row", "counts"]
+    assert [item.dead_letter_id for item in plan.given_up] == ["tired"]
+    assert sorted(item.dead_letter_id for item, _ in plan.left) == ["cut", "cut row", "line", "metrics", "no id"]
+    assert [row.dead_letter_id for row in plan.rows] == ["row", "counts"]
     assert plan.by_rule() == [("(no rule)", 2, 1)]
 
 

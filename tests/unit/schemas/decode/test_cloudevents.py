@@ -20,7 +20,7 @@ from tests.support.events import (
 )
 
 ACCEPTING = Decoder(accept_cloudevents=True)
-EVENT_TYPES = [one.name for one in REGISTRY]
+EVENT_TYPES = [event_type.name for event_type in REGISTRY]
 
 
 def structured(event_type: str = "order.updated", **changes) -> dict:

@@ -28,7 +28,7 @@ from tests.support.events import (
 BOM = b"\xef\xbb\xbf"
 ITEM = {"sku": "a", "quantity": 1}
 METADATA = {"correlationId": CORRELATION_ID, "causationId": CAUSATION_ID}
-EVENT_TYPES = [one.name for one in REGISTRY]
+EVENT_TYPES = [event_type.name for event_type in REGISTRY]
 
 
 def notes(event: dict | bytes, topic: str | None = None) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ IDS = {"orderId", "customerId", "paymentId", "reservationId", "warehouseId", "sk
 MONEY = {"totalAmount", "amount", "unitPrice"}
 TEXTS = {"status", "name", "email", "phone", "country", "type", "reason", "unit"}
 
-ALL_FIELDS = [(one.name, field) for one in REGISTRY for field in one.model.model_fields]
+ALL_FIELDS = [(event_type.name, field) for event_type in REGISTRY for field in event_type.model.model_fields]
 
 
 def outcome(event_type: str, **changes) -> tuple[Code, str]:
@@ -40,7 +40,8 @@ def fields_of(names: set[str]) -> list[tuple[str, str]]:
 
 def test_the_contract_names_these_required_fields():
     assert {
-        one.name: [name for name, field in one.model.model_fields.items() if field.is_required()] for one in REGISTRY
+        event_type.name: [name for name, field in event_type.model.model_fields.items() if field.is_required()]
+        for event_type in REGISTRY
     } == REQUIRED
 
 

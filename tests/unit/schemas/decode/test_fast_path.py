@@ -9,7 +9,7 @@ import pytest
 from pydantic import ConfigDict, Field, field_validator
 
 import schemas.decode.fast_path
-from schemas.decode.fast_path import PlainReader, shape_of
+from schemas.decode.fast_path import FastReader, shape_of
 from schemas.message import Message, parse_line
 from schemas.models.field_types import ListOf, Payload, optional
 from schemas.models.iot import Telemetry
@@ -34,8 +34,8 @@ from tests.support.shipments import WITH_SHIPMENTS, Shipment
 def test_the_golden_messages_have_the_same_rows(accept_cloudevents):
     read = [parse_line(line, "orders") for line in golden_lines()]
     messages = [
-        msgspec.structs.replace(one, message_id=f"{number:04d}") if isinstance(one, Message) else one
-        for number, one in enumerate(read)
+        msgspec.structs.replace(item, message_id=f"{number:04d}") if isinstance(item, Message) else item
+        for number, item in enumerate(read)
     ]
     by_column, one_by_one = both_ways(messages, accept_cloudevents=accept_cloudevents)
     assert by_column == one_by_one
@@ -87,8 +87,8 @@ def test_every_edge_of_a_field_is_decided_alike(compact):
 
 
 def reads_plain(text: bytes, topic: str = "orders") -> bool:
-    types, others = PlainReader(REGISTRY).read([Message(topic, "m", PUBLISHED_US, {}, text)])
-    assert sum(len(one.rows) for one in types.values()) + len(others) == 1
+    types, others = FastReader(REGISTRY).read([Message(topic, "m", PUBLISHED_US, {}, text)])
+    assert sum(len(event_type.rows) for event_type in types.values()) + len(others) == 1
     return not others
 
 
@@ -131,8 +131,8 @@ def test_characters_beyond_ascii_take_the_fast_path_up_to_a_size_limit(monkeypat
 
 def test_attributes_are_looked_at_where_cloudevents_are_accepted():
     bare, attributed = make_message(make_event()), make_message(make_event(), attributes={"origin": "till"})
-    assert PlainReader(REGISTRY).read([bare, attributed])[1] == []
-    assert PlainReader(REGISTRY, accept_cloudevents=True).read([bare, attributed])[1] == [attributed]
+    assert FastReader(REGISTRY).read([bare, attributed])[1] == []
+    assert FastReader(REGISTRY, accept_cloudevents=True).read([bare, attributed])[1] == [attributed]
 
 
 TEXT = json.dumps(make_event("customer.updated"), separators=(",", ":"))
@@ -160,8 +160,8 @@ def test_a_twin_does_not_hide_behind_a_shorter_id():
 
 
 def test_most_messages_are_plain():
-    types, others = PlainReader(REGISTRY).read([make_message(make_event(name), topic_of(name)) for name in DATA])
-    assert {name for name, one in types.items() if one.rows} == set(DATA)
+    types, others = FastReader(REGISTRY).read([make_message(make_event(name), topic_of(name)) for name in DATA])
+    assert {name for name, item in types.items() if item.rows} == set(DATA)
     assert others == []
 
 
@@ -180,7 +180,7 @@ def test_a_new_event_type_is_read_by_column_too():
     assert (row["data.price"], row["amount"], row["data.parcels"][1]) == (
         Decimal("19.99"), Decimal("19.99"), {"parcel_id": "q", "weight": 3.0},
     )  # fmt: skip
-    types, _ = PlainReader(WITH_SHIPMENTS).read(numbered(texts, ["orders"] * 4))
+    types, _ = FastReader(WITH_SHIPMENTS).read(numbered(texts, ["orders"] * 4))
     assert len(types["shipment.sent"].rows) == 3
 
 
@@ -191,7 +191,7 @@ def test_a_model_with_rules_of_its_own_is_left_to_the_decoder():
     assert shape_of(Shipment) is not None
     assert shape_of(Odd) is None
     odd = Registry([EventType("shipment.sent", Odd, "shipping", "orders", "shipmentId", "shipment_events")])
-    types, _ = PlainReader(odd).read([])
+    types, _ = FastReader(odd).read([])
     assert types == {}
 
 

@@ -50,9 +50,9 @@ def test_every_alert_that_is_published_fits_and_none_of_it_is_lost(message):
 def without_nothing(value: Any) -> Any:
     """Return a value without nulls; the JSON of protobuf has int64 as text."""
     if isinstance(value, dict):
-        return {name: without_nothing(one) for name, one in value.items() if one is not None}
+        return {name: without_nothing(item) for name, item in value.items() if item is not None}
     if isinstance(value, list):
-        return [without_nothing(one) for one in value]
+        return [without_nothing(item) for item in value]
     return str(value)
 
 

@@ -147,7 +147,7 @@ def test_a_time_is_parsed_exactly_or_rejected():
 
 
 def test_times_of_all_sizes_are_read_among_each_other():
-    texts = [text for one in TIMES for text in (one, "2026-01-01T00:00:00Z")]
+    texts = [text for time in TIMES for text in (time, "2026-01-01T00:00:00Z")]
     assert read_or_none(texts) == list(map(micros_of, texts))
     assert parse_times(strings([None, texts[0], None]))[1].tolist() == [True, True, True]
     assert read_or_none([]) == []

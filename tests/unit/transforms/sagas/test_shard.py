@@ -33,7 +33,7 @@ def test_a_saga_is_stuck_when_the_watermark_is_past_its_deadline_and_not_before(
 
 
 def test_the_watermark_waits_for_history_that_is_published_late():
-    facts = [one._replace(publish_us=one.publish_us + 200 * DAY_US) for one in arrivals({"o": _happy()})]
+    facts = [arrival._replace(publish_us=arrival.publish_us + 200 * DAY_US) for arrival in arrivals({"o": _happy()})]
     stream = Stream()
     for fact in facts:
         stream.add_facts(fact)

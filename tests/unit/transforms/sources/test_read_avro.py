@@ -10,9 +10,10 @@ import pytest
 from schemas.message import Message, NotAMessage
 from schemas.message_records import MESSAGE_AVRO
 from transforms.archive.batch import archive_avro
-from transforms.sources import read_avro as module
+from transforms.sources import avro_container as module
+from transforms.sources.avro_container import inflate
 from transforms.sources.damaged_input import DamagedInput
-from transforms.sources.read_avro import inflate, read_avro
+from transforms.sources.read_avro import read_avro
 
 DATA = Path(__file__).parents[3] / "data" / "avro"
 MESSAGES = [

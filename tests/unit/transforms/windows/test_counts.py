@@ -71,7 +71,7 @@ def test_a_batch_run_has_one_row_per_window_and_event_type():
             pipeline
             | beam.Create([EventBatch("order_events", rows) for rows in batches], reshuffle=False)
             | CountEvents(run_id="run-1", window_seconds=60)
-            | beam.FlatMap(lambda one: [(one.table, *row.values()) for row in one.rows.to_pylist()])
+            | beam.FlatMap(lambda item: [(item.table, *row.values()) for row in item.rows.to_pylist()])
         )
         midnight = datetime.fromtimestamp(day // 1_000_000, UTC)
         minute = timedelta(minutes=1)

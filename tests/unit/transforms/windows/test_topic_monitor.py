@@ -38,8 +38,12 @@ def test_a_silent_topic_has_a_row_with_0_each_window():
     watch = TopicMonitor("orders")
     watch.start(5 * MINUTE)
     closed = close(watch, 8)
-    assert [(one.measure.window_start // MINUTE, one.measure.received) for one in closed] == [(5, 0), (6, 0), (7, 0)]
-    assert {one.measure.topic for one in closed} == {"orders"}
+    assert [(window.measure.window_start // MINUTE, window.measure.received) for window in closed] == [
+        (5, 0),
+        (6, 0),
+        (7, 0),
+    ]
+    assert {window.measure.topic for window in closed} == {"orders"}
 
 
 def test_parts_of_a_window_add_up_to_one_row():
@@ -55,20 +59,20 @@ def test_what_comes_for_a_closed_window_counts_in_the_next():
     first = close(watch, 2)
     watch.add([window(1, 3)])
     second = close(watch, 3)
-    assert [one.measure.received for one in first + second] == [10, 3]
+    assert [window.measure.received for window in first + second] == [10, 3]
     assert second[0].measure.window_start == 2 * MINUTE
 
 
 def test_the_baseline_is_silent_until_enough_windows_are_known_and_then_the_median():
     watch = TopicMonitor("orders")
     watch.add([window(0, 60), window(1, 120), window(2, 600), window(3, 600)])
-    assert [one.baseline for one in close(watch, 4)] == [None, None, None, 2.0]
+    assert [window.baseline for window in close(watch, 4)] == [None, None, None, 2.0]
 
 
 def test_the_baseline_includes_only_the_last_windows():
     watch = TopicMonitor("orders")
     watch.add([window(number, 60 * (number + 1)) for number in range(7)])
-    assert [one.baseline for one in close(watch, 7)][5:] == [3.0, 4.0]
+    assert [window.baseline for window in close(watch, 7)][5:] == [3.0, 4.0]
 
 
 def test_throughput_at_its_share_of_the_baseline_is_no_alert():
@@ -82,14 +86,14 @@ def test_throughput_alert_begins_once_and_ends_once():
     received = (600, 600, 600, 100, 100, 600)
     watch.add([window(number, count) for number, count in enumerate(received)])
     closed = close(watch, 6)
-    assert [one.began for one in closed] == [(), (), (), ("THROUGHPUT",), (), ()]
-    assert [one.ended for one in closed] == [(), (), (), (), (), ("THROUGHPUT",)]
+    assert [window.began for window in closed] == [(), (), (), ("THROUGHPUT",), (), ()]
+    assert [window.ended for window in closed] == [(), (), (), (), (), ("THROUGHPUT",)]
 
 
 def test_a_topic_that_falls_silent_raises_throughput():
     watch = TopicMonitor("orders")
     watch.add([window(number) for number in range(4)])
-    assert [one.began for one in close(watch, 6)][4:] == [("THROUGHPUT",), ()]
+    assert [window.began for window in close(watch, 6)][4:] == [("THROUGHPUT",), ()]
 
 
 def test_lag_and_dead_letters_alert_beyond_their_limits_only():
@@ -97,8 +101,8 @@ def test_lag_and_dead_letters_alert_beyond_their_limits_only():
     at_limits, beyond = lags(30_000), lags(30_001)
     watch.add([window(0, lags=at_limits, dead_letters=100), window(1, lags=beyond, dead_letters=101), window(2)])
     closed = close(watch, 3)
-    assert [one.began for one in closed] == [(), ("DEAD_LETTERS", "LAG"), ()]
-    assert [one.ended for one in closed] == [(), (), ("DEAD_LETTERS", "LAG")]
+    assert [window.began for window in closed] == [(), ("DEAD_LETTERS", "LAG"), ()]
+    assert [window.ended for window in closed] == [(), (), ("DEAD_LETTERS", "LAG")]
 
 
 def test_a_lag_that_few_events_have_is_no_alert():

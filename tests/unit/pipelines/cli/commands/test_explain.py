@@ -82,7 +82,7 @@ def test_without_a_code_all_are_listed(capsys):
     assert run() == 0
     lines = capsys.readouterr().out.splitlines()
     assert {line.split()[0] for line in lines if line[:1].isupper() and "_" in line.split()[0]} >= {
-        one.value for one in (*Code, *Note) if "_" in one.value
+        item.value for item in (*Code, *Note) if "_" in item.value
     }
     assert max(map(len, lines)) <= 100
 

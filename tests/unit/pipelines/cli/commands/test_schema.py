@@ -22,7 +22,7 @@ from schemas.tables.definitions import TABLES
 from tests.support.events import ABSENT, accepted, make_event, make_message, with_data
 from tests.support.golden import golden_cases
 
-EVENT_TYPES = [one.name for one in REGISTRY]
+EVENT_TYPES = [event_type.name for event_type in REGISTRY]
 
 
 def printed(capsys, *words: str):

@@ -16,7 +16,7 @@ def test_without_faults_one_stream_holds_all_in_order() -> None:
     stored, table = run(server)
     assert stored == list(range(20))
     assert table.sealed == [("s0", 20)]
-    assert table.lost == []
+    assert table.rejected == []
 
 
 def test_a_reply_lost_after_the_write_adds_no_row_twice() -> None:
@@ -28,15 +28,19 @@ def test_a_reply_lost_after_the_write_adds_no_row_twice() -> None:
 def test_a_bad_row_alone_is_rejected_with_its_column() -> None:
     stored, table = run(Server(["ok", "bad row"]))
     assert sorted(stored) == [row for row in range(20) if row != 3]
-    (lost,) = table.lost
-    assert (lost.code, lost.reason, lost.mark) == (Code.SINK_REJECTED, "column text: rejected by the table", 0)
-    assert lost.column == "text"
+    (rejected,) = table.rejected
+    assert (rejected.code, rejected.reason, rejected.mark) == (
+        Code.SINK_REJECTED,
+        "column text: rejected by the table",
+        0,
+    )
+    assert rejected.column == "text"
 
 
 def test_a_permanent_failure_loses_one_request_without_a_retry() -> None:
     stored, table = run(Server(["ok", "ok", "forbidden"]))
     assert len(stored) == 17
-    assert [(lost.code, lost.attempts) for lost in table.lost] == [(Code.SINK_REJECTED, 1)]
+    assert [(append.code, append.attempts) for append in table.rejected] == [(Code.SINK_REJECTED, 1)]
 
 
 def test_when_the_budget_is_used_up_rows_are_exhausted_and_later_ones_tried_once() -> None:
@@ -44,9 +48,9 @@ def test_when_the_budget_is_used_up_rows_are_exhausted_and_later_ones_tried_once
     stored, table = run(server, budget=30.0)
     assert stored == []
     assert sorted(lost_rows(table)) == list(range(20))
-    assert {lost.code for lost in table.lost} == {Code.SINK_EXHAUSTED}
-    assert table.lost[0].attempts > 5
-    assert table.lost[-1].attempts < 5
+    assert {append.code for append in table.rejected} == {Code.SINK_EXHAUSTED}
+    assert table.rejected[0].attempts > 5
+    assert table.rejected[-1].attempts < 5
 
 
 @pytest.mark.parametrize("pending", [True, False], ids=["pending", "default"])
@@ -69,7 +73,7 @@ def test_a_request_rejected_whole_is_bisected_in_logarithmically_many_requests(
     stored = server.committed(table.sealed) if pending else server.streams[0].rows
     assert sorted(stored) == [row for row in range(1024) if row not in poison]
     assert sorted(lost_rows(table)) == poison
-    assert {(lost.code, lost.reason.split(":")[0], lost.mark) for lost in table.lost} == {
+    assert {(append.code, append.reason.split(":")[0], append.mark) for append in table.rejected} == {
         (Code.SINK_REJECTED, "INVALID_ARGUMENT", "m")
     }
     assert table.written == 1024 - len(poison)
@@ -90,7 +94,7 @@ def test_an_outage_during_a_bisection_ends_its_parts_as_exhausted_within_one_bud
     table = appender(server, budget=30.0, max_rows=64)
     table.append(batch(0, 64), mark=None)
     table.drain()
-    assert {lost.code for lost in table.lost} == {Code.SINK_EXHAUSTED}
+    assert {append.code for append in table.rejected} == {Code.SINK_EXHAUSTED}
     assert sorted(lost_rows(table) + server.streams[0].rows) == list(range(64))
     assert server.requests < 100
 
@@ -152,9 +156,9 @@ def test_rejected_rows_are_sent_without_the_batch_they_were_sliced_from() -> Non
     table = appender(server)
     table.append(batch(0, 3000), mark=None)
     table.drain()
-    (lost,) = table.lost
-    assert lost.rows.num_rows == 3
-    assert len(pickle.dumps(lost.rows)) < 2000
+    (rejected,) = table.rejected
+    assert rejected.rows.num_rows == 3
+    assert len(pickle.dumps(rejected.rows)) < 2000
 
 
 def test_reset_forgets_a_failed_bundle() -> None:

@@ -20,7 +20,7 @@ class Clock:
         self.now += seconds
 
 
-def patience(clock: Clock, budget: float = 600.0, draw: float = 0.999) -> RetryBudget:
+def retry_budget(clock: Clock, budget: float = 600.0, draw: float = 0.999) -> RetryBudget:
     return RetryBudget(budget, clock=clock, sleep=clock.sleep, draw=lambda: draw)
 
 
@@ -33,9 +33,9 @@ def test_a_delay_is_between_zero_and_an_exponential_bound(failures: int) -> None
 
 
 def test_a_request_that_always_fails_ends_with_the_budget() -> None:
-    clock, trial = Clock(), RetryState()
-    table = patience(clock, budget=60)
-    while table.wait(trial):
+    clock, retries = Clock(), RetryState()
+    table = retry_budget(clock, budget=60)
+    while table.wait(retries):
         table.succeeded()  # other requests pass all the while
     assert sum(clock.slept) == pytest.approx(60)
     assert clock.slept == sorted(clock.slept[:-1]) + clock.slept[-1:]
@@ -43,7 +43,7 @@ def test_a_request_that_always_fails_ends_with_the_budget() -> None:
 
 def test_an_outage_costs_one_budget_and_not_one_a_request() -> None:
     clock = Clock()
-    table = patience(clock, budget=60)
+    table = retry_budget(clock, budget=60)
     first = RetryState()
     while table.wait(first):
         pass
@@ -54,7 +54,7 @@ def test_an_outage_costs_one_budget_and_not_one_a_request() -> None:
 
 def test_after_a_success_a_request_has_the_whole_budget_again() -> None:
     clock = Clock()
-    table = patience(clock, budget=60)
+    table = retry_budget(clock, budget=60)
     first = RetryState()
     while table.wait(first):
         pass
@@ -64,7 +64,7 @@ def test_after_a_success_a_request_has_the_whole_budget_again() -> None:
 
 def test_a_failure_long_after_the_last_begins_a_new_outage() -> None:
     clock = Clock()
-    table = patience(clock, budget=60)
+    table = retry_budget(clock, budget=60)
     first = RetryState()
     while table.wait(first):
         pass
@@ -74,12 +74,12 @@ def test_a_failure_long_after_the_last_begins_a_new_outage() -> None:
 
 def test_a_budget_of_zero_never_waits() -> None:
     clock = Clock()
-    assert not patience(clock, budget=0).wait(RetryState())
+    assert not retry_budget(clock, budget=0).wait(RetryState())
     assert clock.slept == []
 
 
 def test_waits_are_counted_once() -> None:
-    table = patience(Clock())
+    table = retry_budget(Clock())
     table.wait(RetryState())
     table.wait(RetryState())
     assert (table.take_waits(), table.take_waits()) == (2, 0)

@@ -94,4 +94,4 @@ def test_maps_come_back_as_they_went_with_the_empty_ones_among_them(maps):
     header = file_header({"type": "record", "name": "r", "fields": fields})
     cells = [encode_maps(maps), encode_column(pa.array(["after"] * len(maps)), optional=False)]
     data = b"".join(file_pieces(header, [(len(maps), join_records(cells))]))
-    assert read(data) == [{"map": one, "next": "after"} for one in maps]
+    assert read(data) == [{"map": map, "next": "after"} for map in maps]

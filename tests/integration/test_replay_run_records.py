@@ -14,8 +14,9 @@ from google.cloud import bigquery
 from pipelines.bigquery_emulator.client import bigquery_client
 from pipelines.bigquery_emulator.server import BigQueryEmulator
 from pipelines.errors import RunFailed, UserError
-from pipelines.replay.ledger import Claim, RunLedger
+from pipelines.replay.run_records import Claim, RunRecords
 from pipelines.replay.time_range import Range
+from pipelines.stores.open_stores import open_stores
 from pipelines.stores.provision.provision import provision
 from pipelines.stores.target import Target
 from tests.support.command import run_command
@@ -29,33 +30,33 @@ def warehouse(tmp_path_factory):
     path = tmp_path_factory.mktemp("ledger") / "warehouse.duckdb"
     target = Target.local(path.parent)
     with BigQueryEmulator(path) as server:
-        with target.open() as endpoints:
+        with open_stores(target) as endpoints:
             provision(endpoints, target)
         yield server
 
 
 @pytest.fixture
-def ledger(warehouse) -> RunLedger:
-    ledger = RunLedger(bigquery_client(warehouse.rest_url), Target.local(warehouse.path.parent), 600)
-    ledger.client.query("DELETE FROM event_store.replays WHERE TRUE").result()
-    return ledger
+def run_records(warehouse) -> RunRecords:
+    run_records = RunRecords(bigquery_client(warehouse.rest_url), Target.local(warehouse.path.parent), 600)
+    run_records.client.query("DELETE FROM event_store.replays WHERE TRUE").result()
+    return run_records
 
 
 def named(name: str, **more) -> Claim:
     return dataclasses.replace(CLAIM, run_id=name, **more)
 
 
-def state(ledger: RunLedger) -> dict[str, str]:
-    rows = ledger.client.query("SELECT run_id, state FROM event_store.replay_runs").result()
+def state(run_records: RunRecords) -> dict[str, str]:
+    rows = run_records.client.query("SELECT run_id, state FROM event_store.replay_runs").result()
     return {row.run_id: row.state for row in rows}
 
 
-def test_of_many_concurrent_claims_one_wins_and_the_others_name_it(ledger, warehouse):
+def test_of_many_concurrent_claims_one_wins_and_the_others_name_it(run_records, warehouse):
     told: dict[str, str] = {}
     start = threading.Barrier(8)
 
     def claim(name: str) -> None:
-        own = RunLedger(bigquery_client(warehouse.rest_url), ledger.target, 600)
+        own = RunRecords(bigquery_client(warehouse.rest_url), run_records.target, 600)
         start.wait()
         try:
             own.claim(named(name))
@@ -70,7 +71,7 @@ def test_of_many_concurrent_claims_one_wins_and_the_others_name_it(ledger, wareh
         thread.join()
     [winner] = [name for name, text in told.items() if not text]
     assert all(f"replay {winner} of ann@desk holds this range" in text for text in told.values() if text)
-    assert [name for name, one in state(ledger).items() if one == "RUNNING"] == [winner]
+    assert [name for name, item in state(run_records).items() if item == "RUNNING"] == [winner]
 
 
 @pytest.mark.parametrize(
@@ -83,66 +84,66 @@ def test_of_many_concurrent_claims_one_wins_and_the_others_name_it(ledger, wareh
         pytest.param({"command": "redrive"}, True, id="a redrive"),
     ],
 )
-def test_ranges_that_meet_are_rejected(ledger, other, meets):
-    ledger.claim(CLAIM)
+def test_ranges_that_meet_are_rejected(run_records, other, meets):
+    run_records.claim(CLAIM)
     if meets:
         with pytest.raises(UserError, match="first of ann@desk holds this range"):
-            ledger.claim(named("second", **other))
+            run_records.claim(named("second", **other))
     else:
-        assert ledger.claim(named("second", **other)) == []
+        assert run_records.claim(named("second", **other)) == []
 
 
-def test_a_dead_runs_range_is_taken_over_when_its_lease_ends_and_not_before(ledger):
-    dead = dataclasses.replace(ledger, lease_seconds=1)
+def test_a_dead_runs_range_is_taken_over_when_its_lease_ends_and_not_before(run_records):
+    dead = dataclasses.replace(run_records, lease_seconds=1)
     dead.claim(CLAIM)
     with pytest.raises(UserError, match="first"):
-        ledger.claim(named("early"))
+        run_records.claim(named("early"))
     time.sleep(1.1)
-    assert ledger.claim(named("heir")) == ["first"]
-    assert state(ledger) == {"first": "FAILED", "heir": "RUNNING"}
-    [row] = ledger.client.query("SELECT error FROM event_store.replay_runs WHERE run_id = 'first'").result()
+    assert run_records.claim(named("heir")) == ["first"]
+    assert state(run_records) == {"first": "FAILED", "heir": "RUNNING"}
+    [row] = run_records.client.query("SELECT error FROM event_store.replay_runs WHERE run_id = 'first'").result()
     assert row.error == "its lease ended; taken over by heir"
     with pytest.raises(RunFailed, match="its lease ended"):
         dead.check_held(CLAIM)  # it was only asleep
 
 
-def test_a_running_replay_renews_its_lease_and_its_failure_is_recorded(ledger, warehouse):
-    short = dataclasses.replace(ledger, lease_seconds=1)
+def test_a_running_replay_renews_its_lease_and_its_failure_is_recorded(run_records, warehouse):
+    short = dataclasses.replace(run_records, lease_seconds=1)
     short.claim(CLAIM)
 
     def work() -> None:
         time.sleep(1.6)
         with pytest.raises(UserError, match="first of ann@desk holds"):
-            ledger.claim(named("second"))
+            run_records.claim(named("second"))
         raise RunFailed("the disk is full")
 
     with pytest.raises(RunFailed), short.held(CLAIM, bigquery_client(warehouse.rest_url)):
         work()
-    [row] = ledger.client.query("SELECT state, error FROM event_store.replay_runs WHERE run_id = 'first'").result()
+    [row] = run_records.client.query("SELECT state, error FROM event_store.replay_runs WHERE run_id = 'first'").result()
     assert (row.state, row.error) == ("FAILED", "the disk is full")
 
 
-def test_the_earlier_of_two_claims_passes_and_the_other_does_not_even_where_it_was_seen_too_late(ledger):
+def test_the_earlier_of_two_claims_passes_and_the_other_does_not_even_where_it_was_seen_too_late(run_records):
     """In BigQuery a claim begun first may be committed after a later one was checked: neither saw the other."""
-    ledger.claim(named("later"))
-    early = ledger.row(named("earlier"), "RUNNING").replace(
+    run_records.claim(named("later"))
+    early = run_records.row(named("earlier"), "RUNNING").replace(
         "CURRENT_TIMESTAMP()", "TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL 5 SECOND)", 1
     )
-    ledger.client.query(early).result()
-    ledger.check_held(named("earlier"))
+    run_records.client.query(early).result()
+    run_records.check_held(named("earlier"))
     with pytest.raises(RunFailed, match="another run claimed it first; nothing was changed"):
-        ledger.check_held(named("later"))
-    ledger.client.query("CREATE TABLE IF NOT EXISTS event_store.mark (run STRING)").result()
-    ledger.client.query(_publish(ledger, named("earlier"))).result()
-    ledger.client.query(ledger.row(named("earlier"), "DONE")).result()
+        run_records.check_held(named("later"))
+    run_records.client.query("CREATE TABLE IF NOT EXISTS event_store.mark (run STRING)").result()
+    run_records.client.query(_publish(run_records, named("earlier"))).result()
+    run_records.client.query(run_records.row(named("earlier"), "DONE")).result()
     with pytest.raises(BadRequest, match="another run claimed it first"):
-        ledger.client.query(_publish(ledger, named("later"))).result()
-    assert [row.run for row in ledger.client.query("SELECT run FROM event_store.mark").result()] == ["earlier"]
+        run_records.client.query(_publish(run_records, named("later"))).result()
+    assert [row.run for row in run_records.client.query("SELECT run FROM event_store.mark").result()] == ["earlier"]
 
 
-def _publish(ledger: RunLedger, claim: Claim) -> str:
+def _publish(run_records: RunRecords, claim: Claim) -> str:
     insert = f"INSERT INTO event_store.mark (run) VALUES ('{claim.run_id}')"
-    return f"BEGIN TRANSACTION;\n{insert};\n{ledger.guard(claim)};\nCOMMIT TRANSACTION;"
+    return f"BEGIN TRANSACTION;\n{insert};\n{run_records.guard(claim)};\nCOMMIT TRANSACTION;"
 
 
 @pytest.mark.parametrize(

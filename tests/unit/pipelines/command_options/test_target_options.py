@@ -6,14 +6,16 @@ from pathlib import Path
 import pytest
 
 from pipelines.command_options.target import add_target_arguments
+from pipelines.command_options.target_options import TargetOptions, make_target
 from pipelines.errors import UserError
+from pipelines.read_options import read_options
 from pipelines.stores.target import Target
 
 
 def target_of(*argv: str, needs_lake: bool = False) -> Target:
     parser = argparse.ArgumentParser()
     add_target_arguments(parser)
-    return Target.from_args(parser.parse_args(argv), needs_lake=needs_lake)
+    return make_target(read_options(TargetOptions, vars(parser.parse_args(argv))), needs_lake=needs_lake)
 
 
 def test_a_folder_holds_warehouse_and_lake():

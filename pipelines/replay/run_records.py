@@ -1,4 +1,4 @@
-"""The replay ledger: append-only run records of replays, with leases on their ranges (docs/decisions/0005).
+"""The run records of replays: append-only, with leases on their ranges (docs/decisions/0005).
 
 A replay claims its range before it writes anything. A second claim on the range is rejected with the name of the first;
 of two concurrent claims the later one withdraws. A claim is a lease, renewed during the run; the lease of a dead run
@@ -26,7 +26,7 @@ from schemas.timestamps import to_rfc3339
 
 COUNTS = ("messages", "events", "appended", "dead_letters", "hours", "orders")
 REACH_SECONDS = 30.0
-"""Timeout of the check that the ledger answers, seconds."""
+"""Timeout of the check that the table of run records answers, seconds."""
 LOST = "its lease ended and another run took the range over, or another run claimed it first"
 
 
@@ -46,15 +46,15 @@ class Claim:
 
 
 @dataclass
-class RunLedger:
-    """The ledger of one target."""
+class RunRecords:
+    """The run records of the replays of one target."""
 
     client: bigquery.Client
     target: Target
     lease_seconds: int = 600
 
     def reach(self) -> None:
-        """Check that the ledger answers, before anything is written; UserError if it does not answer in time."""
+        """Check that the table answers, before anything is written; UserError if it does not answer in time."""
         retry = bigquery.DEFAULT_RETRY.with_timeout(REACH_SECONDS)
         try:
             self.client.query(
@@ -63,14 +63,14 @@ class RunLedger:
         except NotFound:
             return  # the stores are not provisioned yet
         except SERVICE_ERRORS as error:
-            raise UserError(f"the ledger {self._table} cannot be reached: {describe_error(error)}") from error
+            raise UserError(f"the run records {self._table} cannot be reached: {describe_error(error)}") from error
 
     def claim(self, claim: Claim) -> list[str]:
         """Claim a range and return the dead runs that are taken over; UserError if another run holds the range."""
         try:
             named = f"SELECT run_id FROM {self._table} WHERE run_id = {string_literal(claim.run_id)} LIMIT 1"
             if list(self.client.query(named).result()):
-                raise UserError(f"--run_id {claim.run_id}: the ledger has a run of this name; give another")
+                raise UserError(f"--run_id {claim.run_id}: a run of this name is recorded; give another")
             holders = self._holders(claim)
             alive = [row for row in holders if row.alive]
             if not alive:
@@ -95,7 +95,7 @@ class RunLedger:
             for row in dead:
                 self._run(self.closing(row.run_id, f"its lease ended; taken over by {claim.run_id}"))
         except SERVICE_ERRORS as error:
-            raise UserError(f"the ledger {self._table} cannot be reached: {describe_error(error)}") from error
+            raise UserError(f"the run records {self._table} cannot be reached: {describe_error(error)}") from error
         return [row.run_id for row in dead]
 
     @contextmanager
