@@ -88,7 +88,10 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the pipeline's steps."""
     group = parser.add_argument_group("the job")
     group.add_argument(
-        "--window_seconds", type=window, default=60, help="fixed windows of counts, features and metrics, seconds"
+        "--window_seconds",
+        type=window,
+        default=60,
+        help="width of the windows of counts, features and metrics, seconds",
     )
     group.add_argument(
         "--allowed_lateness_seconds",
@@ -96,7 +99,7 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
         default=86_400,
         help="an event later than this after its window counts as late, seconds",
     )
-    group.add_argument("--accept_cloudevents", action="store_true", help="take CloudEvents 1.0 as well")
+    group.add_argument("--accept_cloudevents", action="store_true", help="accept CloudEvents 1.0 too")
     group.add_argument(
         "--pii_key_file", help="file with the key under which analytics holds names, e-mails and phones as HMAC-SHA256"
     )
@@ -121,13 +124,13 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
         "--saga_timeout_minutes",
         type=positive,
         default=30,
-        help="an order without a next step for so long is stuck, minutes of event time",
+        help="raise SAGA_STUCK for an order without a next step for this many minutes of event time",
     )
     group.add_argument(
         "--saga_alerts_topic",
         type=topic,
         metavar="projects/P/topics/T",
-        help="publish saga alerts and requested compensations there (default: nowhere)",
+        help="publish saga alerts and requested compensations to this topic (default: not published)",
     )
 
 
@@ -137,5 +140,5 @@ def add_saga_retention(parser: argparse.ArgumentParser) -> None:
         "--saga_retention_days",
         type=positive_number,
         default=30,
-        help="how long facts of an order are taken after it has ended, days of event time; later ones need a replay",
+        help="keep the saga of a closed order for this many days of event time; a later event needs a replay",
     )

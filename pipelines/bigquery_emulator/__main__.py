@@ -16,7 +16,11 @@ from pipelines.bigquery_emulator.serve import (
 
 def main(argv: list[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT; return 0, or 2 when an option cannot be used."""
-    parser = argparse.ArgumentParser(prog="python -m pipelines.bigquery_emulator", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m pipelines.bigquery_emulator",
+        description=__doc__,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
     add_arguments(parser)
     args = parser.parse_args(argv)
     try:

@@ -40,14 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--database", "--warehouse", dest="database", type=Path, required=True, metavar="FILE",
         help="DuckDB file that holds the tables; created when it is absent",
     )  # fmt: skip
-    parser.add_argument(
-        "--port", type=int, default=0, metavar="N", help="port of the REST API; 0 is a free one (default: 0)"
-    )
+    parser.add_argument("--port", type=int, default=0, metavar="N", help="port of the REST API; 0 is a free one")
     parser.add_argument(
         "--grpc_port", type=int, default=0, metavar="N",
-        help="port of the Storage Read and Write APIs; 0 is a free one (default: 0)",
+        help="port of the Storage Read and Write APIs; 0 is a free one",
     )  # fmt: skip
-    parser.add_argument("--project", default="local", metavar="P", help="project id to serve (default: local)")
+    parser.add_argument("--project", default="local", metavar="P", help="project id to serve")
     parser.add_argument(
         "--faults", type=Path, metavar="FILE", help="fault script, YAML or JSON: the errors to answer with"
     )
@@ -61,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--memory_mib", type=int, default=DUCKDB_MIB, metavar="N",
-        help=f"memory of DuckDB while no query runs, in MiB (default: {DUCKDB_MIB})",
+        help="memory of DuckDB while no query runs, in MiB",
     )  # fmt: skip
 
 

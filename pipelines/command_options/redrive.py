@@ -28,9 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry_run", action="store_true", help="print counts by rule and masked examples, and stop; nothing is written"
     )
-    parser.add_argument(
-        "--max_attempts", type=positive, default=3, help="give up a message that has been redriven more often than this"
-    )
+    parser.add_argument("--max_attempts", type=positive, default=3, help="give up a message after this many redrives")
     parser.add_argument(
         "--limit", type=int, default=0, metavar="N", help="send or give up at most N dead letters; 0: all"
     )

@@ -32,25 +32,33 @@ def add_stream_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--dedup_shards",
         type=positive,
-        help=f"keys of the event ids' state; more for more workers (default: 1 on this machine, {DEDUP_SHARDS} on Dataflow)",
+        help="number of keys of the deduplication state; more workers need more (default: 1 on this machine,"
+        f" {DEDUP_SHARDS} on Dataflow)",
     )
-    group.add_argument("--flush_seconds", type=positive, default=60, help="write a file after this time, seconds")
-    group.add_argument("--flush_mb", type=positive, default=32, help="or after this size, MiB")
-    group.add_argument("--batch_messages", type=positive, default=1000, help="messages per message batch, at most")
     group.add_argument(
-        "--linger_ms", type=positive, default=250, help="how long messages may wait to become a batch, milliseconds"
+        "--flush_seconds", type=positive, default=60, help="write a file at the latest after this time, seconds"
+    )
+    group.add_argument("--flush_mb", type=positive, default=32, help="write a file at this size, MiB")
+    group.add_argument(
+        "--batch_messages", type=positive, default=1000, help="maximum number of messages per message batch"
+    )
+    group.add_argument(
+        "--linger_ms",
+        type=positive,
+        default=250,
+        help="maximum time that a message waits for a full message batch, milliseconds",
     )
     group.add_argument(
         "--max_in_flight",
         type=positive,
         default=20_000,
-        help="pull no more while this many messages are between source and tables; on Prism",
+        help="stop pulling while this many messages are between source and tables; on Prism",
     )
     group.add_argument(
         "--max_in_flight_mb",
         type=positive,
         default=64,
-        help="pull no more while this many MiB of messages are between source and tables; on Prism",
+        help="stop pulling while this many MiB of messages are between source and tables; on Prism",
     )
     group.add_argument(
         "--baseline_windows", type=positive, default=60, help="windows whose median is the normal throughput"
@@ -98,5 +106,5 @@ def add_topic_check_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow_topic_mismatch",
         action="store_true",
-        help="read subscriptions whose topic is not named after their option, such as --orders of a topic `sales`",
+        help="accept a subscription whose topic has another name than its option, such as `sales` for --orders",
     )

@@ -4,7 +4,7 @@ import argparse
 
 from pipelines.bigquery_emulator.serve import add_arguments as add_emulator_arguments
 
-HELP = "serve BigQuery's APIs over a DuckDB file (docs/bigquery-emulator.md)"
+HELP = "Serve BigQuery's APIs over a DuckDB file (docs/bigquery-emulator.md)."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -17,7 +17,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--codes", nargs="+", default=[], metavar="CODE", help="only these codes")
     parser.add_argument("--topics", nargs="+", choices=TOPICS, default=[], metavar="TOPIC", help="only these topics")
     parser.add_argument(
-        "--states", nargs="+", choices=STATES, default=[], metavar="STATE", help=f"only {', '.join(STATES)}"
+        "--states",
+        nargs="+",
+        choices=STATES,
+        default=[],
+        metavar="STATE",
+        help=f"only these states: {', '.join(STATES)}",
     )
     parser.add_argument("--from", dest="start", metavar="T", help="only messages published at or after T, RFC 3339")
     parser.add_argument("--to", dest="end", metavar="T", help="only messages published before T, RFC 3339")

@@ -2,7 +2,7 @@
 
 import argparse
 
-HELP = "explain an error code, with a message that causes it and how to fix it, or the rule of a field by its path"
+HELP = "Explain an error code, with a message that causes it and how to fix it, or the rule of a field by its path."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,7 +4,7 @@ import argparse
 
 from pipelines.command_options.target import add_target_arguments
 
-HELP = "list what is stored of a customer, and delete it with --yes (docs/personal-data.md)"
+HELP = "List the data of a customer, and delete it with --yes (docs/personal-data.md)."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

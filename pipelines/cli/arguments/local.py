@@ -37,6 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--run_id", type=run_name, help="name of the run in every row (default: its start and six random digits)"
     )
     parser.add_argument("--runner", choices=RUNNERS, default=RUNNERS[0], help="the Beam runner")
-    parser.add_argument("--direct_num_workers", type=positive, default=1, help="worker processes")
+    parser.add_argument("--direct_num_workers", type=positive, default=1, help="number of worker processes")
     parser.add_argument("--faults", metavar="FILE", help="fault script for the BigQuery emulator (docs/faults.md)")
     add_job_arguments(parser)

@@ -5,7 +5,7 @@ import argparse
 from pipelines.capacity import Measured
 from pipelines.options import positive
 
-HELP = "estimate workers, Streaming Engine, BigQuery and storage for an event rate, and the limits it exceeds"
+HELP = "Estimate workers, Streaming Engine, BigQuery and storage for an event rate, and the limits it exceeds."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="rates in events per second",
     )
     add("--vcpus_per_worker", type=positive, default=2, help="vCPUs of the machine type")
-    add("--utilization", type=float, default=0.6, help="share of CPU that autoscaling aims at")
+    add("--utilization", type=float, default=0.6, help="CPU utilization that autoscaling targets, 0 to 1")
     add("--dedup_horizon", type=positive, default=3600, help="how long event ids are kept for deduplication, seconds")
     add("--cpu_per_million", type=float, default=measured.cpu_seconds_per_million,
         help="CPU seconds per million events, as printed by `local`")  # fmt: skip

@@ -5,7 +5,7 @@ import argparse
 from pipelines.command_options.target import add_target_arguments
 from schemas.tables.datasets import ANALYTICS, EVENT_STORE
 
-HELP = "create or update datasets, tables and views from schemas/"
+HELP = "Create or update datasets, tables and views from schemas/."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

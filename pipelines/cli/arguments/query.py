@@ -6,7 +6,7 @@ from pipelines.cli.output_formats import FORMATS
 from pipelines.command_options.target import add_target_arguments
 from schemas.views import all_views
 
-HELP = "read a view of the read side, current or as of a time, or run a SELECT"
+HELP = "Read a view of the read side, current or as of a time, or run a SELECT."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

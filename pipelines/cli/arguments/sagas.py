@@ -7,7 +7,7 @@ from pipelines.command_options.target import add_target_arguments
 from pipelines.options import positive
 from schemas.saga.transitions import CLOSED, OPEN
 
-HELP = "count orders by saga state, list stuck orders, or show one order"
+HELP = "Count orders by saga state, list stuck orders, or show one order."
 STATES = tuple(state.value for state in (*OPEN, *CLOSED))
 
 

@@ -4,7 +4,7 @@ import argparse
 
 from schemas.registry import REGISTRY
 
-HELP = "print the contract of an event type: JSON Schema of the event, an example, or its table in Avro or BigQuery"
+HELP = "Print the contract of an event type: JSON Schema of the event, an example, or its table in Avro or BigQuery."
 FORMATS = ("jsonschema", "avro", "bigquery", "example")
 
 

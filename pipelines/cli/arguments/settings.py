@@ -4,7 +4,7 @@ import argparse
 
 from pipelines.command_options.target import add_target_arguments
 
-HELP = "Show or change the settings of a store, in which all its runs must agree."
+HELP = "Show or change the settings of a store, which all its runs share."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

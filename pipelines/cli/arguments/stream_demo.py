@@ -4,7 +4,7 @@ import argparse
 
 from pipelines.options import positive
 
-HELP = "Run the streaming job on this machine: the Pub/Sub emulator, generated events, and a table of its metrics."
+HELP = "Publish generated events to the Pub/Sub emulator, run the streaming pipeline on them, and show its metrics."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

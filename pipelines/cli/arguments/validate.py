@@ -6,7 +6,7 @@ from schemas.message import FORMS as FORMATS
 from schemas.message import TOPICS
 
 REPORTS = ("text", "json", "github", "sarif", "junit")
-HELP = "validate messages against the contract before they are sent; exit code 1 if any would be a dead letter"
+HELP = "Validate messages against the contract before they are sent; exit code 1 if any would be a dead letter."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from pipelines.cli.arguments import validate as arguments
 from pipelines.cli.commands import validate
 from pipelines.errors import UserError
 from tests.support.events import make_event
@@ -15,7 +16,7 @@ GOOD = json.dumps(make_event())
 
 def run(*words: str) -> int:
     parser = argparse.ArgumentParser()
-    validate.add_arguments(parser)
+    arguments.add_arguments(parser)
     return validate.run(parser.parse_args(words))
 
 
