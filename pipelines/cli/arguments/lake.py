@@ -14,7 +14,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     files = _add(actions, "files", "Print the paths of a feed's files, one per line, for any other reader.")
     files.add_argument("feed", metavar="FEED", help="the feed, such as iot_features or archive/orders")
     _add_range(files)
-    _add(actions, "verify", "Compare every file with the size and the sha256 of its manifest; exit code 1 if a file is damaged.")
+    _add(
+        actions,
+        "verify",
+        "Compare every file with the size and the sha256 of its manifest; exit code 1 if a file is damaged.",
+    )
     prune = _add(actions, "prune", "Delete superseded files, merged manifests, and hidden files that killed runs left.")
     prune.add_argument(
         "--older_than",
