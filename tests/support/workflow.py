@@ -11,6 +11,7 @@ STEP_KEYS = {"assign", "call", "args", "result", "try", "retry", "except", "swit
 CALLS = {"http.post", "http.get", "sys.sleep", "sys.log"}
 FUNCTIONS = {
     "sys.get_env", "sys.now", "time.format", "text.replace_all", "text.substring", "json.decode", "map.get", "default",
+    "base64.decode", "len", "string",
 }  # fmt: skip
 VALUES = {"http.default_retry", "http.default_retry_predicate"}
 JUMPS = {"end", "break", "continue"}
@@ -18,17 +19,17 @@ JUMPS = {"end", "break", "continue"}
 
 def problems(workflow: dict[str, Any]) -> list[str]:
     """Return the errors of a workflow."""
-    return [problem for name, body in workflow.items() for problem in _subworkflow(name, body)]
+    return [problem for name, body in workflow.items() for problem in _subworkflow(name, body, set(workflow))]
 
 
-def _subworkflow(name: str, body: dict[str, Any]) -> Iterator[str]:
+def _subworkflow(name: str, body: dict[str, Any], workflows: set[str]) -> Iterator[str]:
     if unknown := body.keys() - {"params", "steps"}:
         yield f"{name}: unknown {unknown}"
     steps = [next(iter(step.items())) for step in body["steps"]]
     names = [label for label, _ in steps]
     if len(set(names)) != len(names):
         yield f"{name}: two steps of one name"
-    known = set(body.get("params", [])) | {"sys", "http", "time", "text", "json", "map"}
+    known = set(body.get("params", [])) | {"sys", "http", "time", "text", "json", "map", "base64"} | workflows
     reached = {names[0]}
     for place, (label, step) in enumerate(steps):
         inner = step.get("try", step)
@@ -44,6 +45,18 @@ def _subworkflow(name: str, body: dict[str, Any]) -> Iterator[str]:
             known.add(re.split(r"[.\[]", next(iter(item)))[0])
         if "result" in inner:
             known.add(inner["result"])
+        if handler := step.get("except"):
+            if handler.keys() != {"as", "steps"}:
+                yield f"{label}: except needs as and steps, and no more"
+            known.add(handler.get("as", ""))
+            nested = [next(iter(one.items())) for one in handler.get("steps", [])]
+            for inner_label, inner_step in nested:
+                if unknown := inner_step.keys() - STEP_KEYS:
+                    yield f"{inner_label}: unknown {unknown}"
+                if "call" in inner_step and inner_step["call"] not in CALLS:
+                    yield f"{inner_label}: calls {inner_step['call']}"
+            if not nested or not nested[-1][1].keys() & {"next", "return", "raise"}:
+                yield f"{label}: after except it goes on as if nothing had failed"
         yield from (f"{label}: {problem}" for problem in _expressions(step, known))
         jumps = [step["next"]] if "next" in step else []
         jumps += [case["next"] for case in step.get("switch", []) if "next" in case]
@@ -52,7 +65,7 @@ def _subworkflow(name: str, body: dict[str, Any]) -> Iterator[str]:
         if not step.keys() & {"next", "return", "raise"} and place + 1 < len(names):
             reached.add(names[place + 1])
     yield from (f"{label}: is never reached" for label in names if label not in reached)
-    if not any({"return"} & step.keys() for _, step in steps):
+    if not any("return" in step or any("return" in case for case in step.get("switch", [])) for _, step in steps):
         yield f"{name}: never returns"
 
 
