@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.pseudonymize import key_version
 from schemas.timestamps import SECOND_US
 from transforms.sinks.iceberg.catalog import CatalogSettings
 from transforms.table_rows import Run
@@ -49,6 +50,11 @@ class JobConfig(BaseModel):
     def saga_retention_us(self) -> int:
         """How long a stream holds a saga after its end, in microseconds of event time."""
         return int(self.saga_retention_days * 86_400 * SECOND_US)
+
+    @property
+    def pii_key_version(self) -> str | None:
+        """The version of the key of pseudonyms; None without a key."""
+        return key_version(self.pii_key)
 
     def with_run_id(self, run_id: str) -> "JobConfig":
         """Return the same config for another run."""

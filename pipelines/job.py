@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pipelines.config import JobConfig
 from pipelines.stores.target import Target
 from pipelines.version import pipeline_version
+from schemas.pseudonymize import key_version
 from schemas.timestamps import to_datetime
 from transforms.table_rows import Run
 
@@ -37,6 +38,11 @@ class JobOptions:
     saga_timeout_minutes: int = 30
     saga_alerts_topic: str | None = None
     saga_retention_days: float = 30
+
+    @property
+    def pii_key_version(self) -> str | None:
+        """The version of the key of pseudonyms; None without a key."""
+        return key_version(self.pii_key)
 
 
 def make_run_id(given: str | None, started: int) -> str:

@@ -4,6 +4,19 @@ import hashlib
 import hmac
 
 MIN_KEY_BYTES = 16
+VERSION_TEXT = b"event-pipelines: version of the key of pseudonyms"
+VERSION_DIGITS = 12
+
+
+def key_version(key: bytes | None) -> str | None:
+    """Return the version of a key: digits that tell keys apart and do not give the key; None without a key.
+
+    It is a hash of the key and not its number in Secret Manager, so that a key in a file and the same key as a secret have
+    one version.
+    """
+    if key is None:
+        return None
+    return hmac.new(key, VERSION_TEXT, hashlib.sha256).hexdigest()[:VERSION_DIGITS]
 
 
 class Pseudonymizer:

@@ -12,6 +12,7 @@ from google.cloud.dataflow_v1beta3.services.flex_templates_service.transports.re
     FlexTemplatesServiceRestTransport,
 )
 from google.cloud.dataflow_v1beta3.services.jobs_v1_beta3.transports.rest import JobsV1Beta3RestTransport
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from pipelines.dataflow.templates import GOOGLE as GOOGLE
 from pipelines.errors import RunFailed, UserError
@@ -87,6 +88,25 @@ class Dataflow:
             self._jobs.update_job(request, timeout=TIMEOUT_SECONDS)
         except GoogleAPICallError as error:
             raise RunFailed(f"Dataflow did not stop {job.name}: {error.message}") from None
+
+    def scale(self, job: Job, fewest: int | None, most: int | None, utilization: float | None) -> None:
+        """Change the bounds of autoscaling of a running job, without an update of its graph.
+
+        The same as `gcloud dataflow jobs update-options`; None leaves a value unchanged.
+        """
+        given = {"min_num_workers": fewest, "max_num_workers": most, "worker_utilization_hint": utilization}
+        changed = {name: value for name, value in given.items() if value is not None}
+        request = dataflow.UpdateJobRequest(
+            project_id=self.project,
+            location=self.region,
+            job_id=job.id,
+            job=dataflow.Job(runtime_updatable_params=dataflow.RuntimeUpdatableParams(changed)),
+            update_mask=FieldMask(paths=[f"runtime_updatable_params.{name}" for name in changed]),
+        )
+        try:
+            self._jobs.update_job(request, timeout=TIMEOUT_SECONDS)
+        except GoogleAPICallError as error:
+            raise RunFailed(f"Dataflow did not change {job.name}: {error.message}") from None
 
     def graph_location(self, job: Job) -> str | None:
         """Return where the job's graph was staged (gs://…/pipeline.pb), None if the service does not report it."""

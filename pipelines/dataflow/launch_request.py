@@ -13,6 +13,7 @@ from google.cloud import dataflow_v1beta3 as dataflow
 from google.protobuf.json_format import ParseError
 
 from pipelines.dataflow.metadata import check_spec
+from pipelines.dataflow.places import check_kms_key, check_zone, subnetwork_url
 from pipelines.dataflow.templates import DISPATCH, Template
 from pipelines.errors import UserError
 
@@ -67,7 +68,7 @@ def check_parameters(metadata: Mapping[str, Any], given: Mapping[str, str]) -> N
 def environment(options: LaunchOptions, template: Template) -> dataflow.FlexTemplateRuntimeEnvironment:
     """Return the environment for the options, with safe defaults. Raise UserError for bounds out of order."""
     least = options.min_workers
-    _check_bounds(least, options.num_workers, options.max_workers)
+    check_bounds(least, options.num_workers, options.max_workers)
     made = dataflow.FlexTemplateRuntimeEnvironment(
         temp_location=options.temp_location or "",
         staging_location=options.staging_location or "",
@@ -76,9 +77,9 @@ def environment(options: LaunchOptions, template: Template) -> dataflow.FlexTemp
         num_workers=options.num_workers or 0,
         service_account_email=options.service_account_email or "",
         network=options.network or "",
-        subnetwork=options.subnetwork or "",
-        kms_key_name=options.kms_key_name or "",
-        worker_zone=options.worker_zone or "",
+        subnetwork=subnetwork_url(options.subnetwork, options.region) if options.subnetwork else "",
+        kms_key_name=check_kms_key(options.kms_key_name, options.region) if options.kms_key_name else "",
+        worker_zone=check_zone(options.worker_zone, options.region) if options.worker_zone else "",
         ip_configuration=dataflow.WorkerIPAddressConfiguration["WORKER_IP_PUBLIC" if options.public_ips else PRIVATE],
         enable_streaming_engine=template.streaming,
         additional_experiments=[*options.experiment, *([f"min_num_workers={least}"] if least else [])],
@@ -118,7 +119,8 @@ def launch_request(
     )
 
 
-def _check_bounds(least: int | None, first: int | None, most: int) -> None:
+def check_bounds(least: int | None, first: int | None, most: int | None) -> None:
+    """Raise UserError if numbers of workers are out of order: min, num, max."""
     for low, high, name in ((least, first, "num_workers"), (least, most, "max_workers"), (first, most, "max_workers")):
         if low is not None and high is not None and low > high:
             raise UserError(f"--{name} {high}: must be at least {low}; the bounds are min, num, max")

@@ -5,7 +5,8 @@ Exit codes: 0 submitted, 1 rejected by Dataflow, 2 wrong parameters (one line).
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import (
@@ -18,17 +19,21 @@ from apache_beam.options.pipeline_options import (
 
 from pipelines.dataflow.arguments import split_words, template_of
 from pipelines.dataflow.graphs import BUILDERS
+from pipelines.dataflow.launch_record import record_launch
 from pipelines.dataflow.templates import Template
 from pipelines.errors import RunFailed, UserError
 
 _LOGGER = logging.getLogger(__name__)
+Before = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+BEFORE_SUBMIT: Mapping[str, Before] = {"streaming": record_launch}
+"""Replay claims its range while its graph is built; redrive records itself where it runs."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Submit the template's job; return the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     try:
-        pipeline = graph(list(sys.argv[1:] if argv is None else argv))
+        pipeline = graph(list(sys.argv[1:] if argv is None else argv), before=BEFORE_SUBMIT)
         result = pipeline.run()
     except UserError as mistake:
         print(f"event-pipelines template: {mistake}", file=sys.stderr)
@@ -41,13 +46,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def graph(words: Sequence[str]) -> beam.Pipeline:
-    """Return the pipeline for the launcher's arguments; raise UserError for a wrong one."""
+def graph(words: Sequence[str], before: Mapping[str, Before] | None = None) -> beam.Pipeline:
+    """Return the pipeline for the launcher's arguments; raise UserError for a wrong one.
+
+    Args:
+        words: the arguments.
+        before: by template, what to call before the pipeline is built; it returns the values to build it from.
+    """
     template = template_of(words)
     values, beam_words = split_words(template, words)
     options = beam_options(template, beam_words)
     pipeline = beam.Pipeline(options=options)
     try:
+        if before is not None and template.name in before:
+            values = before[template.name](values)
         BUILDERS[template.name](pipeline, values, options.view_as(GoogleCloudOptions).temp_location or "")
     except ValueError as error:  # transforms check their arguments and name them
         raise UserError(str(error)) from None

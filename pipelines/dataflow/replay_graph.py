@@ -23,6 +23,7 @@ from pipelines.replay.run import (
     claim_range,
     estimate_replay,
     job_of,
+    key_of,
     source_of,
     undelivered_of,
     window_of,
@@ -107,6 +108,7 @@ def build_replay(pipeline: beam.Pipeline, request: ReplayRequest, *, compared: b
             claim,
             lease_seconds=request.lease_seconds,
             window_seconds=window_of(request),
+            key=key_of(request),
         )
         job = job_of(endpoints, request)
         engine = Engine(endpoints, request.target, run_records, claim, job)
@@ -114,7 +116,7 @@ def build_replay(pipeline: beam.Pipeline, request: ReplayRequest, *, compared: b
             if request.shadow is None:
                 engine.prepare()
             else:
-                prepare_shadow(endpoints, request.shadow, request.job.window_seconds)
+                prepare_shadow(endpoints, request.target, request.shadow, request.job.window_seconds)
             staged = engine.job_into(request.shadow or engine.staged)
             batch.build(pipeline, source_of(endpoints, request, plan), staged)
     finish(pipeline, "FinishReplay", FinishReplay(request, claim, job, not plan.messages, compared))

@@ -26,12 +26,16 @@ class SecretKey(bytes):
 
 @cache
 def fetch(name: str) -> SecretKey:
-    """Return the secret version `projects/P/secrets/S/versions/V`, fetched once per process."""
+    """Return the secret version `projects/P/secrets/S/versions/V`, fetched once per process.
+
+    The key names the version that the service returned: `latest` is resolved by the launcher, and workers that start after
+    a rotation fetch the same version as those before.
+    """
     from google.cloud import secretmanager
 
     client = secretmanager.SecretManagerServiceClient()
-    value = client.access_secret_version(name=name).payload.data.strip()
-    return SecretKey(name, value)
+    found = client.access_secret_version(name=name)
+    return SecretKey(found.name or name, found.payload.data.strip())
 
 
 def read_secret(name: str | None) -> SecretKey | None:

@@ -6,6 +6,7 @@ from urllib.parse import quote
 from google.protobuf.json_format import ParseError
 
 from pipelines.dataflow.metadata import check_spec
+from pipelines.dataflow.places import SUBNETWORK
 from pipelines.doctor.finding import Deployment, Finding
 from pipelines.doctor.google_api import Google, NotFound
 from pipelines.version import pipeline_version
@@ -19,14 +20,16 @@ def check_image(google: Google, want: Deployment) -> Iterator[Finding]:
         yield Finding(what, "is not in Artifact Registry", build)
         return
     service, place = found
-    name, _, tag = want.image.split("/", 3)[3].partition(":")
+    name, _, digest = want.image.split("/", 3)[3].partition("@")
+    name, _, tag = name.partition(":")
+    version = f"versions/{digest}" if digest else f"tags/{tag}"
     try:
-        google.get(service, f"v1/{place}/packages/{quote(name, safe='')}/tags/{tag}")
+        google.get(service, f"v1/{place}/packages/{quote(name, safe='')}/{version}")
     except NotFound:
         yield Finding(what, "does not exist", build)
         return
     mine = pipeline_version()
-    if tag != mine and mine != "0.dev":
+    if tag and tag != mine and mine != "0.dev":
         yield Finding(what, f"has version {tag}; this is {mine}", f"launch with the other version, or {build}")
         return
     yield Finding(what)
@@ -67,8 +70,15 @@ def check_network(google: Google, want: Deployment) -> Iterator[Finding]:
     """Check that workers without public addresses reach Google's services."""
     if want.subnetwork is None:
         return
-    what, name = f"subnetwork {want.subnetwork}", want.subnetwork.rsplit("/", 1)[-1]
-    path = f"compute/v1/projects/{want.project}/regions/{want.region}/subnetworks/{name}"
+    what = f"subnetwork {want.subnetwork}"
+    found_name = SUBNETWORK.fullmatch(want.subnetwork)
+    if found_name is None or found_name["region"] != want.region:
+        yield Finding(
+            what, f"is not a subnetwork of {want.region}", "regions/R/subnetworks/S, or projects/HOST/regions/…"
+        )
+        return
+    name, project = found_name["name"], found_name["project"] or want.project
+    path = f"compute/v1/projects/{project}/regions/{want.region}/subnetworks/{name}"
     try:
         found = google.get("compute.googleapis.com", path)
     except NotFound:

@@ -59,7 +59,17 @@ def recover(
     start = min(starts) - MARGIN_US
     wanted = Range(start, max(job.run.started, start + 1), "publish_time")
     print(f"the last run was killed: what it had not stored since {to_datetime(wanted.start):%H:%M} is stored first")
-    claim = Claim(run_id, wanted, "backfill", "archive", who, job.run.version, {}, command=COMMAND)
+    claim = Claim(
+        run_id,
+        wanted,
+        "backfill",
+        "archive",
+        who,
+        job.run.version,
+        {},
+        command=COMMAND,
+        pii_key_version=job.pii_key_version,
+    )
     run_records = RunRecords(endpoints.bigquery, target, LEASE_SECONDS)
     store = Store(target.project, endpoints.rest_url)
     try:

@@ -73,7 +73,15 @@ class ReplayRequest:
     def claim(self) -> Claim:
         """The options of this replay in its run record."""
         return Claim(
-            self.run_id, self.range, self.mode, self.source, whoami(), self.version, self._filters(), self.into
+            self.run_id,
+            self.range,
+            self.mode,
+            self.source,
+            whoami(),
+            self.version,
+            self._filters(),
+            self.into,
+            pii_key_version=self.job.pii_key_version,
         )
 
     def _filters(self) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from pipelines.replay.time_range import Range
 from pipelines.replay.undelivered import Undelivered, computed_rows
 from pipelines.replay.unfinished import finish_killed_runs
 from pipelines.stores.bigquery_errors import SERVICE_ERRORS, describe_error
-from pipelines.stores.settings import provision_agreed
+from pipelines.stores.settings import KeyOfRun, provision_agreed
 from pipelines.stores.target import Endpoints, Target
 from pipelines.stores.undelivered import add_undelivered_dead_letters
 from transforms.sources.filter_messages import ChooseMessages
@@ -86,22 +86,31 @@ def prepare_replay(endpoints: Endpoints, request: ReplayRequest) -> None:
     if request.target.directory is None:
         return
     RunRecords(endpoints.bigquery, request.target, request.lease_seconds).reach()
-    provision_agreed(endpoints, request.target, run_id=request.run_id, window_seconds=window_of(request))
+    provision_agreed(
+        endpoints, request.target, run_id=request.run_id, window_seconds=window_of(request), key=key_of(request)
+    )
     finish_killed_runs(endpoints, request.target, job_of(endpoints, request))
 
 
 def claim_range(
-    endpoints: Endpoints, target: Target, claim: Claim, *, lease_seconds: int, window_seconds: int | None
+    endpoints: Endpoints,
+    target: Target,
+    claim: Claim,
+    *,
+    lease_seconds: int,
+    window_seconds: int | None,
+    key: KeyOfRun | None = None,
 ) -> RunRecords:
     """Provision the stores, claim the range, and finish or drop what dead runs have left; return the run records.
 
     Args:
         window_seconds: the window of the run; None if it writes elsewhere, so that it may differ from the store's.
+        key: the key of the run; None likewise.
 
     Raises:
-        UserError: another run holds the range, or the window differs from the store's.
+        UserError: another run holds the range, or the window or the key differs from the store's.
     """
-    provision_agreed(endpoints, target, run_id=claim.run_id, window_seconds=window_seconds)
+    provision_agreed(endpoints, target, run_id=claim.run_id, window_seconds=window_seconds, key=key)
     add_undelivered_dead_letters(endpoints.bigquery, target)
     run_records = RunRecords(endpoints.bigquery, target, lease_seconds)
     for dead in run_records.claim(claim):
@@ -154,6 +163,7 @@ def run_replay(
         claim,
         lease_seconds=request.lease_seconds,
         window_seconds=window_of(request),
+        key=key_of(request),
     )
     with run_records.held(claim, Store(request.target.project, endpoints.rest_url).client()):
         if not plan.messages:
@@ -175,11 +185,16 @@ def run_replay(
             if shadow is None:
                 counts = engine.run(source, undelivered=undelivered_of(endpoints, request))
             else:
-                prepare_shadow(endpoints, shadow, request.job.window_seconds)
+                prepare_shadow(endpoints, request.target, shadow, request.job.window_seconds)
                 counts = engine.run_shadow(source, shadow)
     return ReplayResult(
         request.run_id, request.mode, request.range, counts, time.monotonic() - began, len(plan.damaged)
     )
+
+
+def key_of(request: ReplayRequest) -> KeyOfRun | None:
+    """Return the key that the store must have; None for a shadow, which `compare` compares across keys."""
+    return None if request.shadow is not None else KeyOfRun(request.job.pii_key_version)
 
 
 def window_of(request: ReplayRequest) -> int | None:

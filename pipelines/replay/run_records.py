@@ -43,6 +43,7 @@ class Claim:
     filters: dict[str, Any]
     into: str | None = None
     command: str = "replay"
+    pii_key_version: str | None = None
 
 
 @dataclass
@@ -138,6 +139,7 @@ class RunRecords:
             "who": string_literal(claim.who),
             "pipeline_version": string_literal(claim.version),
             "schema_version": string_literal(SCHEMA_VERSION),
+            "pii_key_version": string_literal(claim.pii_key_version),
             "error": string_literal(error),
         }
         columns = ", ".join(f"`{name}`" for name in cells)

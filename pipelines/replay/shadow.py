@@ -7,6 +7,7 @@ from google.cloud import bigquery
 
 from pipelines.errors import UserError
 from pipelines.replay.lake_files import drop_folder
+from pipelines.replay.staging import beside
 from pipelines.stores.provision.provision import provision
 from pipelines.stores.target import Endpoints, Target
 
@@ -24,8 +25,8 @@ def shadow_target(target: Target, into: str) -> Target:
     return shadow
 
 
-def prepare_shadow(endpoints: Endpoints, shadow: Target, window_seconds: int) -> None:
-    """Create an empty shadow; an older shadow of this name is dropped, any other dataset is rejected."""
+def prepare_shadow(endpoints: Endpoints, target: Target, shadow: Target, window_seconds: int) -> None:
+    """Create an empty shadow of a target; an older shadow of this name is dropped, any other dataset is rejected."""
     client = endpoints.bigquery
     names = (shadow.event_store, shadow.analytics)
     for name in names:
@@ -38,6 +39,8 @@ def prepare_shadow(endpoints: Endpoints, shadow: Target, window_seconds: int) ->
         else:
             raise UserError(f"--into {shadow.analytics}: the dataset {name} is there and is no shadow; name another")
     drop_folder(shadow.lake)
+    for name, live_name in zip(names, (target.event_store, target.analytics), strict=True):
+        client.create_dataset(beside(client.get_dataset(f"{target.project}.{live_name}"), name))
     provision(endpoints, shadow, window_seconds=window_seconds)
     for name in names:
         dataset = bigquery.Dataset(f"{shadow.project}.{name}")

@@ -25,12 +25,19 @@ def staged_target(target: Target, run_id: str) -> Target:
 def make_staging(endpoints: Endpoints, target: Target, run_id: str) -> None:
     """Create the empty datasets and tables of a run's staging."""
     client, staged = endpoints.bigquery, staged_target(target, run_id)
-    location = client.get_dataset(target.dataset("event_store")).location
-    for name in (staged.event_store, staged.analytics):
-        dataset = bigquery.Dataset(f"{target.project}.{name}")
-        dataset.location = location
-        client.create_dataset(dataset)
+    for name, live_name in ((staged.event_store, target.event_store), (staged.analytics, target.analytics)):
+        live = client.get_dataset(f"{target.project}.{live_name}")
+        client.create_dataset(beside(live, name))
     client.query(Statements(target, staged).stage_tables()).result()
+
+
+def beside(live: bigquery.Dataset, name: str) -> bigquery.Dataset:
+    """Return a new dataset with the location and the customer-managed key of a live one: it holds the same data."""
+    made = bigquery.Dataset(f"{live.project}.{name}")
+    made.location = live.location
+    if live.default_encryption_configuration is not None:
+        made.default_encryption_configuration = live.default_encryption_configuration
+    return made
 
 
 def drop_staging(endpoints: Endpoints, target: Target, run_id: str) -> None:

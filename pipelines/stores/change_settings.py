@@ -1,15 +1,20 @@
 """Show or change the settings of a store: what the command `settings` does."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from pipelines.errors import UserError
 from pipelines.stores.provision.provision import provision
 from pipelines.stores.run_record import Run, close_dead_runs, recorded
 from pipelines.stores.settings import StoreSettings, add_settings, place_of, read_settings
 from pipelines.stores.target import Endpoints, Target
+from schemas.pseudonymize import VERSION_DIGITS
 
-SETTABLE = ("window_seconds", "dedup_horizon_seconds")
+SECONDS = ("window_seconds", "dedup_horizon_seconds")
+KEY_VERSION = "pii_key_version"
+_VERSION = re.compile(rf"[0-9a-f]{{{VERSION_DIGITS}}}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,14 +31,20 @@ class SettingsRequest:
     target: Target
     run_id: str
     started: int
-    changes: Mapping[str, int] = field(default_factory=dict)
+    changes: Mapping[str, int | str] = field(default_factory=dict)
 
 
-def parse_change(text: str) -> tuple[str, int]:
+def parse_change(text: str) -> tuple[str, int | str]:
     """Return the name and the value of NAME=VALUE; UserError if it is no setting or out of range."""
     name, _, given = text.partition("=")
-    if name not in SETTABLE:
-        raise UserError(f"--set {text}: must be NAME=SECONDS, NAME one of {', '.join(SETTABLE)}")
+    if name == KEY_VERSION:
+        if not _VERSION.fullmatch(given):
+            raise UserError(
+                f"--set {text}: must be the {VERSION_DIGITS} hexadecimal digits that a run of that key names"
+            )
+        return name, given
+    if name not in SECONDS:
+        raise UserError(f"--set {text}: must be NAME=VALUE, NAME one of {', '.join((*SECONDS, KEY_VERSION))}")
     value = int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0
     if value < 1:
         raise UserError(f"--set {text}: the value must be a whole number of seconds from 1")
@@ -56,11 +67,8 @@ def show_or_change(endpoints: Endpoints, request: SettingsRequest) -> StoreSetti
         raise UserError(f"{place_of(target)}: the store has no settings yet; the first run records them")
     if not request.changes:
         return stored
-    changed = replace(
-        stored,
-        window_seconds=request.changes.get("window_seconds", stored.window_seconds),
-        dedup_horizon_seconds=request.changes.get("dedup_horizon_seconds", stored.dedup_horizon_seconds),
-    )
+    changes: dict[str, Any] = dict(request.changes)
+    changed = replace(stored, **changes)
     provision(endpoints, target, window_seconds=changed.window_seconds)
     close_dead_runs(client, target, request.run_id)
     run = Run(run_id=request.run_id, command="settings", started=request.started, configuration=dict(request.changes))

@@ -42,6 +42,7 @@ class Run:
         mode: batch or stream; None if the command processes no messages.
         source: what it reads.
         configuration: its options; those of SECRETS are left out.
+        pii_key_version: version of the key of pseudonyms; None without a key.
     """
 
     run_id: str
@@ -50,6 +51,7 @@ class Run:
     mode: str | None = None
     source: str | None = None
     configuration: Mapping[str, Any] = field(default_factory=dict)
+    pii_key_version: str | None = None
 
 
 @dataclass
@@ -153,6 +155,7 @@ def _insert(
             for name in ("messages", "events", "dead_letters")
         },
         **({"counts": f"[{', '.join(tables)}]"} if tables else {}),
+        **({"pii_key_version": string_literal(run.pii_key_version)} if run.pii_key_version else {}),
         "error": string_literal(error),
     }
     _add(client, target, cells)

@@ -26,6 +26,13 @@ class SettingsDiffer(UserError):
     """An option differs from the settings of the store; the text names both values."""
 
 
+@dataclass(frozen=True)
+class KeyOfRun:
+    """The key with which a run writes pseudonyms; version None: the run has no key and leaves their columns NULL."""
+
+    version: str | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class StoreSettings:
     """What all runs of a store agree on.
@@ -34,7 +41,8 @@ class StoreSettings:
         window_seconds: width of the windows of counts, features and metrics.
         dedup_horizon_seconds: how long a streaming run remembers an event id; NO_HORIZON: no streaming run wrote yet.
         schema_version: version of the tables.
-        pii_key_version: version of the key of pseudonyms; None if there is no key, or it has no version.
+        pii_key_version: version of the key of pseudonyms (schemas/pseudonymize.py: key_version); None before the first
+            run with a key.
     """
 
     window_seconds: int = DEFAULT_WINDOW_SECONDS
@@ -62,12 +70,14 @@ def check_settings(
     *,
     window_seconds: int | None = None,
     dedup_horizon_seconds: int | None = None,
+    key: KeyOfRun | None = None,
 ) -> StoreSettings | None:
     """Compare options with the settings of the store; return these, None if there are none.
 
     Args:
         window_seconds: the option; None if the command follows the store.
         dedup_horizon_seconds: the option; None if the command does not deduplicate by a horizon.
+        key: the key of the run; None if the command writes no pseudonyms.
 
     Raises:
         SettingsDiffer: they differ.
@@ -80,6 +90,8 @@ def check_settings(
     horizon = stored.dedup_horizon_seconds
     if dedup_horizon_seconds is not None and horizon != NO_HORIZON and dedup_horizon_seconds != horizon:
         raise SettingsDiffer(_differ(target, "dedup_horizon", "dedup_horizon_seconds", dedup_horizon_seconds, horizon))
+    if key is not None and stored.pii_key_version not in (None, key.version):
+        raise SettingsDiffer(_other_key(target, key.version, stored.pii_key_version))
     return stored
 
 
@@ -90,6 +102,7 @@ def provision_agreed(
     run_id: str,
     window_seconds: int | None,
     dedup_horizon_seconds: int | None = None,
+    key: KeyOfRun | None = None,
 ) -> None:
     """Check the options against the settings of the store, then provision it and record settings that are new.
 
@@ -97,13 +110,16 @@ def provision_agreed(
         SettingsDiffer: an option differs from the settings; nothing was changed.
     """
     client = endpoints.bigquery
-    stored = check_settings(client, target, window_seconds=window_seconds, dedup_horizon_seconds=dedup_horizon_seconds)
+    stored = check_settings(
+        client, target, window_seconds=window_seconds, dedup_horizon_seconds=dedup_horizon_seconds, key=key
+    )
     before = stored or StoreSettings(window_seconds=window_seconds or DEFAULT_WINDOW_SECONDS)
     provision(endpoints, target, window_seconds=before.window_seconds)
     after = replace(
         before,
         schema_version=SCHEMA_VERSION,
         dedup_horizon_seconds=dedup_horizon_seconds or before.dedup_horizon_seconds,
+        pii_key_version=before.pii_key_version or (key.version if key else None),
     )
     if after != stored or not _has_rows(client, target):
         add_settings(client, target, after, run_id)
@@ -152,4 +168,14 @@ def _differ(target: Target, option: str, setting: str, given: int, stored: int) 
     return (
         f"--{option} {given}: the store of {where} has {setting} {stored}; give {stored},"
         f" or change the store with `settings {where} --set {setting}={given}`"
+    )
+
+
+def _other_key(target: Target, given: str | None, stored: str | None) -> str:
+    where = place_of(target)
+    if given is None:
+        return f"no key for personal data is given: the store of {where} has pii_key_version {stored}; give its key"
+    return (
+        f"the key for personal data has version {given}: the store of {where} has pii_key_version {stored}; give that key,"
+        f" or change the store with `settings {where} --set pii_key_version={given}` (docs/personal-data.md#rotating-the-key)"
     )

@@ -30,7 +30,7 @@ from pipelines.runners.prism import Prism, prism_flags
 from pipelines.sinks import tables_of
 from pipelines.stores.folder_lock import lock_folder
 from pipelines.stores.open_stores import open_stores
-from pipelines.stores.settings import check_settings, provision_agreed
+from pipelines.stores.settings import KeyOfRun, check_settings, provision_agreed
 from pipelines.stores.target import Endpoints
 from pipelines.stores.undelivered import add_undelivered_dead_letters
 from pipelines.stream.drain import drain_on_signals
@@ -96,10 +96,11 @@ def run_stream(
             "window_seconds": request.options.window_seconds,
             "dedup_horizon_seconds": request.config.dedup_horizon_seconds,
         }
-        check_settings(endpoints.bigquery, target, **options)
+        key = KeyOfRun(request.options.pii_key_version)
+        check_settings(endpoints.bigquery, target, key=key, **options)
         write_summary(target.directory, {**about, "state": "RUNNING"})
         try:
-            provision_agreed(endpoints, target, run_id=request.run_id, **options)
+            provision_agreed(endpoints, target, run_id=request.run_id, key=key, **options)
             if done := add_undelivered_dead_letters(endpoints.bigquery, target):
                 notify(done)
             job = make_job(
@@ -131,6 +132,7 @@ def _record(request: StreamRequest, endpoints: Endpoints, job: JobConfig) -> Str
         run_id=request.run_id,
         started=request.started,
         version=job.run.version,
+        pii_key_version=job.pii_key_version,
         oldest=lambda: in_flight.oldest() or wall_us(),
         lag_seconds=job.sink_retry_budget_seconds + APPEND_SECONDS,
     )

@@ -43,6 +43,7 @@ class StreamRecord:
         version: version of the code.
         oldest: returns the publish time, UTC microseconds, from which on messages may not be stored yet.
         lag_seconds: how long the rows of one message may take to reach all tables.
+        pii_key_version: version of the key of pseudonyms; None without a key.
     """
 
     def __init__(
@@ -55,9 +56,11 @@ class StreamRecord:
         version: str,
         oldest: Callable[[], int],
         lag_seconds: float,
+        pii_key_version: str | None = None,
     ) -> None:
         self._client, self._target, self._run_id = client, target, run_id
         self._started, self._version, self._oldest = started, version, oldest
+        self._key = pii_key_version
         self._period = RENEW_SECONDS if target.directory is not None else RENEW_CLOUD_SECONDS
         self._lag = lag_seconds
         self._since = started
@@ -120,6 +123,7 @@ class StreamRecord:
             "started_time": _timestamp(self._started),
             "pipeline_version": string_literal(self._version),
             "schema_version": string_literal(SCHEMA_VERSION),
+            "pii_key_version": string_literal(self._key),
             **more,
         }
         columns = ", ".join(cells)

@@ -22,6 +22,7 @@
 -- who: the user and machine that ran it
 -- pipeline_version: the version of the code that decided
 -- schema_version: the version of the tables
+-- pii_key_version: version of the key of pseudonyms
 -- error: why it failed
 WITH records AS (
   SELECT
@@ -46,6 +47,7 @@ WITH records AS (
     who,
     pipeline_version,
     schema_version,
+    pii_key_version,
     error
   FROM ${event_store}.replays
   UNION ALL
@@ -71,6 +73,7 @@ WITH records AS (
     owner_user || '@' || owner_host AS who,
     pipeline_version,
     schema_version,
+    pii_key_version,
     error
   FROM ${event_store}.runs
   WHERE command IN ('replay', 'redrive')
@@ -98,6 +101,7 @@ SELECT
   FIRST_VALUE(who IGNORE NULLS) OVER newest AS who,
   FIRST_VALUE(pipeline_version IGNORE NULLS) OVER newest AS pipeline_version,
   FIRST_VALUE(schema_version IGNORE NULLS) OVER newest AS schema_version,
+  FIRST_VALUE(pii_key_version IGNORE NULLS) OVER newest AS pii_key_version,
   error
 FROM records
 WHERE TRUE

@@ -20,6 +20,7 @@
 -- pipeline_version: version of the code
 -- schema_version: version of the tables
 -- configuration: the options of the run, without secrets
+-- pii_key_version: version of the key of pseudonyms; NULL if the run has no key
 -- messages: messages read
 -- events: valid events among them
 -- appended: events that the store did not hold before
@@ -49,6 +50,7 @@ SELECT
   FIRST_VALUE(pipeline_version IGNORE NULLS) OVER newest AS pipeline_version,
   FIRST_VALUE(schema_version IGNORE NULLS) OVER newest AS schema_version,
   FIRST_VALUE(configuration IGNORE NULLS) OVER newest AS configuration,
+  FIRST_VALUE(pii_key_version IGNORE NULLS) OVER newest AS pii_key_version,
   FIRST_VALUE(messages IGNORE NULLS) OVER newest AS messages,
   FIRST_VALUE(events IGNORE NULLS) OVER newest AS events,
   FIRST_VALUE(appended IGNORE NULLS) OVER newest AS appended,

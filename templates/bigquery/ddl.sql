@@ -77,6 +77,7 @@ CREATE TABLE IF NOT EXISTS `${project}`.`${event_store}`.runs (
   pipeline_version STRING OPTIONS (description = "version of the code"),
   schema_version STRING OPTIONS (description = "version of the tables"),
   configuration JSON OPTIONS (description = "the options of the run, without secrets"),
+  pii_key_version STRING OPTIONS (description = "version of the key of pseudonyms; NULL if the run has no key"),
   messages INT64 OPTIONS (description = "messages read"),
   events INT64 OPTIONS (description = "valid events among them"),
   appended INT64 OPTIONS (description = "events that the store did not hold before"),
@@ -124,6 +125,7 @@ CREATE TABLE IF NOT EXISTS `${project}`.`${event_store}`.replays (
   who STRING NOT NULL OPTIONS (description = "the user and machine that ran it"),
   pipeline_version STRING NOT NULL OPTIONS (description = "the version of the code that decided"),
   schema_version STRING NOT NULL OPTIONS (description = "the version of the tables"),
+  pii_key_version STRING OPTIONS (description = "version of the key of pseudonyms; NULL if the run has no key"),
   error STRING OPTIONS (description = "why it failed")
 )
 PARTITION BY DATE(recorded_time)
@@ -734,6 +736,7 @@ CREATE OR REPLACE VIEW `${project}`.`${event_store}`.replay_runs (
   who OPTIONS (description = "the user and machine that ran it"),
   pipeline_version OPTIONS (description = "the version of the code that decided"),
   schema_version OPTIONS (description = "the version of the tables"),
+  pii_key_version OPTIONS (description = "version of the key of pseudonyms"),
   error OPTIONS (description = "why it failed")
 )
 OPTIONS (description = "The current state of every replay and redrive, from runs and, before schema version 3, from replays.")
@@ -761,6 +764,7 @@ WITH records AS (
     who,
     pipeline_version,
     schema_version,
+    pii_key_version,
     error
   FROM `${project}`.`${event_store}`.replays
   UNION ALL
@@ -786,6 +790,7 @@ WITH records AS (
     owner_user || '@' || owner_host AS who,
     pipeline_version,
     schema_version,
+    pii_key_version,
     error
   FROM `${project}`.`${event_store}`.runs
   WHERE command IN ('replay', 'redrive')
@@ -813,6 +818,7 @@ SELECT
   FIRST_VALUE(who IGNORE NULLS) OVER newest AS who,
   FIRST_VALUE(pipeline_version IGNORE NULLS) OVER newest AS pipeline_version,
   FIRST_VALUE(schema_version IGNORE NULLS) OVER newest AS schema_version,
+  FIRST_VALUE(pii_key_version IGNORE NULLS) OVER newest AS pii_key_version,
   error
 FROM records
 WHERE TRUE
@@ -843,6 +849,7 @@ CREATE OR REPLACE VIEW `${project}`.`${event_store}`.run_states (
   pipeline_version OPTIONS (description = "version of the code"),
   schema_version OPTIONS (description = "version of the tables"),
   configuration OPTIONS (description = "the options of the run, without secrets"),
+  pii_key_version OPTIONS (description = "version of the key of pseudonyms; NULL if the run has no key"),
   messages OPTIONS (description = "messages read"),
   events OPTIONS (description = "valid events among them"),
   appended OPTIONS (description = "events that the store did not hold before"),
@@ -875,6 +882,7 @@ SELECT
   FIRST_VALUE(pipeline_version IGNORE NULLS) OVER newest AS pipeline_version,
   FIRST_VALUE(schema_version IGNORE NULLS) OVER newest AS schema_version,
   FIRST_VALUE(configuration IGNORE NULLS) OVER newest AS configuration,
+  FIRST_VALUE(pii_key_version IGNORE NULLS) OVER newest AS pii_key_version,
   FIRST_VALUE(messages IGNORE NULLS) OVER newest AS messages,
   FIRST_VALUE(events IGNORE NULLS) OVER newest AS events,
   FIRST_VALUE(appended IGNORE NULLS) OVER newest AS appended,

@@ -22,7 +22,7 @@ resource "google_billing_budget" "monthly" {
   }
 
   all_updates_rule {
-    monitoring_notification_channels = [for channel in google_monitoring_notification_channel.email : channel.id]
+    monitoring_notification_channels = local.channels
     disable_default_iam_recipients   = false
   }
 }

@@ -25,13 +25,6 @@ resource "google_project_iam_member" "worker" {
   member   = google_service_account.worker.member
 }
 
-resource "google_bigquery_dataset_iam_member" "worker" {
-  for_each   = google_bigquery_dataset.store
-  dataset_id = each.value.dataset_id
-  role       = "roles/bigquery.dataEditor"
-  member     = google_service_account.worker.member
-}
-
 # A replay stages its result in datasets of its own; a custom role lets it make them, and no more.
 resource "google_project_iam_custom_role" "staging" {
   role_id     = "${replace(var.prefix, "-", "_")}_staging"
@@ -101,8 +94,16 @@ resource "google_storage_bucket_iam_member" "launcher" {
   member = google_service_account.launcher.member
 }
 
+# Workflows have no IAM policy of their own, and conditions do not know them (docs/decisions/0018): the role's one permission
+# starts an execution. It neither reads nor cancels one, as roles/workflows.invoker could.
+resource "google_project_iam_custom_role" "start_workflow" {
+  role_id     = "${replace(var.prefix, "-", "_")}_start_workflow"
+  title       = "Event pipelines: start a workflow"
+  permissions = ["workflows.executions.create"]
+}
+
 resource "google_project_iam_member" "scheduler" {
   project = var.project
-  role    = "roles/workflows.invoker"
+  role    = google_project_iam_custom_role.start_workflow.id
   member  = google_service_account.scheduler.member
 }

@@ -3,13 +3,8 @@
 locals {
   streaming_parameters = merge(
     { for topic in var.topics : replace(topic, "-", "_") => google_pubsub_subscription.events[topic].id },
-    {
-      lake              = local.lake
-      location          = var.location
-      window_seconds    = tostring(var.window_seconds)
-      pii_key_secret    = "${google_secret_manager_secret.pii_key.id}/versions/latest"
-      saga_alerts_topic = google_pubsub_topic.saga_alerts.id
-    },
+    local.stream_parameters,
+    { saga_alerts_topic = google_pubsub_topic.saga_alerts.id },
   )
 }
 
@@ -23,9 +18,10 @@ resource "google_dataflow_flex_template_job" "streaming" {
   labels                  = merge(local.labels, { template = "streaming" })
 
   service_account_email   = google_service_account.worker.email
-  temp_location           = "gs://${google_storage_bucket.temp.name}/temp"
-  staging_location        = "gs://${google_storage_bucket.temp.name}/staging"
+  temp_location           = local.temp
+  staging_location        = local.staging
   machine_type            = var.machine_type
+  launcher_machine_type   = var.launcher_machine_type
   max_workers             = var.max_workers
   autoscaling_algorithm   = "THROUGHPUT_BASED"
   enable_streaming_engine = true
@@ -39,11 +35,17 @@ resource "google_dataflow_flex_template_job" "streaming" {
 
   depends_on = [
     google_artifact_registry_repository_iam_member.worker,
-    google_bigquery_dataset_iam_member.worker,
+    google_bigquery_dataset_access.worker,
     google_bigquery_table.view_3,
     google_project_iam_member.worker,
     google_pubsub_subscription_iam_member.worker,
     google_secret_manager_secret_iam_member.worker,
     google_storage_bucket_iam_member.worker,
+    google_compute_subnetwork_iam_member.dataflow,
   ]
+
+  # `launch scale` changes the bounds of the running job without replacing it; a plan must not change them back.
+  lifecycle {
+    ignore_changes = [max_workers]
+  }
 }

@@ -24,13 +24,27 @@ resource "google_bigquery_dataset" "lake" {
   location    = var.location
   description = "External tables over the Parquet files of the lake, partitioned by dt and hour."
   labels      = local.labels
+
+  dynamic "default_encryption_configuration" {
+    for_each = local.has_key ? [local.kms_key] : []
+    content {
+      kms_key_name = default_encryption_configuration.value
+    }
+  }
+
+  lifecycle {
+    ignore_changes = [access] # granted below, one by one
+  }
 }
 
-resource "google_bigquery_dataset_iam_member" "lake_reader" {
-  for_each   = var.lake_tables ? var.readers : toset([])
-  dataset_id = google_bigquery_dataset.lake[0].dataset_id
-  role       = "roles/bigquery.dataViewer"
-  member     = each.key
+resource "google_bigquery_dataset_access" "lake_reader" {
+  for_each       = { for key, reader in local.readers : key => reader if var.lake_tables && reader.dataset == "analytics" }
+  dataset_id     = google_bigquery_dataset.lake[0].dataset_id
+  role           = "READER"
+  user_by_email  = each.value.kind == "user_by_email" ? each.value.name : null
+  group_by_email = each.value.kind == "group_by_email" ? each.value.name : null
+  domain         = each.value.kind == "domain" ? each.value.name : null
+  iam_member     = each.value.kind == "iam_member" ? each.value.name : null
 }
 
 resource "google_bigquery_table" "feed" {

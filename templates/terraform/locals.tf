@@ -2,17 +2,24 @@
 locals {
   labels = { application = var.prefix }
 
-  image     = "${var.region}-docker.pkg.dev/${var.project}/${var.prefix}/event-pipelines:${var.image_tag}"
-  has_image = var.image_tag != ""
-  has_key   = var.kms_key_name != ""
-  kms_key   = local.has_key ? var.kms_key_name : null
+  repository = "${var.region}-docker.pkg.dev/${var.project}/${var.prefix}/event-pipelines"
+  image      = var.image_digest == "" ? "${local.repository}:${var.image_tag}" : "${local.repository}@${var.image_digest}"
+  has_image  = var.image_tag != ""
+  has_key    = var.kms_key_name != ""
+  kms_key    = local.has_key ? var.kms_key_name : null
+
+  # The secret of the key for personal data, at the version that all jobs use until it is changed here.
+  pii_key_secret  = "projects/${var.project}/secrets/${var.prefix}-pii-key"
+  pii_key_version = "${local.pii_key_secret}/versions/${var.pii_key_version}"
 
   buckets = {
     lake      = "${var.project}-${var.prefix}-lake"
     temp      = "${var.project}-${var.prefix}-temp"
     templates = "${var.project}-${var.prefix}-templates"
   }
-  lake = "gs://${local.buckets.lake}"
+  lake    = "gs://${local.buckets.lake}"
+  temp    = "gs://${local.buckets.temp}/temp"
+  staging = "gs://${local.buckets.temp}/staging"
 
   services = toset(concat(
     [
@@ -33,6 +40,34 @@ locals {
     event_store    = "event_store"
     analytics      = "analytics"
     window_seconds = var.window_seconds
+  }
+  # A member as an entry of a dataset's access list: its kind is the field that names it there.
+  member_fields = {
+    user           = "user_by_email"
+    serviceAccount = "user_by_email"
+    group          = "group_by_email"
+    domain         = "domain"
+    principal      = "iam_member"
+    principalSet   = "iam_member"
+  }
+  readers = {
+    for grant in concat(
+      [for member in var.readers : { dataset = "analytics", member = member }],
+      [for member in var.restricted_readers : { dataset = "event_store", member = member }],
+      ) : "${grant.dataset} ${grant.member}" => {
+      dataset = grant.dataset
+      kind    = local.member_fields[split(":", grant.member)[0]]
+      name = (
+        local.member_fields[split(":", grant.member)[0]] == "iam_member"
+        ? grant.member
+        : substr(grant.member, length(split(":", grant.member)[0]) + 1, -1)
+      )
+    }
+  }
+  authorized = {
+    for pair in flatten([
+      for dataset, names in local.resources.may_read : [for name in names : { dataset = dataset, name = name }]
+    ]) : "${pair.name} reads ${pair.dataset}" => pair
   }
   expiry_ms = {
     event_store = var.event_store_expiry_days == 0 ? null : var.event_store_expiry_days * 86400000
@@ -64,6 +99,17 @@ locals {
   }
   dashboard = templatefile("${local.monitoring}/dashboard.json", local.monitoring_values)
 
+  # What every job of the store must agree on; the stream and the schedules take it from here.
+  job_parameters = {
+    lake                     = local.lake
+    location                 = var.location
+    window_seconds           = tostring(var.window_seconds)
+    allowed_lateness_seconds = tostring(var.allowed_lateness_seconds)
+    saga_timeout_minutes     = tostring(var.saga_timeout_minutes)
+    pii_key_secret           = local.pii_key_version
+  }
+  stream_parameters = merge(local.job_parameters, { dedup_horizon = tostring(var.dedup_horizon) })
+
   # Schedules: what each workflow launches.
   scheduled = local.has_image && var.schedules.enabled
   schedules = {
@@ -86,4 +132,27 @@ locals {
       parameters  = {}
     }
   }
+  schedule_parameters = {
+    for name, schedule in local.schedules :
+    name => merge(local.job_parameters, { pipeline = schedule.template }, schedule.parameters)
+  }
+  schedule_environment = {
+    machineType         = var.machine_type
+    maxWorkers          = var.max_workers
+    tempLocation        = local.temp
+    stagingLocation     = local.staging
+    sdkContainerImage   = local.image
+    ipConfiguration     = "WORKER_IP_PRIVATE"
+    launcherMachineType = var.launcher_machine_type
+  }
+
+  # Where the subnetwork is: this project, or the host project of a Shared VPC, which Dataflow takes as a complete URL only.
+  subnetwork_parts = split("/", var.subnetwork)
+  shared_vpc       = startswith(var.subnetwork, "projects/") && try(local.subnetwork_parts[1], "") != var.project
+  given_subnetwork = (
+    startswith(var.subnetwork, "projects/")
+    ? "https://www.googleapis.com/compute/v1/${var.subnetwork}"
+    : var.subnetwork
+  )
+  makes_network = var.network == "" && var.subnetwork == ""
 }

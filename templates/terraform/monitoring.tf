@@ -6,13 +6,20 @@ resource "google_monitoring_notification_channel" "email" {
   depends_on   = [google_project_service.on]
 }
 
+locals {
+  channels = concat(
+    [for channel in google_monitoring_notification_channel.email : channel.id],
+    tolist(var.notification_channels),
+  )
+}
+
 resource "google_monitoring_alert_policy" "alert" {
   for_each              = local.policies
   display_name          = each.value.displayName
   combiner              = each.value.combiner
   severity              = each.value.severity
   user_labels           = each.value.userLabels
-  notification_channels = [for channel in google_monitoring_notification_channel.email : channel.id]
+  notification_channels = local.channels
 
   dynamic "conditions" {
     for_each = each.value.conditions

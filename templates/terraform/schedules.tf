@@ -9,25 +9,23 @@ resource "google_workflows_workflow" "launch" {
   deletion_protection = false
   source_contents     = file("${path.module}/../schedules/launch.yaml")
 
+  crypto_key_name = local.kms_key
+
+  # One JSON object each: a workflow's environment may hold 20 variables of text.
   user_env_vars = {
     REGION     = var.region
     JOB_PREFIX = "${var.prefix}-${each.key}"
     TEMPLATE   = each.value.template
     SPEC       = "gs://${google_storage_bucket.templates.name}/${google_storage_bucket_object.spec[each.value.template].name}"
-    IMAGE      = local.image
-    TEMP       = "gs://${google_storage_bucket.temp.name}/temp"
-    WORKER     = google_service_account.worker.email
-    SUBNETWORK = local.subnetwork
-    PARAMETERS = jsonencode(merge(
-      {
-        pipeline       = each.value.template
-        lake           = local.lake
-        location       = var.location
-        pii_key_secret = "${google_secret_manager_secret.pii_key.id}/versions/latest"
-      },
-      each.value.parameters,
+    PARAMETERS = jsonencode(local.schedule_parameters[each.key])
+    ENVIRONMENT = jsonencode(merge(
+      local.schedule_environment,
+      { serviceAccountEmail = google_service_account.worker.email, subnetwork = local.subnetwork },
+      local.has_key ? { kmsKeyName = var.kms_key_name } : {},
     ))
   }
+
+  depends_on = [google_kms_crypto_key_iam_member.agent, google_bigquery_dataset_access.worker]
 }
 
 resource "google_cloud_scheduler_job" "launch" {

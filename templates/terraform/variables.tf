@@ -56,6 +56,30 @@ variable "image_tag" {
   }
 }
 
+variable "image_digest" {
+  description = "Digest of that version, as templates/build.sh prints it; jobs then name the image by it. Empty: by the tag."
+  type        = string
+  default     = ""
+  validation {
+    condition     = var.image_digest == "" || can(regex("^sha256:[0-9a-f]{64}$", var.image_digest))
+    error_message = "image_digest must be sha256: and 64 hexadecimal digits."
+  }
+  validation {
+    condition     = var.image_digest == "" || var.image_tag != ""
+    error_message = "image_digest needs image_tag, the version that it is of."
+  }
+}
+
+variable "pii_key_version" {
+  description = "Version of the secret with the key for personal data; a number, so that all workers of all jobs use one key."
+  type        = string
+  default     = "1"
+  validation {
+    condition     = can(regex("^[1-9][0-9]*$", var.pii_key_version))
+    error_message = "pii_key_version must be the number of a version: `latest` would change under running jobs."
+  }
+}
+
 variable "start_streaming" {
   description = "Whether Terraform starts the streaming job. Off where `launch streaming` does, which checks updates first."
   type        = bool
@@ -86,8 +110,18 @@ variable "machine_type" {
   }
 }
 
+variable "launcher_machine_type" {
+  description = "Of the launcher, which runs for minutes and builds the graph."
+  type        = string
+  default     = "n2-standard-2"
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]*-[a-z]+-?[a-z0-9-]*$", var.launcher_machine_type))
+    error_message = "launcher_machine_type must be a machine type such as n2-standard-2."
+  }
+}
+
 variable "max_workers" {
-  description = "Maximum number of workers of the streaming job; `python -m pipelines plan --rate R` computes it."
+  description = "Maximum number of workers of a job when it starts; `python -m pipelines plan --rate R` computes it."
   type        = number
   default     = 10
   validation {
@@ -97,22 +131,26 @@ variable "max_workers" {
 }
 
 variable "network" {
-  description = "VPC network of the workers; empty makes one, with a subnetwork that reaches Google's services privately."
+  description = "VPC network of the workers, with a subnetwork of it; both empty makes one that reaches Google's services privately."
   type        = string
   default     = ""
   validation {
-    condition     = (var.network == "") == (var.subnetwork == "")
-    error_message = "network and subnetwork must be given together, or neither."
+    condition     = var.network == "" || var.subnetwork != ""
+    error_message = "network needs subnetwork; a subnetwork alone suffices."
   }
 }
 
 variable "subnetwork" {
-  description = "regions/R/subnetworks/S of the network given above."
+  description = "regions/R/subnetworks/S; of a Shared VPC projects/HOST/regions/R/subnetworks/S. Needs Private Google Access."
   type        = string
   default     = ""
   validation {
-    condition     = var.subnetwork == "" || can(regex("^regions/[a-z0-9-]+/subnetworks/[a-z0-9-]+$", var.subnetwork))
-    error_message = "subnetwork must be regions/REGION/subnetworks/NAME."
+    condition     = var.subnetwork == "" || can(regex("^(projects/[a-z][a-z0-9:.-]+/)?regions/[a-z0-9-]+/subnetworks/[a-z0-9-]+$", var.subnetwork))
+    error_message = "subnetwork must be regions/REGION/subnetworks/NAME, or projects/HOST/regions/REGION/subnetworks/NAME."
+  }
+  validation {
+    condition     = var.subnetwork == "" || can(regex("regions/${var.region}/", var.subnetwork))
+    error_message = "subnetwork must be of var.region: workers are there."
   }
 }
 
@@ -160,6 +198,36 @@ variable "window_seconds" {
   }
 }
 
+variable "allowed_lateness_seconds" {
+  description = "An event later than this after its window counts as late, seconds."
+  type        = number
+  default     = 86400
+  validation {
+    condition     = var.allowed_lateness_seconds >= 1 && floor(var.allowed_lateness_seconds) == var.allowed_lateness_seconds
+    error_message = "allowed_lateness_seconds must be a whole number from 1."
+  }
+}
+
+variable "dedup_horizon" {
+  description = "How long the stream remembers an event id, seconds; a setting of the store, so it changes after a drain only."
+  type        = number
+  default     = 3600
+  validation {
+    condition     = var.dedup_horizon >= 4 && floor(var.dedup_horizon) == var.dedup_horizon
+    error_message = "dedup_horizon must be a whole number from 4."
+  }
+}
+
+variable "saga_timeout_minutes" {
+  description = "An order without a next step for so long is stuck, minutes of event time."
+  type        = number
+  default     = 30
+  validation {
+    condition     = var.saga_timeout_minutes >= 1 && floor(var.saga_timeout_minutes) == var.saga_timeout_minutes
+    error_message = "saga_timeout_minutes must be a whole number from 1."
+  }
+}
+
 variable "readers" {
   description = "Who may read analytics: members such as group:analysts@example.com."
   type        = set(string)
@@ -190,13 +258,27 @@ variable "publishers" {
   }
 }
 
+variable "notification_channels" {
+  description = "Notification channels of the alerts that exist already: projects/P/notificationChannels/N."
+  type        = set(string)
+  default     = []
+  validation {
+    condition     = alltrue([for channel in var.notification_channels : can(regex("^projects/[^/]+/notificationChannels/[0-9]+$", channel))])
+    error_message = "notification_channels must be projects/PROJECT/notificationChannels/NUMBER."
+  }
+}
+
 variable "notification_emails" {
-  description = "Notification channels of the alerts."
+  description = "Addresses that get the alerts; each becomes a notification channel."
   type        = set(string)
   default     = []
   validation {
     condition     = alltrue([for address in var.notification_emails : can(regex("^[^@ ]+@[^@ ]+$", address))])
     error_message = "notification_emails must be e-mail addresses."
+  }
+  validation {
+    condition     = var.image_tag == "" || length(var.notification_emails) + length(var.notification_channels) > 0
+    error_message = "notification_emails or notification_channels must name somebody once jobs run: their alerts reach nobody else."
   }
 }
 
@@ -269,6 +351,12 @@ variable "lake_tables" {
   description = "Whether to create the external tables of the dataset lake; set it once the lake has files of telemetry."
   type        = bool
   default     = false
+}
+
+variable "audit_logs" {
+  description = "Whether reads of secrets, buckets and keys by others than the workers are logged (data access audit logs)."
+  type        = bool
+  default     = true
 }
 
 variable "deletion_protection" {

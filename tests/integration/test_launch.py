@@ -2,6 +2,7 @@
 
 import json
 import re
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -27,7 +28,7 @@ def test_a_launch_requests_the_given_options(service, store):
     more = ["--subnetwork", "regions/europe-west1/subnetworks/pipelines", "--max_workers", "7", "--label", "team=data",
             "--min_workers", "2", "--num_workers", "3", "--worker_zone", "europe-west1-b", "--experiment", "one=1",
             "--service_account_email", "worker@my-project.iam.gserviceaccount.com", "--temp_location", "gs://temp/t",
-            "--kms_key_name", "projects/p/locations/l/keyRings/r/cryptoKeys/k",
+            "--kms_key_name", "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k",
             "--machine_type", "n2-standard-8", "--launcher_machine_type", "e2-medium"]  # fmt: skip
     code, out, err = stream(service, *more)
     assert (code, err) == (0, "")
@@ -50,6 +51,45 @@ def test_a_launch_requests_the_given_options(service, store):
     assert environment["additionalUserLabels"] == {
         "application": "event-pipelines", "template": "streaming", "team": "data",
     }  # fmt: skip
+
+
+def test_a_subnetwork_of_a_shared_vpc_is_sent_as_a_url(service, store):
+    host = "projects/host-1/regions/europe-west1/subnetworks/s"
+    assert stream(service, "--subnetwork", host)[0] == 0
+    environment = service.sent("POST", "flexTemplates:launch")[0]["launchParameter"]["environment"]
+    assert environment["subnetwork"] == f"https://www.googleapis.com/compute/v1/{host}"
+
+
+def test_workers_of_a_running_job_are_scaled_without_an_update(service):
+    job = service.add_job(JOB)
+    code, out, err = launch(service, "scale", "--job_name", JOB, "--min_workers", "3", "--max_workers", "30")
+    assert (code, err) == (0, "")
+    assert job["id"] in out
+    [body] = service.sent("PUT", job["id"])
+    assert body == {"runtimeUpdatableParams": {"minNumWorkers": 3, "maxNumWorkers": 30}}
+    [query] = [path for method, path in service.queries if method == "PUT"]
+    assert {*parse_qs(query)["updateMask"][0].split(",")} == {
+        "runtimeUpdatableParams.minNumWorkers",
+        "runtimeUpdatableParams.maxNumWorkers",
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        pytest.param([], "at least one is needed", id="nothing"),
+        pytest.param(["--min_workers", "3", "--max_workers", "2"], "--max_workers 2", id="bounds out of order"),
+        pytest.param(["--utilization", "0.95"], "--utilization", id="a share out of range"),
+        pytest.param(["--max_workers", "3", "--job_name", "nowhere"], "--job_name nowhere", id="no such job"),
+        pytest.param(["--max_workers", "3", "--job_name", "batch-1"], "--job_name batch-1", id="a batch job"),
+    ],
+)
+def test_a_scale_that_is_wrong_changes_nothing(service, words, named):
+    service.add_job(JOB)
+    service.add_job("batch-1", type="JOB_TYPE_BATCH")
+    code, _, err = launch(service, "scale", "--job_name", JOB, *words)
+    assert (code, named in err) == (2, True)
+    assert not service.sent("PUT", "/jobs")
 
 
 def test_at_least_once_is_an_option(service, store):
@@ -79,6 +119,10 @@ def test_a_dry_run_sends_no_request(service):
 
 
 MISTAKES = {
+    "a subnetwork elsewhere": (["--subnetwork", "regions/us-east1/subnetworks/s"], "--subnetwork regions/us-east1"),
+    "a key elsewhere": (["--kms_key_name", "projects/p/locations/us/keyRings/r/cryptoKeys/k"], "--kms_key_name"),
+    "a zone elsewhere": (["--worker_zone", "us-east1-b"], "--worker_zone us-east1-b"),
+    "a horizon that is too small": (["--dedup_horizon", "1"], "--dedup_horizon"),
     "a bad parameter": (["--window_seconds", "0"], "--window_seconds 0"),
     "a bad choice": (["--bigquery_method", "MAGIC"], "--bigquery_method MAGIC"),
     "a bad flag": (["--accept_cloudevents", "yes"], "--accept_cloudevents yes"),
@@ -109,6 +153,15 @@ def test_a_mistake_is_named_and_nothing_is_launched(service, store, mistake):
 def test_a_missing_parameter_is_named(service, store):
     code, _, err = launch(service, "streaming", "--spec", "gs://specs/streaming.json", "--orders", "orders-sub")
     assert (code, "--lake" in err) == (2, True)
+
+
+def test_parameters_that_do_not_go_together_are_named(service, store):
+    spec = ("--spec", "gs://specs/replay.json", "--lake", "gs://my-lake/lake")
+    code, _, err = launch(service, "replay", *spec, "--mode", "backfill")
+    assert (code, "--from T and --to T" in err) == (2, True)
+    code, _, err = launch(service, "streaming", "--spec", "gs://specs/streaming.json", "--lake", "gs://my-lake/lake")
+    assert (code, "at least one subscription" in err) == (2, True)
+    assert service.sent("POST", "flexTemplates:launch") == []
 
 
 def test_a_rejection_by_the_service_is_quoted(service, store):

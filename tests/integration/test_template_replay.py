@@ -42,7 +42,7 @@ class Secrets:
     """Secret Manager, as far as a key is asked of it."""
 
     def access_secret_version(self, name: str) -> SimpleNamespace:
-        return SimpleNamespace(payload=SimpleNamespace(data=KEY))
+        return SimpleNamespace(name=name, payload=SimpleNamespace(data=KEY))
 
 
 @pytest.fixture(autouse=True)

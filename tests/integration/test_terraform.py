@@ -64,9 +64,11 @@ BAD = {
     "thresholds": {"throughput_share": 1.5}, "location": "europe", "start_streaming": "true", "machine_type": "N2 large",
     "network": "default", "kms_key_name": "my-key", "readers": ["analysts@example.com"], "restricted_readers": ["me"],
     "publishers": ["order-service"], "runbooks": "docs/runbooks", "schedules": {"backfill": "hourly"},
-    "budget": {"billing_account": "mine"},
+    "budget": {"billing_account": "mine"}, "image_digest": "0.2.0", "pii_key_version": "latest",
+    "launcher_machine_type": "N2 large", "allowed_lateness_seconds": 0, "dedup_horizon": 3, "saga_timeout_minutes": 0.5,
+    "notification_channels": ["on-call"],
 }  # fmt: skip
-WITHOUT_RULE = {"deletion_protection", "lake_tables"}
+WITHOUT_RULE = {"audit_logs", "deletion_protection", "lake_tables"}
 
 
 @pytest.mark.parametrize("name", BAD)

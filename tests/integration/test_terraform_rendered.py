@@ -68,14 +68,15 @@ def test_a_metric_of_the_logs_grows_and_the_dashboard_shows_it(module, name):
 
 
 WORDS_OF_TERRAFORM = {"count", "deletion_protection", "depends_on", "for_each", "lifecycle", "provider", "region"}
-EACH = {"each.key": '"orders"', "each.value.cron": '"30 2 * * *"', "each.value.description": '"words"',
-        "each.value.template": '"replay"', "each.value.parameters": '{period = "previous-day"}'}  # fmt: skip
+EACH = {"each.key": '"backfill"', "each.value.cron": '"30 2 * * *"', "each.value.description": '"words"',
+        "each.value.template": '"replay"'}  # fmt: skip
 
 
-def rendered(module: Path, resource: str) -> dict[str, Any]:
+def rendered(module: Path, resource: str, key: str = "backfill") -> dict[str, Any]:
     """Return a resource as Google's API has it: names in its case, every expression evaluated by Terraform."""
     body = {name: value for name, value in blocks()[resource].items() if name not in WORDS_OF_TERRAFORM}
-    found: dict[str, Any] = in_googles_case(evaluate(module, without_resources(as_hcl(body)), image_tag="0.1.0"))
+    expression = without_resources(as_hcl(body), key)
+    found: dict[str, Any] = in_googles_case(evaluate(module, expression, image_tag="0.1.0"))
     return found
 
 
@@ -100,10 +101,10 @@ def in_googles_case(value: Any) -> Any:
     }
 
 
-def without_resources(expression: str) -> str:
+def without_resources(expression: str, key: str = "backfill") -> str:
     """Return an expression with what only a provider knows, and what a loop gives, put in as text."""
     text = expression.replace("local.subnetwork", '"regions/europe-west1/subnetworks/s"')
-    for name, given in EACH.items():
+    for name, given in (EACH | {"each.key": f'"{key}"'}).items():
         text = text.replace(f"${{{name}}}", given.strip('"')).replace(name, given)
     made = r"google_\w+\.\w+(\[[^\]]*\])?\.\w+"
     text = re.sub(r"\$\{" + made + r"\}", "projects/my-project/things/made", text)
@@ -154,18 +155,18 @@ def test_the_streaming_job_and_its_command_give_parameters_that_the_template_has
 @pytest.mark.parametrize("template", sorted(set(TEMPLATES) - {"streaming"}))
 def test_the_schedules_give_parameters_that_their_template_has(module, template):
     known = {parameter["name"] for parameter in metadata(TEMPLATES[template])["parameters"]}
-    common = {"pipeline", "lake", "location", "pii_key_secret"}
-    for name, schedule in evaluate(module, "local.schedules").items():
-        if schedule["template"] == template:
-            assert common | schedule["parameters"].keys() <= known, name
+    common = {"pipeline", "lake", "location", "pii_key_secret", "window_seconds"}
+    for name, parameters in evaluate(module, "local.schedule_parameters").items():
+        if parameters["pipeline"] == template:
+            assert common <= parameters.keys() <= known, name
 
 
 def test_google_reads_the_topics_and_the_subscription_which_the_doctor_passes(module):
-    topic = rendered(module, "google_pubsub_topic.events")
+    topic = rendered(module, "google_pubsub_topic.events", "orders")
     assert Topic.from_json(json.dumps(topic), ignore_unknown_fields=False).name == "orders-topic"
     alerts = rendered(module, "google_pubsub_topic.saga_alerts")
     assert Topic.from_json(json.dumps(alerts), ignore_unknown_fields=False).schema_settings.schema
-    body = rendered(module, "google_pubsub_subscription.events")
+    body = rendered(module, "google_pubsub_subscription.events", "orders")
     assert body["expirationPolicy"].pop("ttl") == "", "Terraform's word for never, which is an empty policy"
     assert not body.keys() & {
         "deadLetterPolicy", "retryPolicy", "enableMessageOrdering", "enableExactlyOnceDelivery", "filter",

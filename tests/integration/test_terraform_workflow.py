@@ -39,6 +39,11 @@ def test_the_launch_request_of_the_workflow_is_valid_for_google():
     }
     body = steps["launch"]["try"]["args"]["body"]
     body["launchParameter"]["parameters"] = {"period": "previous-day", "at": "2026-06-16T02:30:00Z"}
+    body["launchParameter"]["environment"] = {
+        "machineType": "n2-standard-2", "maxWorkers": 10, "tempLocation": "gs://t/temp", "stagingLocation": "gs://t/staging",
+        "sdkContainerImage": "i", "ipConfiguration": "WORKER_IP_PRIVATE", "launcherMachineType": "n2-standard-2",
+        "serviceAccountEmail": "w", "subnetwork": "s", "kmsKeyName": "k", "additionalUserLabels": {"application": "a"},
+    }  # fmt: skip
     dataflow.LaunchFlexTemplateRequest.from_json(json.dumps(body), ignore_unknown_fields=False)
 
 

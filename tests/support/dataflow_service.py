@@ -30,6 +30,8 @@ class DataflowService:
     port: int = 0
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     requests: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    queries: list[tuple[str, str]] = field(default_factory=list)
+    """Method and query string of every request."""
     reject: tuple[int, str] | None = None
     """Answer every launch with this status and message."""
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -138,7 +140,8 @@ def dataflow_service() -> Iterator[DataflowService]:
         def _handle(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             raw = self.rfile.read(length) if length else b""
-            path = self.path.partition("?")[0].removeprefix("/sandbox")
+            path, _, query = self.path.removeprefix("/sandbox").partition("?")
+            service.queries.append((self.command, query))
             code, answer = service.answer(self.command, path, json.loads(raw) if raw[:1] == b"{" else {})
             data = json.dumps(answer).encode()
             self.send_response(code)

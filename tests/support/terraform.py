@@ -14,7 +14,11 @@ from tests.support.tools import require
 
 TERRAFORM = ROOT / "templates" / "terraform"
 WORKFLOW = ROOT / "templates" / "schedules" / "launch.yaml"
-GOOD = {"project": "my-project", "region": "europe-west1"}
+GOOD: dict[str, Any] = {
+    "project": "my-project",
+    "region": "europe-west1",
+    "notification_emails": ["on-call@example.com"],
+}
 
 
 @cache

@@ -86,8 +86,8 @@ class _BatchFn(beam.DoFn):
         self._waiting: list[Message] = []
         self._bytes = 0
 
-    def process(self, pulled: PubsubMessage) -> Iterator[MessageBatch]:
-        message = native_message(pulled, self._topic)
+    def process(self, pulled: PubsubMessage, timestamp: Timestamp = beam.DoFn.TimestampParam) -> Iterator[MessageBatch]:
+        message = native_message(pulled, self._topic, timestamp.micros)
         size = message_size(message)
         if self._waiting and self._bytes + size > self._most_bytes:
             yield self._batch()
@@ -111,10 +111,18 @@ def message_size(message: Message) -> int:
     return len(message.data) + sum(len(key) + len(value) for key, value in message.attributes.items())
 
 
-def native_message(pulled: PubsubMessage, topic: str) -> Message:
-    """Return Beam's message as a message of a topic."""
+def native_message(pulled: PubsubMessage, topic: str, element_us: int) -> Message:
+    """Return Beam's message as a message of a topic.
+
+    A runner that does not deliver the publish time puts it into the element's timestamp, which is used then.
+
+    Args:
+        pulled: the message that Beam read.
+        topic: short name of its topic.
+        element_us: the timestamp of its element, UTC microseconds.
+    """
     published = pulled.publish_time
-    moment = from_datetime(published) if published is not None else 0
+    moment = from_datetime(published) if published is not None else element_us
     return Message(topic, pulled.message_id or "", moment, dict(pulled.attributes or {}), pulled.data or b"")
 
 

@@ -20,12 +20,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         _add_environment(command, template)
     for name, words in (
         ("list", "list jobs"),
+        ("scale", "change the number of workers of a running streaming job, without an update"),
         ("drain", "process what was read, then end: nothing is lost"),
         ("cancel", "end at once: in-flight messages are delivered again"),
     ):
         command = _sub(whats, name, words)
         if name == "list":
             command.add_argument("--all", action="store_true", help="list ended jobs too")
+        if name == "scale":
+            _add_scale(command)
         command.add_argument("--job_name", required=name != "list", metavar="J", help="name of the job")
 
 
@@ -40,6 +43,22 @@ def _sub(whats: Any, name: str, words: str) -> argparse.ArgumentParser:
         help="endpoint of the service; http:// is called without credentials",
     )
     return command
+
+
+def _add_scale(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--min_workers", type=positive, metavar="N", help="minimum number of workers")
+    parser.add_argument("--max_workers", type=positive, metavar="N", help="maximum number of workers")
+    parser.add_argument(
+        "--utilization", type=share, metavar="U", help="share of CPU that autoscaling aims at, from 0.1 to 0.9"
+    )
+
+
+def share(text: str) -> float:
+    """Parse a share of CPU that Dataflow takes as a hint."""
+    value = float(text)
+    if not 0.1 <= value <= 0.9:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0.1 to 0.9")
+    return value
 
 
 def _add_parameters(parser: argparse.ArgumentParser, template: Template) -> None:
@@ -74,11 +93,17 @@ def _add_environment(parser: argparse.ArgumentParser, template: Template) -> Non
     add("--num_workers", type=positive, metavar="N", help="initial number of workers (default: Dataflow decides)")
     add("--max_workers", type=positive, default=10, metavar="N", help="maximum number of workers")
     add("--network", metavar="N", help="VPC network")
-    add("--subnetwork", metavar="S", help="regions/R/subnetworks/S, with Private Google Access")
+    add(
+        "--subnetwork",
+        metavar="S",
+        help="regions/R/subnetworks/S, with Private Google Access; of a Shared VPC projects/HOST/regions/R/subnetworks/S",
+    )
     add("--public_ips", action="store_true", help="give workers public addresses; they need none")
     add("--kms_key_name", metavar="K", help="customer-managed key of the job's state and disks")
     add("--worker_zone", metavar="Z", help="zone of the workers (default: Dataflow chooses)")
-    add("--launcher_machine_type", metavar="M", help="machine type of the short-lived launcher")
+    add(
+        "--launcher_machine_type", default="n2-standard-2", metavar="M", help="machine type of the short-lived launcher"
+    )
     add("--label", action="append", default=[], metavar="NAME=VALUE", help="label of job and workers; may be repeated")
     add("--experiment", action="append", default=[], metavar="E", help="a Dataflow experiment; may be repeated")
     if template.streaming:

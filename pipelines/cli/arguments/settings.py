@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--set",
         action="append",
         default=[],
-        metavar="NAME=SECONDS",
-        help="record a new value of window_seconds or dedup_horizon_seconds, in seconds; views follow at once, rows of"
-        " counts and features after `replay --mode rebuild` (default: only show the settings)",
+        metavar="NAME=VALUE",
+        help="record a new value of window_seconds or dedup_horizon_seconds, in seconds, or of pii_key_version; views follow"
+        " at once, rows of counts, features and pseudonyms after `replay --mode rebuild` (default: only show the settings)",
     )

@@ -28,13 +28,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 def several_runs(table: TableComparison) -> str:
-    """Return the note on keys that several runs wrote."""
-    if not table.partial:
-        return ""
-    return (
-        f"; not counted: {table.partial:,} keys that several runs wrote, each from the messages that it read"
-        " (`replay --mode rebuild` computes them from all)"
-    )
+    """Return the notes on keys that several runs wrote, and on those of another key of pseudonyms."""
+    notes = ""
+    if table.partial:
+        notes += (
+            f"; not counted: {table.partial:,} keys that several runs wrote, each from the messages that it read"
+            " (`replay --mode rebuild` computes them from all)"
+        )
+    if table.rekeyed:
+        notes += f"; not counted: {table.rekeyed:,} keys whose pseudonyms were made with another key"
+    return notes
 
 
 def compare_request(args: argparse.Namespace) -> CompareRequest:

@@ -1,4 +1,4 @@
-"""The command `launch`: start, update, drain, cancel and list Dataflow jobs of the templates.
+"""The command `launch`: start, update, scale, drain, cancel and list Dataflow jobs of the templates.
 
 An update is checked here first: Dataflow reports an incompatible graph only minutes later, and Beam would wait for ever
 for a job that is not running.
@@ -11,7 +11,15 @@ from datetime import UTC, datetime
 
 from pipelines.cli.arguments.launch import default_job_name
 from pipelines.dataflow.dataflow import Dataflow, Job
-from pipelines.dataflow.launch_request import LaunchOptions, check_job_name, check_parameters, launch_request, read_spec
+from pipelines.dataflow.launch_request import (
+    LaunchOptions,
+    check_bounds,
+    check_job_name,
+    check_parameters,
+    launch_request,
+    read_spec,
+)
+from pipelines.dataflow.launch_rules import check_rules
 from pipelines.dataflow.metadata import metadata
 from pipelines.dataflow.templates import TEMPLATES
 from pipelines.dataflow.update_check import check_update, read_mapping
@@ -24,7 +32,12 @@ STOPS = {"drain": "JOB_STATE_DRAINED", "cancel": "JOB_STATE_CANCELLED"}
 
 def run(args: argparse.Namespace) -> int:
     """Run the sub-command; return 0."""
-    actions: dict[str, Callable[[argparse.Namespace], None]] = {"list": _list, "drain": _stop, "cancel": _stop}
+    actions: dict[str, Callable[[argparse.Namespace], None]] = {
+        "list": _list,
+        "scale": _scale,
+        "drain": _stop,
+        "cancel": _stop,
+    }
     actions.get(args.what, _launch)(args)
     return 0
 
@@ -43,6 +56,7 @@ def _launch(args: argparse.Namespace) -> None:
         raise UserError(f"--spec {args.spec}: must be gs://BUCKET/FILE")
     spec = None if args.dry_run else read_spec(args.spec)
     check_parameters(metadata(template) if spec is None else spec["metadata"], parameters)
+    check_rules(template, parameters, args.project)
     name = check_job_name(args.job_name or default_job_name(template, datetime.now(UTC)))
     mapping: dict[str, str] = {}
     update = template.streaming and args.update
@@ -73,6 +87,20 @@ def _list(args: argparse.Namespace) -> None:
     service = Dataflow(args.project, args.region, args.dataflow_endpoint)
     for job in service.jobs(args.job_name, active=not args.all):
         print(_line(job))
+
+
+def _scale(args: argparse.Namespace) -> None:
+    if args.min_workers is None and args.max_workers is None and args.utilization is None:
+        raise UserError("--min_workers, --max_workers, --utilization: at least one is needed")
+    check_bounds(args.min_workers, None, args.max_workers)
+    service = Dataflow(args.project, args.region, args.dataflow_endpoint)
+    job = service.running(args.job_name)
+    if job is None:
+        raise UserError(f"--job_name {args.job_name}: no such job is running in {args.region}")
+    if not job.streaming:
+        raise UserError(f"--job_name {args.job_name}: is a batch job; only streaming jobs change while they run")
+    service.scale(job, args.min_workers, args.max_workers, args.utilization)
+    print(f"scale asked for: {job.name} {job.id}")
 
 
 def _stop(args: argparse.Namespace) -> None:

@@ -42,7 +42,7 @@ from pipelines.stores.output_folder import (
     write_summary,
 )
 from pipelines.stores.run_record import Run, recorded
-from pipelines.stores.settings import SettingsDiffer, check_settings, provision_agreed
+from pipelines.stores.settings import KeyOfRun, SettingsDiffer, check_settings, provision_agreed
 from pipelines.stores.target import Endpoints, Target
 from pipelines.stores.undelivered import add_undelivered_dead_letters
 from pipelines.version import pipeline_version
@@ -130,12 +130,19 @@ def _run_job(
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder / WORK, ignore_errors=True)
         endpoints = stack.enter_context(open_stores(target, create=True, faults=faults))
-        check_settings(endpoints.bigquery, target, window_seconds=args.window_seconds)
+        agreed = KeyOfRun(options.pii_key_version)
+        check_settings(endpoints.bigquery, target, window_seconds=args.window_seconds, key=agreed)
         write_summary(folder, {**about, "state": "RUNNING"})
-        provision_agreed(endpoints, target, run_id=run_id, window_seconds=args.window_seconds)
+        provision_agreed(endpoints, target, run_id=run_id, window_seconds=args.window_seconds, key=agreed)
         notices.print_notes(filter(None, [add_undelivered_dead_letters(endpoints.bigquery, target)]))
         record = Run(
-            run_id=run_id, command="local", started=started, mode="batch", source="files", configuration=vars(args)
+            run_id=run_id,
+            command="local",
+            started=started,
+            mode="batch",
+            source="files",
+            configuration=vars(args),
+            pii_key_version=options.pii_key_version,
         )
         job = make_job(options, target, write_endpoint=endpoints.write_endpoint, run_id=run_id, started=started)
         finish_killed_runs(endpoints, target, job)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from google.api_core.exceptions import GoogleAPICallError
 from google.cloud import bigquery
@@ -15,6 +16,7 @@ from pipelines.replay.compare.tables import (
     TableComparison,
     compared_tables,
     only_added_columns,
+    only_pseudonyms,
 )
 from pipelines.replay.shadow import shadow_target
 from pipelines.stores.target import Endpoints, Target
@@ -70,16 +72,34 @@ def compare(endpoints: Endpoints, request: CompareRequest) -> Iterator[TableComp
 
 
 def _compare(client: bigquery.Client, table: ComparedTable, request: CompareRequest) -> TableComparison:
-    count, partial, found = 0, 0, []
+    count, partial, rekeyed, found = 0, 0, 0, []
+    keys = key_versions(client, request.target) if table.keyed else {}
     for row in client.query(table.sql(request.target, request.shadow, request.bounds)).result():
         if row.several:
             partial += 1
             continue
         live, other = (json.loads(row[side]) if row[side] else None for side in ("live", "other"))
-        if live is not None and other is not None and only_added_columns(live, other):
-            continue
+        if live is not None and other is not None:
+            if only_added_columns(live, other):
+                continue
+            if table.keyed and only_pseudonyms(live, other, table.keyed) and _other_keys(keys, row):
+                rekeyed += 1
+                continue
         count += 1
         if count <= request.limit:
             found.append(Difference.of({name: row[name] for name in table.key}, live, other))
     rows = next(iter(client.query(table.count(request.target, request.bounds)).result())).n
-    return TableComparison(table.name, rows, count, found, partial)
+    return TableComparison(table.name, rows, count, found, partial, rekeyed)
+
+
+def key_versions(client: bigquery.Client, target: Target) -> dict[str, str]:
+    """Return the version of the key of pseudonyms of each run that had one, from the run records."""
+    views = [target.table("event_store", name) for name in ("run_states", "replay_runs")]
+    sql = " UNION ALL ".join(f"SELECT run_id, pii_key_version AS v FROM `{view}`" for view in views)
+    return {row.run_id: row.v for row in client.query(sql).result() if row.v is not None}
+
+
+def _other_keys(keys: dict[str, str], row: Any) -> bool:
+    """Return whether two rows were written with different keys, as far as the run records say."""
+    live, other = keys.get(row.live_run), keys.get(row.other_run)
+    return live is not None and other is not None and live != other

@@ -17,6 +17,8 @@ MESSAGES_ONLY = "publish_time IS NOT NULL AND stage != 'sink'"
 NOT_COMPARED = ("run_states", "replay_runs", "dead_letter_states")
 """Views of what runs did; a shadow has none of them."""
 
+HASHED = "_hmac"
+"""How the names of the columns of pseudonyms end (schemas/tables/column.py: column_of)."""
 ADDED_COLUMNS = ("data_text",)
 """Columns that rows of an earlier version lack: NULL there is no difference (schema version 3)."""
 
@@ -25,6 +27,13 @@ def only_added_columns(live: Mapping[str, Any], other: Mapping[str, Any]) -> boo
     """Return whether two rows differ only in columns that are missing in the older row."""
     differing = [name for name in live if live[name] != other.get(name)]
     return all(name in ADDED_COLUMNS and None in (live[name], other.get(name)) for name in differing)
+
+
+def only_pseudonyms(live: Mapping[str, Any], other: Mapping[str, Any], keyed: Iterable[str]) -> bool:
+    """Return whether two rows differ in pseudonyms alone, each side having one."""
+    pseudonyms = set(keyed)
+    differing = [name for name in live if live[name] != other.get(name)]
+    return all(name in pseudonyms and None not in (live[name], other.get(name)) for name in differing)
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,8 @@ class TableComparison:
     differing: int
     differences: list[Difference]
     partial: int = 0
+    rekeyed: int = 0
+    """Keys whose rows differ in pseudonyms alone, because their runs had different keys."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +91,8 @@ class ComparedTable:
     newest: str | None = None
     where: str = "TRUE"
     per_run: bool = False
+    keyed: tuple[str, ...] = ()
+    """Columns of pseudonyms: they differ when the rows were written with different keys."""
 
     def sql(self, live: Target, other: Target, bounds: tuple[int, int] | None) -> str:
         """Return the query of differences: the key, both rows as JSON text, and whether several live runs wrote the key.
@@ -87,9 +100,10 @@ class ComparedTable:
         The text of a side without the key is NULL.
         """
         keys = ", ".join(f"COALESCE(a.{name}, b.{name}) AS {name}" for name in self.key)
+        runs = "a.run_id AS live_run, b.run_id AS other_run, " if self.keyed else ""
         on = " AND ".join(f"(a.{name} = b.{name} OR (a.{name} IS NULL AND b.{name} IS NULL))" for name in self.key)
         return (
-            f"SELECT {keys}, a.cells AS live, b.cells AS other, {self._several(live)} AS several"
+            f"SELECT {keys}, {runs}a.cells AS live, b.cells AS other, {self._several(live)} AS several"
             f" FROM ({self._side(live, bounds)}) AS a"
             f" FULL JOIN ({self._side(other, bounds)}) AS b ON a.k = b.k AND {on}"
             f" WHERE a.cells IS NULL OR b.cells IS NULL OR a.cells != b.cells ORDER BY {', '.join(self.key)}"
@@ -123,7 +137,8 @@ class ComparedTable:
             else key
         )
         return (
-            f"SELECT {key}, TO_JSON_STRING(STRUCT({key})) AS k, TO_JSON_STRING(STRUCT({cells})) AS cells"
+            f"SELECT {key}, {'run_id, ' if self.keyed else ''}TO_JSON_STRING(STRUCT({key})) AS k,"
+            f" TO_JSON_STRING(STRUCT({cells})) AS cells"
             f" FROM `{target.table(self.dataset, self.name)}` WHERE {where}"
             f" QUALIFY ROW_NUMBER() OVER (PARTITION BY {key} ORDER BY {order}) = 1"
         )
@@ -144,7 +159,12 @@ def compared_tables(*, ranged: bool) -> list[ComparedTable]:
     ]
     typed = [
         ComparedTable(
-            TABLES[name].dataset, name, ("event_id",), _compared(c.name for c in TABLES[name].columns), "publish_time"
+            TABLES[name].dataset,
+            name,
+            ("event_id",),
+            _compared(c.name for c in TABLES[name].columns),
+            "publish_time",
+            keyed=tuple(c.name for c in TABLES[name].columns if c.name.endswith(HASHED)),
         )
         for name in REGISTRY.by_table()
     ]

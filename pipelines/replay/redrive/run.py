@@ -29,7 +29,7 @@ from pipelines.replay.time_range import Range
 from pipelines.replay.undelivered import Undelivered, hours_and_orders, message_of_row
 from pipelines.replay.unfinished import finish_killed_runs
 from pipelines.runners.direct import RUNNERS
-from pipelines.stores.settings import provision_agreed
+from pipelines.stores.settings import KeyOfRun, provision_agreed
 from pipelines.stores.sql_text import string_literal
 from pipelines.stores.target import Endpoints, Target
 from pipelines.stores.undelivered import add_undelivered_dead_letters
@@ -113,7 +113,13 @@ def plan_dead_letters(endpoints: Endpoints, request: RedriveRequest, *, writes: 
     client, target = endpoints.bigquery, request.target
     RunRecords(client, target, request.lease_seconds).reach()
     if writes:
-        provision_agreed(endpoints, target, run_id=request.run_id, window_seconds=request.job.window_seconds)
+        provision_agreed(
+            endpoints,
+            target,
+            run_id=request.run_id,
+            window_seconds=request.job.window_seconds,
+            key=_key(request),
+        )
         finish_killed_runs(endpoints, target, _job_of(endpoints, request))
         add_undelivered_dead_letters(client, target)
     plan = plan_redrive(
@@ -143,16 +149,26 @@ def run_redrive(
     filters = {"rules": request.rules_path, "codes": list(request.selection.codes)}
     claim = Claim(
         request.run_id, Range(min(times), max(times) + 1), "backfill", "dead_letters", whoami(), pipeline_version(),
-        filters, command="redrive",
+        filters, command="redrive", pii_key_version=request.job.pii_key_version,
     )  # fmt: skip
     run_records = claim_range(
-        endpoints, target, claim, lease_seconds=request.lease_seconds, window_seconds=request.job.window_seconds
+        endpoints,
+        target,
+        claim,
+        lease_seconds=request.lease_seconds,
+        window_seconds=request.job.window_seconds,
+        key=_key(request),
     )
     plan.keep(read_ids(client, target, request.selection))
     with run_records.held(claim, Store(target.project, endpoints.rest_url).client()):
         if request.topics_project is not None:
             return _publish(endpoints, request, plan, run_records, claim)
         return _run_graph(endpoints, request, plan, run_records, claim, report)
+
+
+def _key(request: RedriveRequest) -> KeyOfRun | None:
+    """Return the key that the store must have; None if messages are only published."""
+    return KeyOfRun(request.job.pii_key_version) if request.topics_project is None else None
 
 
 def _publish(

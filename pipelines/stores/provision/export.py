@@ -9,10 +9,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipelines.stores.provision.resources import DATASETS
+from pipelines.stores.provision.resources import DATASETS, other_datasets
 from schemas.registry import REGISTRY, Registry
 from schemas.tables.ddl import create_dataset, create_external_table, create_function, create_table, create_view
-from schemas.tables.definitions import EVENT_STORE, all_tables
+from schemas.tables.definitions import all_tables
 from schemas.tables.lake import LAKE, LAKE_FEEDS, PARTITIONS
 from schemas.views import AS_OF_ARGUMENT, Names, all_views
 
@@ -25,7 +25,7 @@ def exported(registry: Registry = REGISTRY) -> dict[str, str]:
         "tables": {},
         "views": {},
         "functions": {},
-        "may_read_event_store": [],
+        "may_read": {},
         "external_tables": {
             f"{LAKE}.{feed.name}": {
                 "dataset": LAKE,
@@ -55,11 +55,10 @@ def exported(registry: Registry = REGISTRY) -> dict[str, str]:
     for view in all_views():
         name = f"{view.dataset}.{view.name}"
         entry = {"dataset": view.dataset, "description": view.description, "needs": _needs(view.reads)}
-        reads_store = view.dataset != EVENT_STORE and EVENT_STORE in {dataset for dataset, _ in view.reads}
         files[f"views/{name}.sql"] = view.terraform(as_of=False)
         manifest["views"][name] = {**entry, "view": view.name, "query": f"views/{name}.sql", "columns": view.columns}
-        if reads_store:
-            manifest["may_read_event_store"].append(name)
+        for dataset in other_datasets(view):
+            manifest["may_read"].setdefault(dataset, []).append(name)
         if view.function:
             function = f"{view.dataset}.{view.function}"
             files[f"functions/{function}.sql"] = view.terraform(as_of=True)
@@ -69,8 +68,8 @@ def exported(registry: Registry = REGISTRY) -> dict[str, str]:
                 "query": f"functions/{function}.sql",
                 "arguments": [{"name": AS_OF_ARGUMENT, "type": "TIMESTAMP"}],
             }
-            if reads_store:
-                manifest["may_read_event_store"].append(function)
+            for dataset in other_datasets(view):
+                manifest["may_read"][dataset].append(function)
     files["resources.json"] = _json(manifest)
     files["ddl.sql"] = _ddl(registry)
     files["lake.sql"] = _lake_ddl()

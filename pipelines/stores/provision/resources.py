@@ -53,7 +53,7 @@ def wanted(target: Target, registry: Registry, names: Names, settings: Settings)
         *(_table(target, table, settings) for table in all_tables(registry).values()),
         *(_view(target, view, names) for view in views),
         *(_function(target, view, names) for view in views if view.function),
-        *(_access(target, view, name, key) for view in views for name, key in _authorized(view)),
+        *(_access(target, view, *grant) for view in views for grant in _authorized(view)),
     ]
 
 
@@ -130,15 +130,19 @@ def _function(target: Target, view: View, names: Names) -> Resource:
     return Resource("function", f"{target.dataset(view.dataset)}.{name}", body)
 
 
-def _authorized(view: View) -> list[tuple[str, str]]:
-    """Return the views of analytics that read the event store: their readers need authorized access to it."""
-    if view.dataset == EVENT_STORE or EVENT_STORE not in {dataset for dataset, _ in view.reads}:
-        return []
-    return [(view.name, "view")] + ([(view.function, "routine")] if view.function else [])
+def other_datasets(view: View) -> list[str]:
+    """Return the datasets that a view reads besides its own: its readers need authorized access to them."""
+    return sorted({dataset for dataset, _ in view.reads} - {view.dataset})
 
 
-def _access(target: Target, view: View, name: str, key: str) -> Resource:
+def _authorized(view: View) -> list[tuple[str, str, str]]:
+    """Return the dataset, the name and the kind of each authorization that a view and its table function need."""
+    names = [(view.name, "view")] + ([(view.function, "routine")] if view.function else [])
+    return [(dataset, name, kind) for dataset in other_datasets(view) for name, kind in names]
+
+
+def _access(target: Target, view: View, read: str, name: str, key: str) -> Resource:
     reference = _reference(target, view.dataset, name, {"view": "tableId", "routine": "routineId"}[key])
-    store = target.dataset(EVENT_STORE)
+    store = target.dataset(read)
     label = f"{target.dataset(view.dataset)}.{name} may read {store}"
     return Resource("access", label, {"dataset": store, "entry": {key: reference}})

@@ -21,6 +21,7 @@ WITH records AS (
     who,
     pipeline_version,
     schema_version,
+    pii_key_version,
     error
   FROM `${project}`.`${event_store}`.replays
   UNION ALL
@@ -46,6 +47,7 @@ WITH records AS (
     owner_user || '@' || owner_host AS who,
     pipeline_version,
     schema_version,
+    pii_key_version,
     error
   FROM `${project}`.`${event_store}`.runs
   WHERE command IN ('replay', 'redrive')
@@ -73,6 +75,7 @@ SELECT
   FIRST_VALUE(who IGNORE NULLS) OVER newest AS who,
   FIRST_VALUE(pipeline_version IGNORE NULLS) OVER newest AS pipeline_version,
   FIRST_VALUE(schema_version IGNORE NULLS) OVER newest AS schema_version,
+  FIRST_VALUE(pii_key_version IGNORE NULLS) OVER newest AS pii_key_version,
   error
 FROM records
 WHERE TRUE

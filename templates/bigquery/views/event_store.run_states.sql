@@ -19,6 +19,7 @@ SELECT
   FIRST_VALUE(pipeline_version IGNORE NULLS) OVER newest AS pipeline_version,
   FIRST_VALUE(schema_version IGNORE NULLS) OVER newest AS schema_version,
   FIRST_VALUE(configuration IGNORE NULLS) OVER newest AS configuration,
+  FIRST_VALUE(pii_key_version IGNORE NULLS) OVER newest AS pii_key_version,
   FIRST_VALUE(messages IGNORE NULLS) OVER newest AS messages,
   FIRST_VALUE(events IGNORE NULLS) OVER newest AS events,
   FIRST_VALUE(appended IGNORE NULLS) OVER newest AS appended,

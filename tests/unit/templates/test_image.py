@@ -1,5 +1,6 @@
 """The image's lock file holds the packages of requirements.txt, each with a hash; checks of the Dockerfile."""
 
+import os
 import re
 import subprocess
 import sys
@@ -63,3 +64,43 @@ def test_the_entry_defines_nothing():
     text = (ROOT / "templates" / "main.py").read_text()
     assert not re.search(r"^\s*(class|def) ", text, re.MULTILINE)
     assert Path(ROOT / "templates" / "main.py").stat().st_size < 500
+
+
+BASES = ("BEAM_IMAGE", "LAUNCHER_IMAGE", "PYTHON_IMAGE")
+
+
+def build(folder: Path, lock: str | None, *words: str) -> tuple[int, str, list[str]]:
+    """Run templates/build.sh with a builder that only writes down its arguments."""
+    said, tool = folder / "said", folder / "builder"
+    tool.write_text(f'#!/usr/bin/env bash\nprintf "%s\\n" "$@" >> {said}\n')
+    tool.chmod(0o755)
+    if lock is not None:
+        (folder / "lock").write_text(lock)
+    environment = {**os.environ, "TOOL": str(tool), "PUSH": "no", "BASE_IMAGES": str(folder / "lock")}
+    done = subprocess.run(
+        [str(ROOT / "templates" / "build.sh"), "r/p/i:1.0", *words], env=environment, capture_output=True, text=True
+    )
+    return done.returncode, done.stderr, said.read_text().splitlines() if said.exists() else []
+
+
+def test_base_images_are_named_by_digest(tmp_path):
+    lock = {name: f"docker.io/x/{name.lower()}:1@sha256:{'0' * 64}" for name in BASES}
+    code, err, said = build(tmp_path, "".join(f"{name}={image}\n" for name, image in lock.items()))
+    assert code == 0, err
+    for name, image in lock.items():
+        assert f"{name}={image}" in said
+
+
+@pytest.mark.parametrize("lock", [None, "BEAM_IMAGE=x/y:1\n"], ids=["no lock", "a tag"])
+def test_a_base_image_without_a_digest_is_not_built(tmp_path, lock):
+    code, err, said = build(tmp_path, lock)
+    assert (code, said) == (2, [])
+    assert "names no digest for BEAM_IMAGE" in err
+    assert "lock-base-images.sh" in err
+
+
+def test_bases_of_ones_own_are_taken_as_given(tmp_path):
+    words = [word for name in BASES for word in ("--build-arg", f"{name}=local/{name.lower()}")]
+    code, err, said = build(tmp_path, None, *words)
+    assert code == 0, err
+    assert said.count("BEAM_IMAGE=local/beam_image") == 1

@@ -186,6 +186,7 @@ def test_the_event_store_opens_to_the_one_view_that_shows_no_payload():
     assert doors == [
         "analytics.events_distinct may read event_store",
         "analytics.events_distinct_as_of may read event_store",
+        "event_store.dead_letter_states may read analytics",
     ]
 
 
