@@ -1,5 +1,5 @@
 # Who may read and write the datasets. Each grant is an entry of the dataset's access list, members and authorized views
-# alike: the provider's IAM resources for datasets rewrite that list and remove authorized views (docs/decisions/0018).
+# alike: the provider's IAM resources for datasets rewrite that list and remove authorized views (docs/decisions/0009).
 # The roles have the names that the API returns: READER is roles/bigquery.dataViewer, WRITER roles/bigquery.dataEditor.
 resource "google_bigquery_dataset_access" "worker" {
   for_each      = google_bigquery_dataset.store

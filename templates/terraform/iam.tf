@@ -94,7 +94,7 @@ resource "google_storage_bucket_iam_member" "launcher" {
   member = google_service_account.launcher.member
 }
 
-# Workflows have no IAM policy of their own, and conditions do not know them (docs/decisions/0018): the role's one permission
+# Workflows have no IAM policy of their own, and conditions do not know them (docs/decisions/0009): the role's one permission
 # starts an execution. It neither reads nor cancels one, as roles/workflows.invoker could.
 resource "google_project_iam_custom_role" "start_workflow" {
   role_id     = "${replace(var.prefix, "-", "_")}_start_workflow"
