@@ -24,7 +24,7 @@ from pipelines.dataflow.templates import Template
 from pipelines.errors import RunFailed, UserError
 
 _LOGGER = logging.getLogger(__name__)
-Before = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+Before = Callable[[Mapping[str, Any]], dict[str, Any]]
 BEFORE_SUBMIT: Mapping[str, Before] = {"streaming": record_launch}
 """Replay claims its range while its graph is built; redrive records itself where it runs."""
 
