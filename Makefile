@@ -12,7 +12,7 @@ MUTANTS ?= schemas.*7
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(VENV)/.ready: requirements.txt requirements-dev.txt pyproject.toml setup.py
+$(VENV)/.ready: requirements.txt requirements-api.txt requirements-dev.txt pyproject.toml setup.py
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not installed; install Python 3.11, or name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	@echo "creating the environment in $(VENV) (about a minute)"
 	@$(PYTHON) -m venv $(VENV)
@@ -51,6 +51,7 @@ reference: $(VENV)/.ready ## regenerate reference pages, DDL, Terraform's schema
 	$(BIN)/python -m schemas.docs.contract_page docs/data-contract.md docs/error-codes.md docs/read-side.md docs/event-store-views.md
 	$(BIN)/python -m pipelines provision --export templates/bigquery
 	$(BIN)/python -m pipelines template-spec --write_metadata templates
+	$(BIN)/python -m services.api.openapi templates/api/openapi.yaml
 
 coverage: $(VENV)/.ready ## branch coverage of schemas/ by unit and property tests; fails under 98 %
 	$(BIN)/python -m pytest -n 2 -m "not slow" tests/unit tests/properties \
@@ -66,8 +67,10 @@ stream-demo: $(VENV)/.ready ## run the streaming pipeline against the Pub/Sub em
 	$(BIN)/python -m pipelines stream-demo
 
 lock: $(VENV)/.ready ## pin the image's packages with hashes
-	$(BIN)/uv pip compile requirements.txt --generate-hashes --python-version 3.11 \
+	$(BIN)/uv pip compile requirements.txt requirements-cloud-sql.txt --generate-hashes --python-version 3.11 \
 	  --python-platform x86_64-manylinux_2_28 --no-header --no-emit-index-url -q -o templates/requirements.lock
+	$(BIN)/uv pip compile requirements-api.txt --generate-hashes --python-version 3.11 \
+	  --python-platform x86_64-manylinux_2_28 --no-header --no-emit-index-url -q -o templates/api/requirements.lock
 
 clean: ## delete build products; the demo's output and the environment stay
 	rm -rf build/lib build/bdist.* build/sbom.json build/zetasql dist *.egg-info .mypy_cache .ruff_cache

@@ -19,10 +19,14 @@ def requirements(name: str) -> list[str]:
 setup(
     install_requires=requirements("requirements.txt"),
     extras_require={
-        "dev": requirements("requirements-dev.txt"),
         # The feeds as Apache Iceberg tables (docs/iceberg.md); sql-sqlite is the catalog of a laptop. The commit uses its
         # table format API: a minor version may change that.
         "iceberg": ["pyiceberg[sql-sqlite]>=0.12,<0.13"],
+        "dev": [*requirements("requirements-api.txt"), *requirements("requirements-dev.txt")],
+        # `event-pipelines serve`: the Analytics API. Its own image installs this list alone.
+        "api": requirements("requirements-api.txt"),
+        # IAM authentication to Cloud SQL: --read_model postgresql://USER@/DATABASE?cloud_sql=PROJECT:REGION:INSTANCE
+        "cloud-sql": requirements("requirements-cloud-sql.txt"),
         # Engines that `make bench` compares with, each in an environment of its own (benchmarks/extras.py).
         "bench-bytewax": ["bytewax==0.21.1"],
         "bench-pathway": ["pathway==0.33.0"],

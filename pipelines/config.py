@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.pseudonymize import key_version
+from schemas.read_model.address import ReadModelAddress
 from schemas.timestamps import SECOND_US
 from transforms.sinks.iceberg.catalog import CatalogSettings
 from transforms.table_rows import Run
@@ -32,6 +33,7 @@ class JobConfig(BaseModel):
     saga_timeout_minutes: int = Field(default=30, ge=1)
     saga_retention_days: float = Field(default=30, gt=0)
     saga_alerts_topic: str | None = None
+    read_model: ReadModelAddress | None = None
     publish: Literal["accepted", "all"] = "accepted"
     """`accepted`: commit the accepted rows and report the rejected ones as undelivered. `all`: commit nothing if a row
     was rejected; for staging, which is published as a whole or not at all."""

@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
-OWN_PACKAGES = ("schemas", "transforms", "pipelines", "templates")
+OWN_PACKAGES = ("schemas", "transforms", "services", "pipelines", "templates")
 _OWN_FOLDERS = tuple(f"{Path(__file__).parents[1] / package}{os.sep}" for package in OWN_PACKAGES)
 _DISK = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EMFILE)
 HINT = "--verbose shows the traceback"

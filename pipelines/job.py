@@ -9,6 +9,7 @@ from pipelines.config import JobConfig
 from pipelines.stores.target import Target
 from pipelines.version import pipeline_version
 from schemas.pseudonymize import key_version
+from schemas.read_model.address import ReadModelAddress
 from schemas.timestamps import to_datetime
 from transforms.table_rows import Run
 
@@ -27,6 +28,7 @@ class JobOptions:
         saga_timeout_minutes: minutes of event time after which a waiting order is stuck.
         saga_alerts_topic: projects/P/topics/T of published alerts; None publishes nothing.
         saga_retention_days: days of event time for which a streaming run keeps the saga of a closed order.
+        read_model: the keyed read model; None: none is written.
     """
 
     window_seconds: int = 60
@@ -38,6 +40,7 @@ class JobOptions:
     saga_timeout_minutes: int = 30
     saga_alerts_topic: str | None = None
     saga_retention_days: float = 30
+    read_model: ReadModelAddress | None = None
 
     @property
     def pii_key_version(self) -> str | None:
@@ -85,6 +88,7 @@ def make_job(
         saga_timeout_minutes=options.saga_timeout_minutes,
         saga_alerts_topic=options.saga_alerts_topic,
         saga_retention_days=options.saga_retention_days,
+        read_model=options.read_model,
     )
 
 

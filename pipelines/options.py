@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipelines.errors import UserError
 from schemas.pseudonymize import MIN_KEY_BYTES
+from schemas.read_model.address import AddressError, ReadModelAddress, parse_address
 from schemas.saga.alert_events import TOPIC
 from schemas.timestamps import TimeFormatError, TimeRangeError, parse_rfc3339
 
@@ -131,6 +132,24 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
         type=topic,
         metavar="projects/P/topics/T",
         help="publish saga alerts and requested compensations to this topic (default: not published)",
+    )
+
+
+def read_model_address(text: str) -> ReadModelAddress:
+    """Parse the address of a read model; the error quotes no password."""
+    try:
+        return parse_address(text)
+    except AddressError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def add_read_model_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the address of the keyed read model."""
+    parser.add_argument(
+        "--read_model",
+        type=read_model_address,
+        metavar="URL",
+        help="write the keyed read model too: postgresql://USER@HOST/DATABASE or sqlite:///FILE (default: not written)",
     )
 
 

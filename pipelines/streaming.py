@@ -15,10 +15,11 @@ from transforms.in_flight import SettleRows
 from transforms.sagas.publish_alerts import PublishSagaAlerts
 from transforms.sagas.stream import AlertedRows, TrackSagasStream
 from transforms.sinks.dead_letter_rows import DeadLetterRows
-from transforms.sinks.failed_rows_to_dead_letters import FailedToDeadLetters
+from transforms.sinks.failed_rows_to_dead_letters import FailedToDeadLetters, UndeliveredRows
 from transforms.sinks.files.feeds import FEEDS
 from transforms.sinks.files.write_files_stream import WriteDeadLettersStream, WriteFeedStream
 from transforms.sinks.iceberg.commit_stream import CommitWindows
+from transforms.sinks.read_model.write import WriteReadModel
 from transforms.table_rows import ToRows
 from transforms.windows.counts_stream import CountEventsStream
 from transforms.windows.features_stream import DeviceFeaturesStream
@@ -144,9 +145,11 @@ def append_and_write_dead_letters(
     rows: tuple[beam.PCollection[Any], ...], dead: beam.PCollection[Any], job: JobConfig, config: StreamConfig
 ) -> None:
     """Append rows to BigQuery; write dead letters and rejected rows to the dead-letter files."""
+    rows, rejected = write_read_model(rows, job)
     appended = rows | "AppendRows" >> append_rows_streaming(job)
     appended | "SettleRows" >> SettleRows(run_id=job.run.run_id)
-    undelivered = appended.failed | "FailedRows" >> FailedToDeadLetters(root=job.lake, run=job.run)
+    failed = (appended.failed, *rejected) | "AllFailedRows" >> beam.Flatten() if rejected else appended.failed
+    undelivered = failed | "FailedRows" >> FailedToDeadLetters(root=job.lake, run=job.run)
     (
         (dead, undelivered)
         | "AllRefused" >> beam.Flatten()
@@ -155,6 +158,18 @@ def append_and_write_dead_letters(
             root=job.lake, run=job.run, flush_seconds=config.flush_seconds, flush_bytes=config.flush_bytes
         )
     )
+
+
+def write_read_model(
+    rows: tuple[beam.PCollection[Any], ...], job: JobConfig
+) -> tuple[tuple[beam.PCollection[Any], ...], tuple[beam.PCollection[Any], ...]]:
+    """Write the keyed read model if the job has one; return the rows with those of its dead letters, and what it rejected."""
+    if job.read_model is None:
+        return rows, ()
+    rejected = rows | "WriteReadModel" >> WriteReadModel(
+        address=job.read_model, retry_budget_seconds=job.sink_retry_budget_seconds
+    )
+    return (*rows, rejected | "RejectedByReadModel" >> UndeliveredRows(run=job.run)), (rejected,)
 
 
 def append_sums(sums: tuple[beam.PCollection[Any], ...], job: JobConfig, config: StreamConfig) -> None:

@@ -30,6 +30,7 @@ COUNTER_NAMES = (
     *(f"dead_letter_{code}" for code in Code),
     *(f"saga_{alert}" for alert in AlertName),
     *("saga_late", "saga_published", "saga_publish_failed"),
+    *("read_model_rows", "read_model_undelivered", "read_model_exhausted"),
 )
 DISTRIBUTION_NAMES = ("event_lag_ms", "publish_lag_ms")
 SKETCH_K = 200

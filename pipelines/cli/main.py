@@ -45,6 +45,8 @@ COMMANDS = {
     "validate": "check messages against the contract before they are sent",
     "explain": "explain an error code and how to repair the message",
     "schema": "print the contract of an event type, in four formats",
+    "serve": "serve the Analytics API over the read model and BigQuery",
+    "api-key": "make an API key for the Analytics API",
     "plan": "estimate workers, storage and limits for an event rate",
     "template-spec": "print the container spec of a flex template",
     "launch": "launch, update, drain or list Dataflow jobs",

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from pipelines.job import JobOptions
+from schemas.read_model.address import ReadModelAddress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +17,7 @@ class StepOptions:
     bigquery_method: str
     saga_timeout_minutes: int
     saga_alerts_topic: str | None
+    read_model: ReadModelAddress | None = None
 
 
 def job_options(options: StepOptions, pii_key: bytes | None) -> JobOptions:
@@ -29,4 +31,5 @@ def job_options(options: StepOptions, pii_key: bytes | None) -> JobOptions:
         bigquery_method=options.bigquery_method,
         saga_timeout_minutes=options.saga_timeout_minutes,
         saga_alerts_topic=options.saga_alerts_topic,
+        read_model=options.read_model,
     )

@@ -2,10 +2,14 @@
 
 import argparse
 import itertools
+import re
 import sys
 from typing import Any, NoReturn
 
 from pipelines.suggest import did_you_mean
+
+_PASSWORD = re.compile(r"(://[^/\s:@]*):[^\s/]*@")
+"""The password in a URL: an option that is misspelt is printed with its value."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -50,6 +54,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the mistake and where help is; end with exit code 2."""
+        message = _PASSWORD.sub(r"\1:***@", message)
         self.exit(2, f"{self.prog}: {message.removeprefix('argument ')}\nTry '{self.prog} --help'.\n")
 
 

@@ -8,7 +8,7 @@ from pipelines.command_options.streaming import (
     add_topic_check_argument,
 )
 from pipelines.command_options.target import add_target_arguments
-from pipelines.options import add_job_arguments, add_saga_retention, run_name
+from pipelines.options import add_job_arguments, add_read_model_argument, add_saga_retention, run_name
 
 RUNNERS = ("PrismRunner", "DirectRunner")
 
@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_stream_arguments(parser)
     add_job_arguments(parser)
     add_saga_retention(parser)
+    add_read_model_argument(parser)
     parser.add_argument("--runner", choices=RUNNERS, default=RUNNERS[0], help="the Beam runner")
     parser.add_argument("--prism_location", metavar="FILE", help="Prism's program (default: PRISM, or the PATH)")
     parser.add_argument(

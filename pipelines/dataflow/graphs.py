@@ -17,6 +17,7 @@ from pipelines.config import JobConfig
 from pipelines.dataflow.redrive_graph import build_redrive
 from pipelines.dataflow.replay_graph import build_replay
 from pipelines.dataflow.secret_key import read_secret
+from pipelines.errors import UserError
 from pipelines.job import make_job, make_run_id
 from pipelines.lake.iceberg import with_catalog
 from pipelines.read_options import read_options
@@ -58,6 +59,8 @@ def job_config(options: StreamOptions, pii_key: bytes | None, temp: str) -> JobC
     run_id = make_run_id(options.run_id, started)
     temp = f"{temp.rstrip('/')}/{run_id}"
     job = stream_job_options(options, pii_key)
+    if job.read_model is not None and job.read_model.has_password:
+        raise UserError(f"--read_model {job.read_model}: a job's parameters are visible; use cloud_sql=… (IAM)")
     return make_job(job, target, write_endpoint=None, run_id=run_id, started=started, temp=temp)
 
 

@@ -60,7 +60,12 @@ TEMPLATES = {
             "Event pipelines: replay",
             "Processes a range of the archive or the event store again: backfill, rebuild or shadow.",
             False,
-            SERVICE_OPTIONS | LAPTOP_OPTIONS | {"dry_run": "prints to a terminal; run the command itself"},
+            SERVICE_OPTIONS
+            | LAPTOP_OPTIONS
+            | {
+                "dry_run": "prints to a terminal; run the command itself",
+                "read_model": "the job does not wait for its own publish; the command `replay` rebuilds the read model",
+            },
             ("lake", "mode"),
         ),
         Template(

@@ -22,6 +22,7 @@ from pipelines.job import make_job
 from pipelines.lake.iceberg import with_catalog
 from pipelines.lake.recovery import recover_folder
 from pipelines.process import exit_despite_threads, hand_back_memory, share_interpreter
+from pipelines.read_model.apply import ReadModelOfStore
 from pipelines.replay.run_records import RunRecords
 from pipelines.replay.staging import finish_publishes
 from pipelines.replay.unfinished import recover_streams
@@ -29,6 +30,7 @@ from pipelines.runners.direct import counters, run_to_end
 from pipelines.runners.prism import Prism, prism_flags
 from pipelines.sinks import tables_of
 from pipelines.stores.folder_lock import lock_folder
+from pipelines.stores.interrupted_streams import interrupted_runs
 from pipelines.stores.open_stores import open_stores
 from pipelines.stores.settings import KeyOfRun, check_settings, provision_agreed
 from pipelines.stores.target import Endpoints
@@ -113,15 +115,32 @@ def run_stream(
             )
             job = with_catalog(job)
             finish_publishes(endpoints, target, RunRecords(endpoints.bigquery, target))
+            model = read_model(request, endpoints, job)
             recover_streams(endpoints, target, job)
             with _record(request, endpoints, job) as record:
+                if model is not None:
+                    model.start_stream(request.run_id, None)
                 counted = _run_job(request, job, endpoints, work, notify)
+                if model is not None:
+                    model.end_stream(request.run_id)
                 record.done(sum(counted.get(f"received_{topic}", 0) for topic in TOPIC_LABELS))
             finish(FinishedStream(client=endpoints.bigquery, job=job, counted=counted))
         except BaseException as error:
             reason = str(error) if isinstance(error, (RunFailed, UserError)) else type(error).__name__
             write_failure(target.directory, about, reason)
             raise
+
+
+def read_model(request: StreamRequest, endpoints: Endpoints, job: JobConfig) -> ReadModelOfStore | None:
+    """Return the read model of the run, brought up to date with what killed runs stored; None if there is none."""
+    if job.read_model is None:
+        return None
+    model = ReadModelOfStore(address=job.read_model, endpoints=endpoints, target=request.target, job=job)
+    model.prepare()
+    dead = interrupted_runs(endpoints.bigquery, request.target)
+    if dead:
+        model.apply_missing(since=min(run.since for run in dead))
+    return model
 
 
 def _record(request: StreamRequest, endpoints: Endpoints, job: JobConfig) -> StreamRecord:

@@ -6,6 +6,8 @@ locals {
   image      = var.image_digest == "" ? "${local.repository}:${var.image_tag}" : "${local.repository}@${var.image_digest}"
   has_image  = var.image_tag != ""
   has_key    = var.kms_key_name != ""
+  has_api    = var.api.image_tag != ""
+  api_image  = "${var.region}-docker.pkg.dev/${var.project}/${var.prefix}/api:${var.api.image_tag}"
   kms_key    = local.has_key ? var.kms_key_name : null
 
   # The secret of the key for personal data, at the version that all jobs use until it is changed here.
@@ -28,6 +30,7 @@ locals {
       "workflows",
     ],
     local.has_key ? ["cloudkms"] : [],
+    local.has_api ? ["run", "sqladmin"] : [],
     var.lake_tables ? ["bigqueryconnection"] : [],
     var.budget.billing_account == "" ? [] : ["billingbudgets"],
   ))
@@ -95,7 +98,7 @@ locals {
   policies = {
     for file in fileset("${local.monitoring}/policies", "*.yaml") :
     trimsuffix(file, ".yaml") => yamldecode(templatefile("${local.monitoring}/policies/${file}", local.monitoring_values))
-    if local.scheduled || !contains(["schedule-missed.yaml", "redrive-missed.yaml"], file)
+    if(local.scheduled || !contains(["schedule-missed.yaml", "redrive-missed.yaml"], file)) && (local.has_api || !startswith(file, "api-"))
   }
   dashboard = templatefile("${local.monitoring}/dashboard.json", local.monitoring_values)
 

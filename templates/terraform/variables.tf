@@ -295,13 +295,15 @@ variable "runbooks" {
 variable "thresholds" {
   description = "When alerts fire; the seed's table and what was added to it."
   type = object({
-    lag_seconds      = optional(number, 30)
-    throughput_share = optional(number, 0.8)
-    dead_letters     = optional(number, 100)
-    backlog_seconds  = optional(number, 600)
-    silence_minutes  = optional(number, 15)
-    sink_retries     = optional(number, 50)
-    sagas_stuck      = optional(number, 10)
+    lag_seconds         = optional(number, 30)
+    throughput_share    = optional(number, 0.8)
+    dead_letters        = optional(number, 100)
+    backlog_seconds     = optional(number, 600)
+    silence_minutes     = optional(number, 15)
+    sink_retries        = optional(number, 50)
+    sagas_stuck         = optional(number, 10)
+    api_latency_seconds = optional(number, 0.5)
+    api_error_share     = optional(number, 0.05)
   })
   default = {}
   validation {
@@ -311,6 +313,33 @@ variable "thresholds" {
   validation {
     condition     = alltrue([for value in values(var.thresholds) : value > 0])
     error_message = "thresholds must be greater than 0."
+  }
+}
+
+variable "api" {
+  description = "The Analytics API on Cloud Run and its database; made when image_tag is set. Tokens are of one issuer."
+  type = object({
+    image_tag     = optional(string, "")
+    issuer        = optional(string, "")
+    audience      = optional(string, "")
+    jwks          = optional(string, "")
+    ingress       = optional(string, "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER")
+    min_instances = optional(number, 1)
+    max_instances = optional(number, 10)
+    database_tier = optional(string, "db-custom-2-8192")
+  })
+  default = {}
+  validation {
+    condition     = var.api.image_tag == "" || (var.api.image_tag != "latest" && var.api.issuer != "" && var.api.audience != "" && startswith(var.api.jwks, "https://"))
+    error_message = "api needs a version as image_tag, an issuer, an audience and an https URL as jwks."
+  }
+  validation {
+    condition     = contains(["INGRESS_TRAFFIC_ALL", "INGRESS_TRAFFIC_INTERNAL_ONLY", "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"], var.api.ingress)
+    error_message = "api.ingress must be one of Cloud Run's three."
+  }
+  validation {
+    condition     = var.api.min_instances >= 0 && var.api.max_instances >= 1 && var.api.min_instances <= var.api.max_instances
+    error_message = "api.min_instances must be at least 0 and at most api.max_instances."
   }
 }
 

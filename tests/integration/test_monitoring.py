@@ -21,7 +21,8 @@ DAYS = ROOT / "tests" / "data" / "alert_rules_schedule.yaml"
 EXAMPLES = {"CODE": "FIELD_RANGE", "EVENT_TYPE": "order.created"}
 THRESHOLDS = {
     "lag_seconds": "Lag", "dead_letters": "DeadLetters", "backlog_seconds": "BacklogAge", "sink_retries": "SinkRetries",
-    "sagas_stuck": "SagaStuck", "throughput_share": "Throughput",
+    "sagas_stuck": "SagaStuck", "throughput_share": "Throughput", "api_latency_seconds": "ApiLatency",
+    "api_error_share": "ApiErrors",
 }  # fmt: skip
 
 

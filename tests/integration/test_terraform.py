@@ -67,6 +67,7 @@ BAD = {
     "budget": {"billing_account": "mine"}, "image_digest": "0.2.0", "pii_key_version": "latest",
     "launcher_machine_type": "N2 large", "allowed_lateness_seconds": 0, "dedup_horizon": 3, "saga_timeout_minutes": 0.5,
     "notification_channels": ["on-call"],
+    "api": {"image_tag": "1.0.0"},
 }  # fmt: skip
 WITHOUT_RULE = {"audit_logs", "deletion_protection", "lake_tables"}
 

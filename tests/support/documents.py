@@ -117,6 +117,8 @@ def copy_project(folder: Path) -> Path:
     (folder / ".venv").symlink_to(ROOT / ".venv")
     for name in (
         "requirements.txt",
+        "requirements-api.txt",
+        "requirements-cloud-sql.txt",
         "requirements-dev.txt",
         "pyproject.toml",
         "setup.py",

@@ -17,8 +17,17 @@ from pathlib import Path
 from tests.support.paths import ROOT
 
 LOCK = ROOT / "templates" / "requirements.lock"
-PARTS = ("setup.py", "pyproject.toml", "requirements.txt", "requirements-dev.txt", "README.md", "LICENSE")
-PACKAGES = ("schemas", "transforms", "pipelines")
+PARTS = (
+    "setup.py",
+    "pyproject.toml",
+    "requirements.txt",
+    "requirements-api.txt",
+    "requirements-cloud-sql.txt",
+    "requirements-dev.txt",
+    "README.md",
+    "LICENSE",
+)
+PACKAGES = ("schemas", "transforms", "services", "pipelines")
 
 
 def locked() -> dict[str, str]:

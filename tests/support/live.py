@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import fastavro
-import pytest
 
 from pipelines import batch
 from pipelines.config import JobConfig
@@ -26,18 +25,12 @@ from pipelines.stores.provision.provision import provision
 from pipelines.stores.target import Target
 from schemas.message import TOPICS
 from tests.support.paths import ROOT
+from tests.support.tools import skip_or_fail
 from transforms.sources.file_ranges import FileRange
 from transforms.sources.read_files import ReadMessages
 from transforms.table_rows import Run
 
 RUN_SECONDS = 150
-
-
-def skip_or_fail(reason: str) -> None:
-    """Skip with the reason; under CI (`CI=true`) fail, so that nothing is skipped unseen."""
-    if os.environ.get("CI", "").lower() == "true":
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
 
 
 def need_prism_program() -> Path:

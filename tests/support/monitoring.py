@@ -22,6 +22,8 @@ VALUES = {
     "silence_minutes": "15",
     "sink_retries": "50",
     "sagas_stuck": "10",
+    "api_latency_seconds": "0.5",
+    "api_error_share": "0.05",
 }
 NAMES = sorted(path.stem for path in POLICIES.glob("*.yaml"))
 

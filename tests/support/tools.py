@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from typing import NoReturn
 
 import pytest
 
@@ -15,7 +16,11 @@ def require(tool: str, why: str) -> str:
     found = shutil.which(os.environ.get(name) or tool)
     if found:
         return found
-    reason = f"{tool} is not installed (not on PATH, nor named by {name}): {why}"
+    skip_or_fail(f"{tool} is not installed (not on PATH, nor named by {name}): {why}")
+
+
+def skip_or_fail(reason: str) -> NoReturn:
+    """Skip the test with a reason; fail it under CI."""
     if os.environ.get("CI", "").lower() == "true":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.paths import ROOT
 
-PACKAGES = ["schemas", "transforms", "pipelines", "benchmarks"]
+PACKAGES = ["schemas", "transforms", "services", "pipelines", "benchmarks"]
 MAX_MODULES = 20
 ONE_PER_COMMAND = ("pipelines/cli/commands", "pipelines/cli/arguments")
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from pipelines.options import add_job_arguments, positive, run_name
+from pipelines.options import add_job_arguments, add_read_model_argument, positive, run_name
 from pipelines.runners.names import RUNNERS
 from schemas.message import FORMS as FORMATS
 
@@ -40,3 +40,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--direct_num_workers", type=positive, default=1, help="number of worker processes")
     parser.add_argument("--faults", metavar="FILE", help="fault script for the BigQuery emulator (docs/faults.md)")
     add_job_arguments(parser)
+    add_read_model_argument(parser)

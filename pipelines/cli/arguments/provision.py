@@ -3,6 +3,7 @@
 import argparse
 
 from pipelines.command_options.target import add_target_arguments
+from pipelines.options import add_read_model_argument
 from schemas.tables.datasets import ANALYTICS, EVENT_STORE
 
 HELP = "Create or update datasets, tables and views from schemas/."
@@ -11,6 +12,7 @@ HELP = "Create or update datasets, tables and views from schemas/."
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     add_target_arguments(parser)
+    add_read_model_argument(parser)
     parser.add_argument("--dry_run", action="store_true", help="print the plan and change nothing")
     parser.add_argument("--export", metavar="DIR", help="write JSON schemas and SQL for Terraform instead")
     parser.add_argument(

@@ -10,6 +10,7 @@ from pipelines.cli.parsed import target_of
 from pipelines.erasure.forget import Findings, ForgetRequest, Outcome, forget, search
 from pipelines.erasure.journal import Journal
 from pipelines.errors import RunFailed, UserError
+from pipelines.read_model.forget import delete_customer
 from pipelines.stores.folder_lock import lock_folder
 from pipelines.stores.open_stores import open_stores
 
@@ -31,6 +32,8 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"--output {target.directory}: a running process holds its warehouse; wait until it ends")
     with lock_folder(target.directory, "forget"):
         outcomes = forget(request, lambda found: print(_listing(found)))
+    if args.read_model is not None:
+        print(f"{delete_customer(args.read_model, args.customer):8,} rows     read model {args.read_model}")
     _print_outcomes(outcomes)
     return 0
 

@@ -16,6 +16,7 @@ from pipelines.cli.print_summary import print_summary, report_failures
 from pipelines.cli.progress import show_progress
 from pipelines.cli.run_summary import failures, read_summary, resources
 from pipelines.command_options.job_options import StepOptions, job_options
+from pipelines.config import JobConfig
 from pipelines.errors import RunFailed, UserError
 from pipelines.inputs import SUFFIXES, open_inputs
 from pipelines.job import JobOptions, make_job, make_run_id
@@ -23,6 +24,7 @@ from pipelines.lake.iceberg import commit_lake
 from pipelines.lake.recovery import recover_folder
 from pipelines.lake.undo import undo_run
 from pipelines.options import parse_moment, read_key
+from pipelines.read_model.apply import Applied, ReadModelOfStore
 from pipelines.read_options import read_options
 from pipelines.replay.unfinished import finish_killed_runs
 from pipelines.report import write_report
@@ -146,6 +148,7 @@ def _run_job(
         )
         job = make_job(options, target, write_endpoint=endpoints.write_endpoint, run_id=run_id, started=started)
         finish_killed_runs(endpoints, target, job)
+        model = read_model(args, endpoints, target, job)
         counts = stack.enter_context(recorded(endpoints.bigquery, target, record))
         if args.bigquery_method != "STORAGE_WRITE" and endpoints.rest_url:
             stack.enter_context(point_beam_at(endpoints.rest_url, target.project))
@@ -161,6 +164,8 @@ def _run_job(
         counted = counters(result)
         exact = args.bigquery_method != "STREAMING_INSERTS"
         summary = {**about, **read_summary(endpoints.bigquery, target, run_id, counted, exact=exact)}
+        if model is not None:
+            add_to_summary(summary, model, model.rebuild(_silent) if args.overwrite else model.apply_missing())
         summary.update(resources(), state="DONE", seconds=round(time.monotonic() - began, 2))
         counts.messages, counts.events = summary["received"], summary["valid"]
         counts.dead_letters = summary["dead_letters"]
@@ -174,6 +179,35 @@ def _run_job(
         if problems and folder != Path(args.output):
             raise RunFailed(f"{counts.problem}; the earlier result is kept")
     return summary
+
+
+def read_model(
+    args: argparse.Namespace, endpoints: Endpoints, target: Target, job: JobConfig
+) -> ReadModelOfStore | None:
+    """Return the read model of the run, reached and up to date in its tables; None if there is none."""
+    if args.read_model is None:
+        return None
+    model = ReadModelOfStore(
+        address=args.read_model,
+        endpoints=endpoints,
+        target=target,
+        job=job,
+        runner=args.runner,
+        workers=args.direct_num_workers,
+    )
+    model.prepare(any_store=args.overwrite)
+    return model
+
+
+def add_to_summary(summary: dict[str, Any], model: ReadModelOfStore, applied: Applied) -> None:
+    """Add to a summary what was brought into the read model."""
+    summary["read_model"] = {"address": str(model.address), "rows": applied.rows, "undelivered": applied.undelivered}
+    if applied.undelivered:
+        summary["undelivered"]["read_model"] = applied.undelivered
+
+
+def _silent(line: str) -> None:
+    """Take a step of a rebuild that nobody waits for."""
 
 
 def _kept(args: argparse.Namespace, endpoints: Endpoints, target: Target) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from pipelines.cli.parsed import target_of
 from pipelines.errors import UserError
 from pipelines.job import make_run_id
+from pipelines.read_model.migrate import migrate
 from pipelines.stores.folder_lock import lock_folder
 from pipelines.stores.open_stores import open_stores
 from pipelines.stores.output_folder import WAREHOUSE
@@ -33,6 +34,10 @@ def run(args: argparse.Namespace) -> int:
         written = export(Path(args.export))
         print(f"{written} files in {args.export}")
         return 0
+    if args.read_model is not None:
+        print(migrate(args.read_model, dry_run=args.dry_run))
+        if args.output is None and args.project is None:
+            return 0
     settings = _settings(args)
     target = target_of(args)
     if args.dry_run and target.directory is not None and not (target.directory / WAREHOUSE).exists():

@@ -60,11 +60,17 @@ def _finish(request: StreamRequest, finished: FinishedStream, args: argparse.Nam
         total = sum(finished.counted.get(f"{outcome}_{topic}", 0) for topic in TOPIC_LABELS)
         print(f"{outcome:12} {total:>12,}")
     target = request.target
+    undelivered = finished.counted.get("read_model_undelivered", 0)
     # The streaming DirectRunner counts only the first bundle of each step.
     counted_all = request.prism is not None
     outcomes = read_summary(
         finished.client, target, request.run_id, finished.counted, exact=False, counted_all=counted_all
     )
+    if request.options.read_model is not None:
+        rows = finished.counted.get("read_model_rows", 0)
+        outcomes["read_model"] = {"address": str(request.options.read_model), "rows": rows, "undelivered": undelivered}
+    if undelivered:
+        outcomes["undelivered"]["read_model"] = undelivered
     if target.directory is not None:
         version, started = finished.job.run.version, to_rfc3339(request.started)
         about = {"run_id": request.run_id, "version": version, "started": started, "state": "DONE"}

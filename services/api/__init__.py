@@ -1,0 +1,1 @@
+"""The Analytics API v1: orders, customers, stock, sagas, figures and telemetry to read, events to send."""

@@ -1,0 +1,1 @@
+"""Who calls and what they may: JSON Web Tokens, API keys, scopes."""

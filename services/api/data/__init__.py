@@ -1,0 +1,1 @@
+"""Where the API reads and writes: the read model, BigQuery, Pub/Sub."""

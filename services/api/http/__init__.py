@@ -1,0 +1,1 @@
+"""What every route shares: problem details, pages, entity tags, limits, metrics."""
