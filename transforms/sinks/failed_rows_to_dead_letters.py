@@ -32,7 +32,7 @@ class FailedToDeadLetters(beam.PTransform[beam.PCollection[FailedRows], beam.PCo
     """Turn rejected rows into dead letters whose payload is the row as JSON, and count them.
 
     Rows of `dead_letters` itself give none: they are dead letters already, which the files hold. They are kept in files of
-    their own until a later command adds them to the table (undelivered_letters.py).
+    their own until a later command adds them to the table (undelivered.py).
 
     Args:
         root: root of the lake.
