@@ -74,10 +74,12 @@ def build(
         sagas.rows,
     )
     appended = rows | "AppendRows" >> append_rows(job, manifests)
-    undelivered = appended.failed | "FailedRows" >> FailedToDeadLetters(root=job.lake, run=run)
+    undelivered = appended.failed | "FailedRows" >> FailedToDeadLetters(
+        root=job.lake, run=run, compression=job.dead_letters_compression
+    )
     (
         (dead, undelivered)
         | "AllRefused" >> beam.Flatten()
-        | "WriteDeadLetters" >> WriteDeadLetters(root=job.lake, run=run)
+        | "WriteDeadLetters" >> WriteDeadLetters(root=job.lake, run=run, compression=job.dead_letters_compression)
         | "DeadLetterManifests" >> WriteManifests(root=job.lake, run_id=run.run_id)
     )

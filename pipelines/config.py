@@ -30,6 +30,7 @@ class JobConfig(BaseModel):
     pii_key: bytes | None = Field(default=None, repr=False)
     sink_retry_budget_seconds: float = Field(default=600.0, ge=0)
     bigquery_method: str = "STORAGE_WRITE"
+    dead_letters_compression: str = "none"
     saga_timeout_minutes: int = Field(default=30, ge=1)
     saga_retention_days: float = Field(default=30, gt=0)
     saga_alerts_topic: str | None = None

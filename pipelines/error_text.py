@@ -13,6 +13,8 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipelines.terminal_text import escape
+
 OWN_PACKAGES = ("schemas", "transforms", "services", "pipelines", "templates")
 _OWN_FOLDERS = tuple(f"{Path(__file__).parents[1] / package}{os.sep}" for package in OWN_PACKAGES)
 _DISK = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EMFILE)
@@ -90,4 +92,4 @@ def _is_own(error: BaseException) -> bool:
 
 
 def _flat(text: str) -> str:
-    return " ".join(_STEP.sub("", text).split())
+    return escape(" ".join(_STEP.sub("", text).split()))

@@ -25,6 +25,7 @@ class JobOptions:
         pii_key: key of the pseudonyms in analytics; None leaves the columns out.
         sink_retry_budget: seconds for which failed BigQuery writes are retried.
         bigquery_method: STORAGE_WRITE, STREAMING_INSERTS or FILE_LOADS.
+        dead_letters_compression: of the dead letters' files: gzip or none.
         saga_timeout_minutes: minutes of event time after which a waiting order is stuck.
         saga_alerts_topic: projects/P/topics/T of published alerts; None publishes nothing.
         saga_retention_days: days of event time for which a streaming run keeps the saga of a closed order.
@@ -37,6 +38,7 @@ class JobOptions:
     pii_key: bytes | None = field(default=None, repr=False)
     sink_retry_budget: float = 600.0
     bigquery_method: str = "STORAGE_WRITE"
+    dead_letters_compression: str = "none"
     saga_timeout_minutes: int = 30
     saga_alerts_topic: str | None = None
     saga_retention_days: float = 30
@@ -85,6 +87,7 @@ def make_job(
         pii_key=options.pii_key,
         sink_retry_budget_seconds=options.sink_retry_budget,
         bigquery_method=options.bigquery_method,
+        dead_letters_compression=options.dead_letters_compression,
         saga_timeout_minutes=options.saga_timeout_minutes,
         saga_alerts_topic=options.saga_alerts_topic,
         saga_retention_days=options.saga_retention_days,

@@ -122,6 +122,12 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
         help="how rows reach BigQuery; the last two are Beam's own",
     )
     group.add_argument(
+        "--dead_letters_compression",
+        choices=("none", "gzip"),
+        default="none",
+        help="compression of the dead letters' files (default: %(default)s)",
+    )
+    group.add_argument(
         "--saga_timeout_minutes",
         type=positive,
         default=30,

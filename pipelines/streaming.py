@@ -149,13 +149,19 @@ def append_and_write_dead_letters(
     appended = rows | "AppendRows" >> append_rows_streaming(job)
     appended | "SettleRows" >> SettleRows(run_id=job.run.run_id)
     failed = (appended.failed, *rejected) | "AllFailedRows" >> beam.Flatten() if rejected else appended.failed
-    undelivered = failed | "FailedRows" >> FailedToDeadLetters(root=job.lake, run=job.run)
+    undelivered = failed | "FailedRows" >> FailedToDeadLetters(
+        root=job.lake, run=job.run, compression=job.dead_letters_compression
+    )
     (
         (dead, undelivered)
         | "AllRefused" >> beam.Flatten()
         | "WriteDeadLetters"
         >> WriteDeadLettersStream(
-            root=job.lake, run=job.run, flush_seconds=config.flush_seconds, flush_bytes=config.flush_bytes
+            root=job.lake,
+            run=job.run,
+            compression=job.dead_letters_compression,
+            flush_seconds=config.flush_seconds,
+            flush_bytes=config.flush_bytes,
         )
     )
 
@@ -181,9 +187,13 @@ def append_sums(sums: tuple[beam.PCollection[Any], ...], job: JobConfig, config:
     appended = sums | "AllSums" >> beam.Flatten() | "AppendSums" >> append_rows_streaming(job)
     (
         appended.failed
-        | "FailedSums" >> FailedToDeadLetters(root=job.lake, run=job.run)
+        | "FailedSums" >> FailedToDeadLetters(root=job.lake, run=job.run, compression=job.dead_letters_compression)
         | "WriteFailedSums"
         >> WriteDeadLettersStream(
-            root=job.lake, run=job.run, flush_seconds=config.flush_seconds, flush_bytes=config.flush_bytes
+            root=job.lake,
+            run=job.run,
+            compression=job.dead_letters_compression,
+            flush_seconds=config.flush_seconds,
+            flush_bytes=config.flush_bytes,
         )
     )

@@ -6,7 +6,7 @@ The global window, so that nothing is ever too late to be written; an event-time
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import apache_beam as beam
 from apache_beam.coders import BytesCoder
@@ -15,6 +15,10 @@ from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateS
 from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.timestamp import Timestamp
 
+from transforms.state_layout import add_version, state_name, strip_version
+
+LAYOUT: Final = 1
+"""Layout version of both states; a change of _HELD or of a packed part raises it."""
 _HELD = struct.Struct("<qq")
 
 
@@ -50,18 +54,38 @@ class Gather(beam.PTransform[beam.PCollection[tuple[str, Part]], beam.PCollectio
         )
 
 
+def pack_held(size: int, due: int) -> bytes:
+    """Return the state value of the bytes held and when they are due, UTC microseconds."""
+    return add_version(LAYOUT, _HELD.pack(size, due))
+
+
+def unpack_held(packed: bytes | None) -> tuple[int, int]:
+    """Return what `pack_held` packed; zeros if there is none. StateLayoutError for another layout."""
+    if packed is None:
+        return 0, 0
+    size, due = _HELD.unpack(strip_version(LAYOUT, packed, "held"))
+    return size, due
+
+
+def pack_part(part: Part) -> bytes:
+    """Return one value of the bag of parts."""
+    return add_version(LAYOUT, struct.pack("<q", part.rows) + part.data)
+
+
+def unpack_part(packed: bytes) -> Part:
+    """Return the part of a value of the bag. StateLayoutError for another layout."""
+    data = strip_version(LAYOUT, packed, "parts")
+    return Part(struct.unpack_from("<q", data)[0], data[8:])
+
+
 def _pack(keyed: tuple[str, Part]) -> tuple[str, bytes]:
     key, part = keyed
-    return key, struct.pack("<q", part.rows) + part.data
-
-
-def _unpack(packed: bytes) -> Part:
-    return Part(struct.unpack_from("<q", packed)[0], packed[8:])
+    return key, pack_part(part)
 
 
 class _GatherFn(beam.DoFn):
-    PARTS = BagStateSpec("parts", BytesCoder())
-    HELD = ReadModifyWriteStateSpec("held", BytesCoder())
+    PARTS = BagStateSpec(state_name("parts", LAYOUT), BytesCoder())
+    HELD = ReadModifyWriteStateSpec(state_name("held", LAYOUT), BytesCoder())
     FLUSH = TimerSpec("flush", TimeDomain.WATERMARK)
 
     def __init__(self, seconds: float, most_bytes: int) -> None:
@@ -76,9 +100,9 @@ class _GatherFn(beam.DoFn):
         flush: Any = beam.DoFn.TimerParam(FLUSH),
     ) -> Iterator[Gathered]:
         key, packed = element
-        size, due = _HELD.unpack(held.read() or _HELD.pack(0, 0))
+        size, due = unpack_held(held.read())
         if size + len(packed) > self._most:
-            yield key, [*map(_unpack, parts.read()), _unpack(packed)]
+            yield key, [*map(unpack_part, parts.read()), unpack_part(packed)]
             parts.clear()
             held.clear()
             return
@@ -86,7 +110,7 @@ class _GatherFn(beam.DoFn):
         if not size:
             due = timestamp.micros + int(self._seconds * 1e6)
         flush.set(Timestamp(micros=due))
-        held.write(_HELD.pack(size + len(packed), due))
+        held.write(pack_held(size + len(packed), due))
 
     @on_timer(FLUSH)
     def flush_parts(
@@ -96,7 +120,7 @@ class _GatherFn(beam.DoFn):
         held: Any = beam.DoFn.StateParam(HELD),
     ) -> Iterator[Gathered]:
         """Hand out what is held."""
-        gathered = [_unpack(packed) for packed in parts.read()]
+        gathered = [unpack_part(packed) for packed in parts.read()]
         parts.clear()
         held.clear()
         if gathered:

@@ -1,14 +1,16 @@
 """Keep files of an emulator private: mode 0600 for files, 0700 for folders.
 
 DuckDB makes its files by itself, and its log again after each checkpoint, so a mode cannot be set file by file. The process's
-umask is what they all follow. It is narrowed while an emulator of this process is open, and put back after the last one.
+umask is what they all follow. It is narrowed while an emulator of this process is open or this process holds an output
+folder (pipelines/stores/folder_lock.py), and put back after the last one.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _PRIVATE = 0o077
@@ -34,6 +36,16 @@ def end() -> None:
         _open -= 1
         if _open == 0:
             os.umask(_before)
+
+
+@contextmanager
+def private() -> Iterator[None]:
+    """Create files with mode 0600 and folders with 0700 while the block runs."""
+    begin()
+    try:
+        yield
+    finally:
+        end()
 
 
 def restrict(path: Path) -> None:

@@ -22,6 +22,7 @@ from pipelines.command_options.parser import Parser
 from pipelines.error_text import OWN_PACKAGES, masked_traceback, one_line
 from pipelines.errors import UserError, was_interrupted
 from pipelines.process import STANDARD_OUTPUT, calm_collector, keep_memory, set_up_environment, set_up_streams
+from pipelines.terminal_text import escape
 from pipelines.version import pipeline_version
 from transforms.gc_pause import collector_paused
 
@@ -150,6 +151,7 @@ def _report_failure(given: GlobalOptions, command: str, error: Exception) -> int
 
 
 def _report(name: str, text: str, code: int, severity: str) -> None:
+    text = escape(text)  # file names and other values may hold what a terminal acts on
     with suppress(OSError):
         if isinstance(sys.stderr, JsonLines):
             sys.stderr.entry(severity, text, exit_code=code)

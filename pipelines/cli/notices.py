@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from pipelines.terminal_text import escape
 from transforms.sources.file_ranges import FileRange
 
 MIB = 1 << 20
@@ -26,7 +27,7 @@ _LIKE_INPUT = {".json", ".ndjson", ".gz", ".txt", ".csv", ".parquet", ".zst", ".
 def print_notes(notes: Iterable[str]) -> None:
     """Print notes on stderr."""
     for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+        print(escape(f"note: {note}"), file=sys.stderr)
 
 
 def batch_run_notes(ranges: list[FileRange], workers: int, method: str) -> Iterator[str]:

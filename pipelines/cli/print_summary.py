@@ -8,6 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from pipelines.terminal_text import escape
+
 
 def print_summary(summary: dict[str, Any], output: Path) -> None:
     """Print the outcomes by topic, dead letters by code, undelivered rows by table, and the paths of the result."""
@@ -41,5 +43,5 @@ def report_failures(failures: Iterable[str]) -> int:
     """Print why a run failed, one line each, on stderr; return its exit code."""
     lines = list(failures)
     for line in lines:
-        print(f"failed: {line}", file=sys.stderr)
+        print(escape(f"failed: {line}"), file=sys.stderr)
     return 1 if lines else 0

@@ -15,6 +15,7 @@ class StepOptions:
     accept_cloudevents: bool
     sink_retry_budget: float
     bigquery_method: str
+    dead_letters_compression: str
     saga_timeout_minutes: int
     saga_alerts_topic: str | None
     read_model: ReadModelAddress | None = None
@@ -29,6 +30,7 @@ def job_options(options: StepOptions, pii_key: bytes | None) -> JobOptions:
         pii_key=pii_key,
         sink_retry_budget=options.sink_retry_budget,
         bigquery_method=options.bigquery_method,
+        dead_letters_compression=options.dead_letters_compression,
         saga_timeout_minutes=options.saga_timeout_minutes,
         saga_alerts_topic=options.saga_alerts_topic,
         read_model=options.read_model,

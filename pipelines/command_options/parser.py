@@ -7,6 +7,9 @@ import sys
 from typing import Any, NoReturn
 
 from pipelines.suggest import did_you_mean
+from pipelines.terminal_text import escape
+
+LINE_END = "\n"
 
 _PASSWORD = re.compile(r"(://[^/\s:@]*):[^\s/]*@")
 """The password in a URL: an option that is misspelt is printed with its value."""
@@ -55,7 +58,9 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print the mistake and where help is; end with exit code 2."""
         message = _PASSWORD.sub(r"\1:***@", message)
-        self.exit(2, f"{self.prog}: {message.removeprefix('argument ')}\nTry '{self.prog} --help'.\n")
+        self.exit(
+            2, f"{self.prog}: {escape(message.removeprefix('argument '), keep=LINE_END)}\nTry '{self.prog} --help'.\n"
+        )
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):

@@ -1,7 +1,8 @@
 """Undo a failed batch run: delete its rows and its files, so that the stores are as before it.
 
-The commit of a batch run makes one table after another visible. If it fails between two of them, the tables before would
-show rows of a run that failed.
+The commit of a batch run makes one table after another visible, the event store last. If it fails or is killed between two
+of them, the tables before would show rows of a run that failed. The event store's rows are deleted first and the files
+last, so that an undo that is killed itself is told from a run that was published as a whole.
 """
 
 from typing import Any
@@ -11,33 +12,65 @@ from google.cloud import bigquery
 
 from pipelines.lake.listing import StoredFile, stored_files
 from pipelines.stores.bigquery_errors import SERVICE_ERRORS
+from pipelines.stores.run_record import DeadRun, UndoIncomplete
 from pipelines.stores.target import Endpoints, Target
 from schemas.tables.definitions import DATASET_OF
+from transforms.sinks.bigquery.commit import COMMITTED_LAST
 from transforms.sinks.bigquery.counters import APPENDED_TABLES
 from transforms.sinks.files.manifests import newest
 from transforms.sinks.files.publish import Manifest, delete_files, publish
 
+STORAGE_WRITE = "STORAGE_WRITE"
 FOLDERS = ("archive", "dead_letters", "ml", "undelivered")
 
 
 def undo_run(endpoints: Endpoints, target: Target, run_id: str) -> str:
-    """Delete the rows and the files of a run; return a sentence on what is left of it.
+    """Delete the rows and the files of a run; return a sentence that says so.
 
     Args:
         endpoints: clients of the target.
         target: the stores; nothing else may write to them meanwhile.
         run_id: the run.
+
+    Raises:
+        UndoIncomplete: BigQuery rejected the deletion; the next command that writes repeats it.
     """
-    undo_files(target.lake, run_id)
     try:
-        for table in APPENDED_TABLES:
+        for table in sorted(APPENDED_TABLES, key=lambda table: table != COMMITTED_LAST):
             name = target.table(DATASET_OF[table], table)
             parameters = [bigquery.ScalarQueryParameter("run_id", "STRING", run_id)]
             config = bigquery.QueryJobConfig(query_parameters=parameters)
             endpoints.bigquery.query(f"DELETE FROM `{name}` WHERE run_id = @run_id", job_config=config).result()
     except SERVICE_ERRORS as error:
-        return f"rows of run {run_id} may be left in the tables, for they could not be deleted: {type(error).__name__}"
+        raise UndoIncomplete(
+            f"rows of run {run_id} may be left in the tables, for they could not be deleted ({type(error).__name__});"
+            " the next command that writes deletes them"
+        ) from error
+    undo_files(target.lake, run_id)
     return "no row and no file of the run is left"
+
+
+def undo_killed(endpoints: Endpoints, target: Target, run: DeadRun) -> bool:
+    """Delete what a killed run has published, unless that is its whole result; return whether nothing is left to do.
+
+    Rows of Beam's own two methods are visible before the run has ended, so that they never tell that a run is whole.
+    """
+    whole = run.error is None and run.bigquery_method in (None, STORAGE_WRITE)
+    try:
+        if not (whole and has_events(endpoints, target, run.run_id)):
+            undo_run(endpoints, target, run.run_id)
+    except (UndoIncomplete, *SERVICE_ERRORS):
+        return False
+    return True
+
+
+def has_events(endpoints: Endpoints, target: Target, run_id: str) -> bool:
+    """Tell whether the event store shows the run's events: then all of its tables are committed."""
+    name = target.table(DATASET_OF[COMMITTED_LAST], COMMITTED_LAST)
+    config = bigquery.QueryJobConfig(query_parameters=[bigquery.ScalarQueryParameter("run_id", "STRING", run_id)])
+    return any(
+        endpoints.bigquery.query(f"SELECT 1 FROM `{name}` WHERE run_id = @run_id LIMIT 1", job_config=config).result()
+    )
 
 
 def undo_files(lake: str, run_id: str) -> None:

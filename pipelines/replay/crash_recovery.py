@@ -22,6 +22,7 @@ from pipelines.replay.staging import drop_staging
 from pipelines.replay.time_range import Range
 from pipelines.replay.undelivered import Undelivered
 from pipelines.stores.target import Endpoints, Target
+from pipelines.terminal_text import escape
 from schemas.message import TOPICS, UNKNOWN_TOPIC, Message
 from schemas.timestamps import SECOND_US, from_datetime, to_datetime
 from transforms.archive.segments import open_archive
@@ -84,13 +85,13 @@ def recover(
             choice = MessageFilter(wanted.start, wanted.end, accept_cloudevents=job.accept_cloudevents)
             plan = plan_archive(target.lake, wanted, skip_damaged=True)
             if plan.damaged:
-                print(f"warning: {describe_damage(plan.damaged)}", file=sys.stderr, flush=True)
+                print(escape(f"warning: {describe_damage(plan.damaged)}"), file=sys.stderr, flush=True)
             counts = engine.run(
                 ChooseMessages(source=ReadMessages(ranges=plan.ranges, as_of=job.run.started), choice=choice),
                 undelivered=Undelivered(filter_condition(choice)),
             )
     except (RunFailed, UserError) as error:
-        print(f"warning: {error}; `replay --mode backfill` stores it", file=sys.stderr, flush=True)
+        print(escape(f"warning: {error}; `replay --mode backfill` stores it"), file=sys.stderr, flush=True)
         return False
     print(f"{run_id}: of {counts['messages']:,} messages {counts['appended']:,} events were not stored", flush=True)
     return True
@@ -104,10 +105,8 @@ def open_segments(lake: str) -> list[Path]:
 def first_publish_since(lake: str, runs: Iterable[str], renewed: int) -> int | None:
     """Return the earliest publish time in archive files that runs finished after an instant, both UTC microseconds.
 
-    None: there are none. On an object store files are not read; the range of a run there begins with the run.
+    None: there are none. On an object store pipelines/lake/bucket_archive.py looks.
     """
-    if "://" in lake:
-        return None
     written = [
         path for run_id in runs for path in Path(lake).glob(f"archive/*/dt=*/hour=*/*-{glob.escape(run_id)}.avro")
     ]

@@ -78,13 +78,11 @@ def estimate_replay(endpoints: Endpoints, request: ReplayRequest) -> Estimate:
 
 
 def prepare_replay(endpoints: Endpoints, request: ReplayRequest) -> None:
-    """Provision the stores of a folder and finish what killed commands left there, before the range is looked at.
+    """Provision the stores and finish what killed commands left there, before the range is looked at.
 
     Raises:
         UserError: the run records cannot be read, or an option differs from the settings of the store.
     """
-    if request.target.directory is None:
-        return
     RunRecords(endpoints.bigquery, request.target, request.lease_seconds).reach()
     provision_agreed(
         endpoints, request.target, run_id=request.run_id, window_seconds=window_of(request), key=key_of(request)

@@ -3,6 +3,7 @@
 In one process a streaming run and the emulator would share one Python interpreter, which runs one thread at a time.
 """
 
+import signal
 import sys
 import tempfile
 import time
@@ -46,6 +47,7 @@ class EmulatorProcess:
 
     def close(self) -> None:
         """End the process after it has closed the file."""
+        self._child.send_signal(signal.SIGCONT)  # a stopped process cannot close the file
         self._child.stop()
 
     def __enter__(self) -> Self:

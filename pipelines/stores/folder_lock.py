@@ -3,7 +3,8 @@
 `DIR/.lock` is created by a command that writes and removed when it ends. The kernel holds the lock (`flock`), so that
 a killed process cannot leave a folder locked; the text in the file names the owner for the message, and is what a
 machine goes by whose kernel does not share locks with the owner's (a network file system). Commands that only read take
-no lock. The file descriptor is not inherited by child processes.
+no lock. The file descriptor is not inherited by child processes. While a folder is held, what this process creates is
+private: files have mode 0600, folders 0700.
 """
 
 import errno
@@ -20,6 +21,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pipelines.bigquery_emulator import private_files
 from pipelines.errors import UserError
 
 LOCK_NAME = ".lock"
@@ -79,15 +81,24 @@ def lock_folder(folder: Path | None, command: str) -> Iterator[Owner | None]:
     if folder is None:
         yield None
         return
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise _unwritable(folder, NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))) from None
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+    with private_files.private():
+        yield from _locked(folder, command)
+
+
+def _locked(folder: Path, command: str) -> Iterator[Owner | None]:
     created = not folder.exists()
     path = folder.resolve() / LOCK_NAME
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)
         descriptor, left = _acquire(path, folder, command)
-    except FileExistsError:
-        raise UserError(f"--output {folder}: is a file, a folder is needed") from None
     except OSError as error:
-        raise UserError(f"--output {folder}: cannot be written to ({error.strerror})") from None
+        raise _unwritable(folder, error) from None
     mine = os.getpid()
     try:
         yield left
@@ -99,6 +110,12 @@ def lock_folder(folder: Path | None, command: str) -> Iterator[Owner | None]:
             if created:
                 with suppress(OSError):  # removed only when nothing was written
                     folder.rmdir()
+
+
+def _unwritable(folder: Path, error: OSError) -> UserError:
+    if isinstance(error, FileExistsError):
+        return UserError(f"--output {folder}: is a file, a folder is needed")
+    return UserError(f"--output {folder}: cannot be written to ({error.strerror})")
 
 
 def folder_owner(folder: Path) -> Owner | None:

@@ -2,15 +2,15 @@
 
 Records are rows of `event_store.runs` that are only ever added; the view `run_states` gives the newest state of each
 run. A process that is killed leaves its record RUNNING: the next command that writes closes it as FAILED. What a killed
-streaming run had archived and not stored is recovered by that (pipelines/stream/run_record.py); a killed batch run is
-run again over the same input.
+streaming run had archived and not stored is recovered by that (pipelines/stream/run_record.py). A killed batch run is
+run again over the same input; what it had published of its result is deleted first, unless that was all of it.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
@@ -28,7 +28,22 @@ from schemas.timestamps import to_rfc3339
 SECRETS = ("run", "pii_key_file", "pii_key", "pii_key_secret")
 """Options that a record leaves out."""
 BATCH_COMMANDS = ("local", "provision", "forget", "settings")
-"""Commands whose killed runs are only closed: they acknowledge no messages to a sender."""
+"""Commands whose killed runs are closed: they acknowledge no messages to a sender."""
+PUBLISHES = "local"
+"""The one of them that publishes a result, table by table."""
+
+
+class UndoIncomplete(RunFailed):
+    """A failed run has left rows or files: its record stays RUNNING with the error, so the next writer deletes them."""
+
+
+class DeadRun(NamedTuple):
+    """A batch run whose process ended before the run did. `error` is set if it failed and could not be undone."""
+
+    run_id: str
+    command: str
+    error: str | None
+    bigquery_method: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,15 +103,20 @@ def recorded(client: bigquery.Client, target: Target, run: Run) -> Iterator[RunC
     try:
         yield counts
     except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) and run.command == PUBLISHES:
+            raise  # it may be between two tables: the next command that writes looks, as after a kill
         try:
-            _insert(client, target, run, "FAILED", counts, _text(error))
+            state = "RUNNING" if isinstance(error, UndoIncomplete) else "FAILED"
+            _insert(client, target, run, state, counts, _text(error))
         except (*SERVICE_ERRORS, RunFailed):
             pass  # the stores do not answer: the next command closes the record
         raise
     _insert(client, target, run, "FAILED" if counts.problem else "DONE", counts, counts.problem)
 
 
-def close_dead_runs(client: bigquery.Client, target: Target, by: str) -> list[str]:
+def close_dead_runs(
+    client: bigquery.Client, target: Target, by: str, undo: Callable[[DeadRun], bool] | None = None
+) -> list[str]:
     """Close the records of batch runs that were killed; return their ids.
 
     The caller holds the folder's lock, so that each RUNNING record there is of a dead process. In the cloud nothing is
@@ -104,26 +124,36 @@ def close_dead_runs(client: bigquery.Client, target: Target, by: str) -> list[st
 
     Args:
         by: the run that closes them.
+        undo: deletes what a killed run that publishes has published in part; returns whether nothing of it is left.
+            None: such runs are left to a command that can.
     """
     if target.directory is None:
         return []
-    commands = ", ".join(f"'{command}'" for command in BATCH_COMMANDS)
-    view = target.table("event_store", "run_states")
-    sql = f"SELECT run_id, command FROM `{view}` WHERE state = 'RUNNING' AND command IN ({commands}) AND run_id != @by"
-    config = bigquery.QueryJobConfig(query_parameters=[bigquery.ScalarQueryParameter("by", "STRING", by)])
-    dead = list(client.query(sql, job_config=config).result())
-    for row in dead:
-        text = f"its process ended before the run did; closed by {by}"
+    closed = []
+    for run in _dead_runs(client, target, by):
+        if run.command == PUBLISHES and (undo is None or not undo(run)):
+            continue
+        reason = run.error or "its process ended before the run did"
         cells = {
-            "run_id": string_literal(row.run_id),
+            "run_id": string_literal(run.run_id),
             "recorded_time": "CURRENT_TIMESTAMP()",
             "state": "'FAILED'",
-            "command": string_literal(row.command),
+            "command": string_literal(run.command),
             "ended_time": "CURRENT_TIMESTAMP()",
-            "error": string_literal(text),
+            "error": string_literal(f"{reason}; closed by {by}"),
         }
         _add(client, target, cells)
-    return [row.run_id for row in dead]
+        closed.append(run.run_id)
+    return closed
+
+
+def _dead_runs(client: bigquery.Client, target: Target, by: str) -> list[DeadRun]:
+    commands = ", ".join(f"'{command}'" for command in BATCH_COMMANDS)
+    view = target.table("event_store", "run_states")
+    sql = f"""SELECT run_id, command, error, JSON_VALUE(configuration, '$.bigquery_method') AS bigquery_method FROM `{view}`
+WHERE state = 'RUNNING' AND command IN ({commands}) AND run_id != @by"""
+    config = bigquery.QueryJobConfig(query_parameters=[bigquery.ScalarQueryParameter("by", "STRING", by)])
+    return [DeadRun(*row.values()) for row in client.query(sql, job_config=config).result()]
 
 
 def _insert(

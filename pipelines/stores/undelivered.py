@@ -15,6 +15,7 @@ from google.cloud import bigquery
 from pipelines.stores.bigquery_errors import SERVICE_ERRORS
 from pipelines.stores.target import Target
 from schemas.tables.definitions import DEAD_LETTERS
+from transforms.sinks.files.dead_letter_files import read_lines
 from transforms.sinks.files.files import literal
 from transforms.sinks.undelivered import UNDELIVERED_DEAD_LETTERS
 
@@ -23,8 +24,9 @@ def undelivered_files(target: Target) -> list[str]:
     """Return the paths of the files with dead letters that the table lacks; none without a lake."""
     if not target.lake:
         return []
-    pattern = FileSystems.join(literal(target.lake), UNDELIVERED_DEAD_LETTERS, "dt=*", "*.jsonl")
-    return sorted(found.path for found in FileSystems.match([pattern])[0].metadata_list)
+    pattern = FileSystems.join(literal(target.lake), UNDELIVERED_DEAD_LETTERS, "dt=*", "*.jsonl*")
+    found = (file.path for file in FileSystems.match([pattern])[0].metadata_list)
+    return sorted(path for path in found if path.endswith((".jsonl", ".jsonl.gz")))
 
 
 def add_undelivered_dead_letters(client: bigquery.Client, target: Target) -> str | None:
@@ -50,7 +52,7 @@ def add_undelivered_dead_letters(client: bigquery.Client, target: Target) -> str
 
 def _add_file(client: bigquery.Client, target: Target, path: str) -> int:
     with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        rows = {row["dead_letter_id"]: row for row in map(json.loads, file.read().splitlines())}
+        rows = {row["dead_letter_id"]: row for row in map(json.loads, read_lines(path, file.read()))}
     stored = _stored(client, target, list(rows))
     missing = [row for key, row in rows.items() if key not in stored]
     if missing:

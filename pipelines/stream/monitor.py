@@ -27,8 +27,9 @@ STOP_SECONDS = 3.0
 MIN_FREE_BYTES = 1 << 20
 """Less free space than this is a full disk: the warehouse and the archive can no longer write a block."""
 ANSWER_SECONDS = 3.0
-SILENT_SECONDS = 60.0
-"""How long the BigQuery emulator may accept connections without answering; it answers one statement after another."""
+SILENT_SECONDS = 5.0
+"""How long the BigQuery emulator may accept connections without answering; what the check asks needs no statement, so it
+waits for none."""
 
 T = TypeVar("T")
 Check = Callable[[], str | None]
@@ -109,6 +110,7 @@ class EmulatorCheck:
         self._silent_since: float | None = None
 
     def __call__(self) -> str | None:
+        asked = time.monotonic()
         connection = http.client.HTTPConnection(self._address, timeout=ANSWER_SECONDS)
         try:
             connection.request("GET", "/")
@@ -116,7 +118,7 @@ class EmulatorCheck:
         except (ConnectionRefusedError, ConnectionResetError):
             return f"the BigQuery emulator at {self._address} ended unexpectedly"
         except (OSError, http.client.HTTPException):
-            self._silent_since = self._silent_since or time.monotonic()
+            self._silent_since = self._silent_since or asked
             if time.monotonic() - self._silent_since > SILENT_SECONDS:
                 return f"the BigQuery emulator at {self._address} does not answer"
         else:

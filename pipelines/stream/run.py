@@ -25,7 +25,7 @@ from pipelines.process import exit_despite_threads, hand_back_memory, share_inte
 from pipelines.read_model.apply import ReadModelOfStore
 from pipelines.replay.run_records import RunRecords
 from pipelines.replay.staging import finish_publishes
-from pipelines.replay.unfinished import recover_streams
+from pipelines.replay.unfinished import finish_batch_runs, recover_streams
 from pipelines.runners.direct import counters, run_to_end
 from pipelines.runners.prism import Prism, prism_flags
 from pipelines.sinks import tables_of
@@ -114,6 +114,7 @@ def run_stream(
                 temp=str(work),
             )
             job = with_catalog(job)
+            finish_batch_runs(endpoints, target, request.run_id)
             finish_publishes(endpoints, target, RunRecords(endpoints.bigquery, target))
             model = read_model(request, endpoints, job)
             recover_streams(endpoints, target, job)

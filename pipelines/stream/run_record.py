@@ -81,12 +81,12 @@ class StreamRecord:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop()
+        self._stop(5 if error is None else 0)  # after a failure BigQuery may not answer its renewal
 
-    def _stop(self) -> None:
+    def _stop(self, seconds: float = 5) -> None:
         self._ended.set()
         if self._thread.is_alive():
-            self._thread.join(5)
+            self._thread.join(seconds)
 
     def _renew_loop(self) -> None:
         while not self._ended.wait(self._period):

@@ -13,10 +13,10 @@ import jsonpatch
 from pydantic import ValidationError
 
 from schemas.repair.errors import NotRepaired, RulesError
-from schemas.repair.json_path import holds, parse_path, places
+from schemas.repair.json_path import holds, make_parents, missing_parent, parse_path, path_text, places
 from schemas.repair.patterns import replace_all
 from schemas.repair.payload import encode_payload, mask, parse_payload
-from schemas.repair.rules import Example, Move, Rule, Rules, Step
+from schemas.repair.rules import Example, Move, Put, Rule, Rules, Step
 from schemas.repair.yaml_file import YamlFile
 
 __all__ = ["NotRepaired", "RulesError", "load_rules", "mask", "repair"]
@@ -117,7 +117,13 @@ def _apply(step: Step, value: Any) -> Any:
     what = step.put or step.default or step.drop or step.rename or step.cast or step.replace
     assert what is not None
     assert what.path is not None
-    found = list(places(value, parse_path(what.path)))
+    steps = parse_path(what.path)
+    if isinstance(what, Put):
+        if what.make_parents:
+            make_parents(value, steps)
+        if (missing := missing_parent(value, steps)) is not None:
+            raise NotRepaired(f"{what.path} cannot be set: {path_text(missing)} is missing or of another type")
+    found = list(places(value, steps))
     for container, key in reversed(found):  # from the end: a place that is dropped from a list moves those behind it
         there = holds(container, key)
         if step.put is not None or (step.default is not None and (not there or container[key] is None)):

@@ -52,10 +52,11 @@ class _Strict(BaseModel):
 
 
 class Put(_Strict):
-    """A path and its new value."""
+    """A path and its new value. `make_parents` creates the objects on the way to it that are missing."""
 
     path: Path
     value: Any
+    make_parents: bool = False
 
 
 class At(_Strict):

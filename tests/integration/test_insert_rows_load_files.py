@@ -113,6 +113,16 @@ def test_a_row_that_insert_all_rejects_fails_alone(tmp_path: Path) -> None:
     assert failed.rows.equals(sent.rows.slice(3, 1))
 
 
+def test_a_request_that_insert_all_rejects_as_a_whole_loses_its_bad_rows_alone(tmp_path: Path) -> None:
+    fault = {"on": "rest:insertAll", "reject_request": {"column": "order_id", "matches": "-(3|17)$"}}
+    with served(tmp_path, fault) as client:
+        failed, counts = run([rows("order_sagas", 40)], InsertRows(tables=TABLES_HERE))
+        assert counts == {"order_sagas": 38}
+        assert len(stored(client, "order_sagas")) == len(set(stored(client, "order_sagas"))) == 38
+    assert sorted(one.rows.column("order_id")[0].as_py() for one in failed) == ["order_sagas-17", "order_sagas-3"]
+    assert {(one.code, one.reason) for one in failed} == {("SINK_REJECTED", "insertAll: Bad Request")}
+
+
 def test_inserts_into_a_missing_table_fail_at_once(tmp_path: Path) -> None:
     with served(tmp_path) as client:
         client.delete_table(TABLES_HERE.name("order_sagas"))

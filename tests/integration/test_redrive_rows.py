@@ -2,11 +2,13 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from pipelines.command_options.redrive import redrive_request
 from tests.support.command import run_command
 from tests.support.replay_runs import replay, untouched
 from tests.support.runs import query
@@ -75,6 +77,36 @@ def test_redrive_delivers_rejected_rows_and_the_views_are_exact(rejected, store,
     assert open_rows(store) == 0
     assert untouched(store) == []
     assert "no open dead letters" in run_command("redrive", "--output", store, "--codes", "SINK_REJECTED")[1]
+
+
+def test_rejected_rows_are_delivered_beside_messages_to_topics(rejected, store, known, monkeypatch):
+    monkeypatch.setattr("pipelines.replay.redrive.run.publish", lambda messages, project: None)
+    count = open_rows(store)
+    words = ("--codes", "SINK_REJECTED", "--to_topics", "--pubsub_project", "p-1")
+    code, out, err = run_command("redrive", "--output", store, *words)
+    assert code == 0, err
+    assert f"sent 0, delivered {count:,} of {count:,} rejected rows" in out
+    assert knowledge(store) == known
+    assert open_rows(store) == 0
+
+
+def test_rejected_rows_without_a_lake_are_named_and_fail_the_command(rejected, store, monkeypatch):
+    monkeypatch.setattr("pipelines.replay.redrive.run.publish", lambda messages, project: None)
+    made = redrive_request
+
+    def without_lake(*args):
+        request = made(*args)
+        return replace(request, target=replace(request.target, lake=""))
+
+    monkeypatch.setattr("pipelines.cli.commands.redrive.redrive_request", without_lake)
+    count = open_rows(store)
+    words = ("--codes", "SINK_REJECTED", "--to_topics", "--pubsub_project", "p-1")
+    code, _, err = run_command("redrive", "--output", store, *words)
+    assert code == 1
+    lines = [line for line in err.splitlines() if f"the row of {rejected[0]} is not delivered" in line]
+    assert len(lines) == count
+    assert all("--lake" in line for line in lines)
+    assert open_rows(store) == count
 
 
 def test_a_backfill_delivers_rejected_rows_and_the_views_are_exact(rejected, store, known):

@@ -126,7 +126,7 @@ def test_nothing_is_closed_in_the_cloud(tmp_path):
     target = Target.local(tmp_path)
     with open_stores(target, create=True) as endpoints:
         provision(endpoints, target)
-        running = recorded(endpoints.bigquery, target, Run(run_id="r", command="local", started=0))
+        running = recorded(endpoints.bigquery, target, Run(run_id="r", command="provision", started=0))
         running.__enter__()
         cloud = Target("local", lake="gs://bucket")
         assert close_dead_runs(endpoints.bigquery, cloud, "next") == []

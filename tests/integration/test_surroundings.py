@@ -2,6 +2,7 @@
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -167,3 +168,40 @@ def test_a_run_whose_disk_is_full_ends_with_one_line(made, tmp_path):
     assert "disk is full" in done.stderr or "File too large" in done.stderr, done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out" / "report.html").exists()
+
+
+HOSTILE = "\x1b[2J\x9b31m\u202e"
+
+
+def test_what_comes_from_data_is_escaped_on_a_terminal(tmp_path):
+    folder = tmp_path / f"in{HOSTILE}"
+    folder.mkdir()
+    (folder / "orders.avro").write_bytes(b"no avro")
+    event = f'{{"eventId": "00000000-0000-4000-8000-000000000001", "a{HOSTILE}": 1, "data": {{"b{HOSTILE}": [NaN]}}}}'
+    (folder / "orders.jsonl").write_text(event + "\n")
+    for words in (
+        ("local", "--input", folder, "--output", tmp_path / "out"),
+        ("validate", folder / "orders.avro"),
+        ("validate", folder / "orders.jsonl"),
+        ("validate", folder / "orders.jsonl", "--json"),
+        ("query", "--output", folder, "--view", f"order{HOSTILE}"),
+        ("forget", "--output", folder, "--customer", f"C{HOSTILE}"),
+        ("redrive", "--output", folder, "--rules", folder / "orders.jsonl"),
+    ):
+        code, out, err = run_command(*words)
+        assert code in (1, 2), (words, err)
+        assert not set(out + err) & set(HOSTILE[0] + HOSTILE[4] + HOSTILE[-1]), (words, out, err)
+
+
+def test_what_a_run_writes_is_private(made, tmp_path):
+    before = os.umask(0o022)
+    try:
+        output = tmp_path / "new" / "out"
+        code, _, err = run_command("local", "--input", made / "in", "--output", output)
+        assert code == 0, err
+        assert os.umask(0o022) == 0o022
+    finally:
+        os.umask(before)
+    modes = {(path.is_dir(), stat.S_IMODE(path.stat().st_mode)) for path in [output, *output.rglob("*")]}
+    assert modes == {(True, 0o700), (False, 0o600)}
+    assert stat.S_IMODE(output.parent.stat().st_mode) == 0o755

@@ -14,6 +14,7 @@ from pipelines.stores.undelivered import add_undelivered_dead_letters, undeliver
 from tests.support.command import run_command
 from tests.support.events import make_event, message_line
 from tests.support.runs import query, write_messages
+from transforms.sinks.files.dead_letter_files import read_lines
 
 AT = "2026-06-15T12:00:00Z"
 
@@ -48,6 +49,31 @@ def dead_letters(store: Path) -> list[tuple]:
 
 
 ALL = [("envelope", None, False), ("envelope", None, False), ("sink", "order_events", True)]
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip"])
+def test_files_of_dead_letters_are_compressed_on_request_and_read_either_way(rejected, tmp_path, compression):
+    output, suffix = tmp_path / "out", ".jsonl.gz" if compression == "gzip" else ".jsonl"
+    words = (
+        "--input",
+        rejected / "in",
+        "--faults",
+        rejected / "faults.json",
+        "--dead_letters_compression",
+        compression,
+    )
+    assert run_command("local", "--output", output, *words)[0] == 1
+    files = [path for path in (output / "lake").rglob("*.jsonl*") if "dead_letters" in path.parts]
+    assert {path.parts[-3] for path in files} == {"dead_letters"}
+    assert all(path.name.endswith(suffix) for path in files)
+    lines = [line for path in files for line in read_lines(path.name, path.read_bytes())]
+    assert len(lines) == 6  # three in the lake's folder for good, three in the other until their table has them
+    code, out, err = run_command("dead-letters", "--output", output, "--format", "json")
+    assert code == 0, err
+    assert len(out.splitlines()) == 3
+    assert dead_letters(output) == ALL
+    code, _, err = run_command("lake", "verify", "--output", output)
+    assert code == 0, err
 
 
 def test_the_next_command_adds_them_and_lists_them(store):

@@ -19,6 +19,7 @@ from schemas.tables.definitions import DEAD_LETTERS, EVENTS
 from schemas.timestamps import from_datetime
 from transforms.metrics import counter
 from transforms.sinks.dead_letter_rows import dead_letter_rows
+from transforms.sinks.files.dead_letter_files import COMPRESSIONS
 from transforms.sinks.results import FailedRows
 from transforms.sinks.undelivered import KeepUndelivered
 from transforms.table_rows import Run, TableRows
@@ -37,13 +38,15 @@ class FailedToDeadLetters(beam.PTransform[beam.PCollection[FailedRows], beam.PCo
     Args:
         root: root of the lake.
         run: the run that made the rows.
+        compression: of files of dead letters that their table rejected, `none` or `gzip`.
     """
 
     root: str
     run: Run
+    compression: str = COMPRESSIONS[0]
 
     def expand(self, pcoll: beam.PCollection[FailedRows]) -> beam.PCollection[list[DeadLetter]]:
-        _ = pcoll | "Keep" >> KeepUndelivered(root=self.root, run=self.run)
+        _ = pcoll | "Keep" >> KeepUndelivered(root=self.root, run=self.run, compression=self.compression)
         return pcoll | "Letters" >> beam.ParDo(_dead_letters_of)
 
 

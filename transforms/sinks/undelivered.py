@@ -15,7 +15,8 @@ from apache_beam.utils.windowed_value import WindowedValue
 from schemas.tables.definitions import DEAD_LETTERS
 from schemas.timestamps import to_rfc3339
 from transforms.sinks.dead_letter_rows import cells_line
-from transforms.sinks.files.files import FileContent, LakeFile, write_file
+from transforms.sinks.files.dead_letter_files import COMPRESSIONS, lines_content
+from transforms.sinks.files.files import LakeFile, write_file
 from transforms.sinks.results import FailedRows
 from transforms.table_rows import Run
 
@@ -30,18 +31,20 @@ class KeepUndelivered(beam.PTransform[beam.PCollection[FailedRows], beam.PCollec
     Args:
         root: root of the lake.
         run: the run, whose id begins the files' names.
+        compression: of the files, `none` or `gzip`.
     """
 
     root: str
     run: Run
+    compression: str = COMPRESSIONS[0]
 
     def expand(self, pcoll: beam.PCollection[FailedRows]) -> beam.PCollection[LakeFile]:
-        return pcoll | "Write" >> beam.ParDo(_KeepFn(self.root, self.run))
+        return pcoll | "Write" >> beam.ParDo(_KeepFn(self.root, self.run, self.compression))
 
 
 class _KeepFn(beam.DoFn):
-    def __init__(self, root: str, run: Run) -> None:
-        self._root, self._run = root, run
+    def __init__(self, root: str, run: Run, compression: str) -> None:
+        self._root, self._run, self._compression = root, run, compression
 
     def start_bundle(self) -> None:
         self._lines: list[bytes] = []
@@ -53,5 +56,6 @@ class _KeepFn(beam.DoFn):
     def finish_bundle(self) -> Iterator[WindowedValue]:
         if self._lines:
             day = f"dt={to_rfc3339(self._run.started)[:10]}"
-            content = FileContent(UNDELIVERED_DEAD_LETTERS, day, "jsonl", len(self._lines), b"".join(self._lines))
+            lines = b"".join(self._lines)
+            content = lines_content(UNDELIVERED_DEAD_LETTERS, day, len(self._lines), lines, self._compression)
             yield GlobalWindows.windowed_value(write_file(self._root, content, self._run.run_id))

@@ -8,10 +8,11 @@ import fastavro
 import numpy as np
 from fastavro.schema import SchemaParseException
 
+from schemas.avro_entries import TooManyEntries, check_entries
 from schemas.message import Message, NotAMessage
 from schemas.message_records import UnknownSchema, record_form
 from transforms.sinks.files.avro_blocks import encode_longs
-from transforms.sources.avro_container import SYNC_BYTES, Block, read_blocks, read_header
+from transforms.sources.avro_container import SYNC_BYTES, Block, Header, read_blocks, read_header
 from transforms.sources.damaged_input import DamagedInput
 
 _RECORD_ERRORS = (EOFError, ValueError, IndexError, KeyError, TypeError, OverflowError, MemoryError, RecursionError)
@@ -32,7 +33,7 @@ def read_avro(file: BinaryIO, topic: str, *, path: str = "", as_of: int = 0) -> 
     header = read_header(file, path)
     try:
         form = record_form(header.schema, topic, as_of, path.rsplit("/", 1)[-1], own=header.own)
-        stream = _NullBlocks(fastavro.parse_schema(form.schema), read_blocks(file, header, path))
+        stream = _NullBlocks(fastavro.parse_schema(form.schema), _bounded(form.schema, file, header, path))
     except (UnknownSchema, SchemaParseException, *_RECORD_ERRORS) as error:
         reason = str(error) if isinstance(error, UnknownSchema) else "its schema is damaged"
         raise DamagedInput(path, reason) from None
@@ -48,6 +49,15 @@ def read_avro(file: BinaryIO, topic: str, *, path: str = "", as_of: int = 0) -> 
         raise
     except (SchemaParseException, *_RECORD_ERRORS):
         raise DamagedInput(path, f"the Avro file is damaged at record {place + 1}") from None
+
+
+def _bounded(schema: Any, file: BinaryIO, header: Header, path: str) -> Iterator[Block]:
+    for number, block in enumerate(read_blocks(file, header, path), 1):
+        try:
+            check_entries(schema, block.records, block.data)
+        except TooManyEntries as error:
+            raise DamagedInput(path, f"block {number} {error}") from None
+        yield block
 
 
 class _NullBlocks:

@@ -31,6 +31,11 @@ BATCH_MESSAGES = 4096
 BATCH_BYTES = 16 << 20
 """The most messages and bytes of a batch. The work of each step per batch is a tenth of a run's CPU in batches
 of 1,024, and memory is bounded by the bytes: a message may have a mebibyte."""
+ENTRY_BYTES = 150
+"""What an attribute takes in memory besides its text."""
+MAX_ATTRIBUTES = 1000
+"""Pub/Sub takes 100 attributes per message."""
+TOO_MANY = f"the message has more than {MAX_ATTRIBUTES:,} attributes"
 TOO_LONG = f"the line is longer than {MAX_LINE_BYTES >> 20} MiB"
 
 
@@ -91,6 +96,8 @@ def batches(
     for message in messages:
         batch.append(message)
         held += len(message.data)
+        if isinstance(message, Message) and message.attributes:
+            held += sum(ENTRY_BYTES + len(key) + len(value) for key, value in message.attributes.items())
         if len(batch) == size or held >= most_bytes:
             yield batch
             batch, held = [], 0
@@ -125,7 +132,7 @@ def read_numbered(
     if part.form == "avro":
         with open_raw(part.path) as file:
             messages = read_avro(file, part.topic, path=part.path, as_of=as_of)
-            yield from ((number, [message]) for number, message in enumerate(messages, 1))
+            yield from ((number, [_bounded(message)]) for number, message in enumerate(messages, 1))
         return
     name = f"{part.path.rsplit('/', 1)[-1]}:{part.start}"
     parser = ValueParser(part.form, part.default, part.topic, as_of, name, own_topic=own_topic)
@@ -145,7 +152,14 @@ def read_numbered(
 def _parse(parser: ValueParser, value: Line, topic: str) -> list[Message | NotAMessage]:
     if isinstance(value, LongLine):
         return [NotAMessage(topic, value.head, "", TOO_LONG, value.size, value.sha256)]
-    return parser.parse(value)
+    return list(map(_bounded, parser.parse(value)))
+
+
+def _bounded(message: Message | NotAMessage) -> Message | NotAMessage:
+    """Return a message, or what is none because it has too many attributes."""
+    if isinstance(message, Message) and len(message.attributes) > MAX_ATTRIBUTES:
+        return NotAMessage(message.topic, message.data, "attributes", TOO_MANY)
+    return message
 
 
 def decode_attributes(text: str | None) -> dict[str, str]:

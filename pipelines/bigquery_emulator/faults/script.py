@@ -162,8 +162,8 @@ class Fault(_Strict):
             raise ValueError("close_stream goes with on: append")
         if self.row_errors and self.on not in ("append", "rest:insertAll", "any"):
             raise ValueError("row_errors go with on: append or rest:insertAll")
-        if self.reject_request and self.on not in ("append", "any"):
-            raise ValueError("reject_request goes with on: append")
+        if self.reject_request and self.on not in ("append", "rest:insertAll", "any"):
+            raise ValueError("reject_request goes with on: append or rest:insertAll")
         return self
 
     def at(self, number: int, draw: float) -> bool:

@@ -44,6 +44,7 @@ class Call:
     upload: bool
     reply_headers: dict[str, str]
     row_errors: list[RowErrors]
+    reject_requests: list[RowErrors]
     reply_status: int | None = None
 
     def json(self) -> dict[str, Any]:
@@ -198,7 +199,7 @@ class _Handler(BaseHTTPRequestHandler):
         params = {name: values[-1] for name, values in parse_qs(url.query, keep_blank_values=True).items()}
         project = unquote(match[2]) if match else ""
         upload = bool(match and match[1])
-        return Call(self.command, self.path, project, path, params, self.headers, raw, upload, reply_headers, [])
+        return Call(self.command, self.path, project, path, params, self.headers, raw, upload, reply_headers, [], [])
 
     def _dispatch(self, call: Call) -> tuple[int, dict[str, Any] | None, bool]:
         for endpoint in self.server.endpoints:
@@ -212,7 +213,7 @@ class _Handler(BaseHTTPRequestHandler):
         effect = self.server.faults.effect_at((f"rest:{endpoint.point}", *points), table)
         if effect is not None:
             self._apply(effect)
-            call.row_errors = effect.row_errors
+            call.row_errors, call.reject_requests = effect.row_errors, effect.reject_requests
         body = endpoint.answer(call)
         status = call.reply_status or (204 if body is None else 200)
         return status, body, bool(effect and effect.reply_lost)

@@ -170,6 +170,8 @@ class Resources:
         for index, row in enumerate(body.get("rows", [])):
             try:
                 values = row.get("json", {})
+                if any(rule.holds(values.get(rule.column)) for rule in call.reject_requests):
+                    raise ApiError("invalid", "The request is rejected (fault script)")
                 for rule in call.row_errors:
                     if rule.holds(values.get(rule.column)):
                         raise RowError(rule.column, rule.reason)

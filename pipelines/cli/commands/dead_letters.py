@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     with open_for_reading(target) as endpoints:
         try:
             if done := add_undelivered_dead_letters(endpoints.bigquery, target):
-                print(done, file=sys.stderr)
+                print(escape(done), file=sys.stderr)
             if args.show:
                 dead_letter = read_dead_letter(endpoints.bigquery, target, args.show[1])
                 for line in dead_letter_lines(dead_letter, unmasked=args.show_payload):

@@ -13,6 +13,7 @@ from pipelines.errors import RunFailed, UserError
 from pipelines.read_model.forget import delete_customer
 from pipelines.stores.folder_lock import lock_folder
 from pipelines.stores.open_stores import open_stores
+from pipelines.terminal_text import escape
 
 _CUSTOMER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}")
 _REQUEST = re.compile(r"[A-Za-z0-9._/-]{1,64}")
@@ -58,7 +59,7 @@ def _print_outcomes(outcomes: list[Outcome]) -> None:
         print("nothing was changed")
     left = [reason for outcome in outcomes for reason in outcome.left]
     for outcome in outcomes:
-        print(f"{'not complete' if outcome.left else 'deleted'}; the record is {outcome.record}")
+        print(escape(f"{'not complete' if outcome.left else 'deleted'}; the record is {outcome.record}"))
     if left:
         raise RunFailed(f"not complete: {left[0]}{f', and {len(left) - 1} more' if left[1:] else ''}; run it again")
 
@@ -79,4 +80,4 @@ def _listing(found: Findings) -> str:
             f"{kept.with_unknown_fields:8,} of them carry fields that the contract does not know: look at those"
         )
     lines += [f"not searched: {reason}" for reason in found.unsearched()]
-    return "\n".join(lines)
+    return "\n".join(map(escape, lines))

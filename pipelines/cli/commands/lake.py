@@ -17,6 +17,7 @@ from pipelines.lake.windows import feed_names, find_feed, in_range, read_windows
 from pipelines.options import parse_moment
 from pipelines.stores.folder_lock import lock_folder
 from pipelines.stores.output_folder import LAKE
+from pipelines.terminal_text import escape
 from schemas.timestamps import to_datetime
 from transforms.clock import wall_us
 from transforms.sinks.files.files import names_in
@@ -169,7 +170,7 @@ def _catalog(args: argparse.Namespace, known: CatalogSettings | None) -> Catalog
 def _verify(root: str) -> int:
     verified = verify_lake(root)
     for problem in verified.problems:
-        print(problem)
+        print(escape(str(problem)))
     damaged = sum(problem.is_damage for problem in verified.problems)
     print(f"{verified.files:,} files ({verified.bytes:,} bytes) compared with their manifests, {damaged:,} damaged")
     if damaged:

@@ -22,7 +22,7 @@ from pipelines.inputs import SUFFIXES, open_inputs
 from pipelines.job import JobOptions, make_job, make_run_id
 from pipelines.lake.iceberg import commit_lake
 from pipelines.lake.recovery import recover_folder
-from pipelines.lake.undo import undo_run
+from pipelines.lake.undo import has_events, undo_run
 from pipelines.options import parse_moment, read_key
 from pipelines.read_model.apply import Applied, ReadModelOfStore
 from pipelines.read_options import read_options
@@ -43,7 +43,7 @@ from pipelines.stores.output_folder import (
     write_failure,
     write_summary,
 )
-from pipelines.stores.run_record import Run, recorded
+from pipelines.stores.run_record import Run, UndoIncomplete, recorded
 from pipelines.stores.settings import KeyOfRun, SettingsDiffer, check_settings, provision_agreed
 from pipelines.stores.target import Endpoints, Target
 from pipelines.stores.undelivered import add_undelivered_dead_letters
@@ -158,9 +158,13 @@ def _run_job(
             with show_progress(size, workers=args.direct_num_workers):
                 result = run_to_end(pipeline)
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"--output {args.output}: {_kept(args, endpoints, target)}") from None
+            raise KeyboardInterrupt(f"--output {args.output}: {_kept(args, endpoints, target, run_id)}") from None
         except RunFailed as error:
-            raise RunFailed(f"{error}; {undo_run(endpoints, target, run_id)}") from error
+            try:
+                undone = undo_run(endpoints, target, run_id)
+            except UndoIncomplete as incomplete:
+                raise UndoIncomplete(f"{error}; {incomplete}") from error
+            raise RunFailed(f"{error}; {undone}") from error
         counted = counters(result)
         exact = args.bigquery_method != "STREAMING_INSERTS"
         summary = {**about, **read_summary(endpoints.bigquery, target, run_id, counted, exact=exact)}
@@ -210,12 +214,13 @@ def _silent(line: str) -> None:
     """Take a step of a rebuild that nobody waits for."""
 
 
-def _kept(args: argparse.Namespace, endpoints: Endpoints, target: Target) -> str:
+def _kept(args: argparse.Namespace, endpoints: Endpoints, target: Target, run_id: str) -> str:
     """Return a sentence on the data that an interrupted run left."""
     if target.directory != Path(args.output):
         return "the earlier result is kept"
-    rows = "committed rows are kept" if _committed(endpoints, target) else "no row was committed"
-    return f"{rows}; files of the lake are kept, run again with --overwrite"
+    if has_events(endpoints, target, run_id):
+        return "its rows are committed"
+    return "no row was committed; the next command that writes deletes its files"
 
 
 def load_faults(path: str) -> FaultScript:
@@ -224,8 +229,3 @@ def load_faults(path: str) -> FaultScript:
         return FaultScript.load(Path(path))
     except ValueError as error:
         raise UserError(f"--faults {error}") from None
-
-
-def _committed(endpoints: Endpoints, target: Target) -> bool:
-    sql = f"SELECT COUNT(*) AS n FROM `{target.table('event_store', 'events')}`"
-    return any(row.n for row in endpoints.bigquery.query(sql).result())

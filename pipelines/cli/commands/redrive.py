@@ -30,5 +30,6 @@ def run(args: argparse.Namespace) -> int:
             print(escape(line))
         if args.dry_run or plan.empty:
             return 0
-        print(run_redrive(endpoints, request, plan, report))
-    return 0
+        result = run_redrive(endpoints, request, plan, report)
+        print(result)
+    return 1 if result.delivered < result.rows else 0

@@ -13,6 +13,7 @@ from pipelines.read_options import read_options
 from pipelines.replay.run import estimate_replay, job_of, prepare_replay, run_replay
 from pipelines.stores.folder_lock import lock_folder
 from pipelines.stores.open_stores import open_stores
+from pipelines.terminal_text import escape
 
 
 def run(args: argparse.Namespace) -> int:
@@ -48,4 +49,4 @@ def run(args: argparse.Namespace) -> int:
 
 def report(line: str) -> None:
     """Print a step of the run to standard error."""
-    print(line, file=sys.stderr)
+    print(escape(line), file=sys.stderr)

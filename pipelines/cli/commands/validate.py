@@ -14,6 +14,7 @@ from pipelines.cli.fault_reports import RENDERED, Verdict
 from pipelines.errors import UserError
 from pipelines.inputs import STDIN, open_inputs
 from pipelines.options import parse_moment
+from pipelines.terminal_text import escape, escape_json
 from schemas.decode.decoder import Decoder
 from schemas.event import Event, not_a_message
 from schemas.faults.all_faults import faults_of
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
                     yield verdict
 
     for line in RENDERED[args.report](counted()):
-        print(line)
+        print(_escaped(line, args.report))
     if args.report == REPORTS[0]:
         outcomes = ", ".join(f"{counts[outcome]} {outcome}" for outcome in ("valid", "duplicate", "dead letter"))
         print(f"{counts.total()} received: {outcomes}")
@@ -55,6 +56,12 @@ def run(args: argparse.Namespace) -> int:
                 file=sys.stderr,
             )
     return 1 if counts["dead letter"] else 0
+
+
+def _escaped(text: str, report: str) -> str:
+    """Return a report's text without what a terminal acts on; its own line ends stay."""
+    change = escape_json if report in ("json", "sarif") else escape
+    return "\n".join(map(change, text.split("\n")))
 
 
 def _verdicts(path: str, as_of: int, args: argparse.Namespace) -> Iterator[Verdict]:

@@ -1,7 +1,7 @@
 """Run a redrive: plan the repairs, claim the range, send the messages, and record the outcome of each dead letter."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import apache_beam as beam
 
@@ -39,6 +39,8 @@ from schemas.tables.definitions import EVENTS, REDRIVES
 from transforms.sources.read_event_store import Store
 from transforms.sources.read_files import batches
 
+NO_LAKE = "rejected rows are delivered from the event store, which needs --lake gs://BUCKET too"
+
 
 @dataclass(frozen=True, kw_only=True)
 class RedriveRequest:
@@ -52,7 +54,8 @@ class RedriveRequest:
         started: start of the run, UTC microseconds.
         rules: repairs; None sends messages as they are.
         rules_path: where the rules came from, for the run record.
-        topics_project: project of the topics that messages are published to; None sends them through the graph.
+        topics_project: project of the topics that messages are published to; None sends them through the graph. Rejected
+            rows go through the graph in any case: the topics' pipeline takes their events for duplicates.
         max_attempts: a message that has been redriven more often is given up.
         limit: send or give up at most this many; 0 is no limit.
         lease_seconds: how long the range stays claimed after the run's last sign of life.
@@ -162,7 +165,7 @@ def run_redrive(
     plan.keep(read_ids(client, target, request.selection))
     with run_records.held(claim, Store(target.project, endpoints.rest_url).client()):
         if request.topics_project is not None:
-            return _publish(endpoints, request, plan, run_records, claim)
+            return _publish(endpoints, request, plan, run_records, claim, report)
         return _run_graph(endpoints, request, plan, run_records, claim, report)
 
 
@@ -172,16 +175,27 @@ def _key(request: RedriveRequest) -> KeyOfRun | None:
 
 
 def _publish(
-    endpoints: Endpoints, request: RedriveRequest, plan: Plan, run_records: RunRecords, claim: Claim
+    endpoints: Endpoints,
+    request: RedriveRequest,
+    plan: Plan,
+    run_records: RunRecords,
+    claim: Claim,
+    report: Callable[[str], None],
 ) -> RedriveResult:
     assert request.topics_project is not None
     publish([redriven.message for redriven in plan.sent], request.topics_project)
-    plan.left += [(dead_letter, "a rejected row is delivered without --to_topics") for dead_letter in plan.rows]
     rows = [sent_row(redriven, request.run_id, request.started) for redriven in plan.sent]
+    sent = RedriveResult(request.run_id, len(plan.sent), 0, None, len(plan.given_up), len(plan.left), len(plan.rows))
+    if plan.rows and request.target.lake:
+        append_rows(endpoints.bigquery, request.target, rows)
+        delivered = _run_graph(endpoints, request, replace(plan, sent=[]), run_records, claim, report)
+        return replace(sent, delivered=delivered.delivered)
+    for dead_letter in plan.rows:
+        report(f"{dead_letter.dead_letter_id}: the row of {dead_letter.path} is not delivered: {NO_LAKE}")
     rows += [given_up_row(dead_letter, request.run_id, request.started) for dead_letter in plan.given_up]
     append_rows(endpoints.bigquery, request.target, rows)
     run_records.record_done(claim, {"messages": len(plan.sent)})
-    return RedriveResult(request.run_id, len(plan.sent), 0, None, len(plan.given_up), len(plan.left))
+    return replace(sent, left=sent.left + len(plan.rows))
 
 
 def _run_graph(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from schemas.saga.facts import SagaFact
+from transforms.buffer_until import Part, pack_held, pack_part, unpack_held, unpack_part
 from transforms.deduplicate.seen_ids import SEEN
 from transforms.deduplicate.state import EMPTY, Directory, pack_ids, unpack_ids
 from transforms.metrics import BatchMetrics
@@ -58,6 +59,13 @@ def test_the_bytes_of_remembered_ids_are_golden():
     assert len(unpack_ids([])) == 0
 
 
+def test_the_bytes_of_buffered_parts_are_golden():
+    part = bytes.fromhex("01 0300000000000000 6162")
+    assert (pack_part(Part(3, b"ab")), unpack_part(part)) == (part, Part(3, b"ab"))
+    held = bytes.fromhex("01 0a00000000000000 40420f0000000000")
+    assert (pack_held(10, 1_000_000), unpack_held(held), unpack_held(None)) == (held, (10, 1_000_000), (0, 0))
+
+
 def test_the_bytes_of_a_directory_are_golden():
     directory = Directory(bytes.fromhex("01" + "ab" * 16 + "0700000000000000" + "ff" * 40))
     assert (directory.token, directory.buckets) == (b"\xab" * 16, [7, EMPTY, EMPTY, EMPTY, EMPTY, EMPTY])
@@ -72,9 +80,11 @@ def test_the_bytes_of_a_directory_are_golden():
         lambda packed: unpack_monitor(packed, "orders"),
         lambda packed: SagaShard(1, 1, [packed]),
         lambda packed: unpack_ids([packed]),
+        lambda packed: unpack_part(packed),
+        lambda packed: unpack_held(packed),
         lambda packed: strip_version(1, packed, "x"),
     ],
-    ids=["monitor", "log", "ids", "any"],
+    ids=["monitor", "log", "ids", "part", "held", "any"],
 )
 def test_another_layout_is_an_error_that_names_both_versions(read, packed):
     with pytest.raises(StateLayoutError, match=r"layout version (none|128|2), this version reads 1; drain the job"):

@@ -9,14 +9,18 @@ import base64
 import json
 import logging
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import apache_beam as beam
 import pyarrow as pa
 from apache_beam.io.gcp.bigquery import BigQueryDisposition, RetryStrategy, WriteToBigQuery
+from apache_beam.io.gcp.bigquery_tools import BigQueryWrapper
+from apache_beam.transforms.window import GlobalWindows
 from apache_beam.typehints.decorators import no_annotations
+from apache_beam.utils.windowed_value import WindowedValue
 
 from schemas.outcomes import Code
 from schemas.tables.definitions import DEAD_LETTERS, TABLES, Table
@@ -24,12 +28,15 @@ from transforms.sinks.bigquery.append_errors import row_reason
 from transforms.sinks.bigquery.bigquery import RETRY_BUDGET_SECONDS
 from transforms.sinks.bigquery.bigquery_tables import BigQueryTables
 from transforms.sinks.bigquery.counters import count_made, count_rejected
+from transforms.sinks.bigquery.insert_bisection import insert_by_halves, is_whole
 from transforms.sinks.failed_rows_to_dead_letters import UndeliveredRows
 from transforms.sinks.results import AppendResult, FailedRows
 from transforms.table_rows import Run, TableRows
 
 _FIRST_WAIT_SECONDS = 0.2  # Beam's own; each wait after it is twice as long
 _REJECTIONS = {"invalid", "Bad Request", "Forbidden", "Not Found", "Unauthorized", "notImplemented", "Not Implemented"}
+HALVED_ROWS = 500
+"""Most rows of failed requests that are sent again together; Beam's own requests have as many."""
 _BEAM_LOG = "apache_beam.io.gcp.bigquery"
 
 
@@ -115,7 +122,7 @@ class InsertRows(beam.PTransform[Any, Any]):
             max_retries=retries_within(self.retry_budget_seconds),
         )
         failed: beam.PCollection[FailedRows] = written.failed_rows_with_errors | f"Failed_{label}" >> beam.ParDo(
-            _FailedFn(table)
+            _FailedFn(table, self.tables.name(table))
         )
         return failed
 
@@ -123,6 +130,8 @@ class InsertRows(beam.PTransform[Any, Any]):
 @dataclass(kw_only=True)
 class LoadFiles(beam.PTransform[Any, Any]):
     """Write rows to files and load them. BigQuery takes a load job whole or not at all, so a bad row fails the run.
+
+    What other jobs of the run have loaded is then deleted (pipelines/lake/undo.py).
 
     Args:
         tables: where the tables are.
@@ -178,14 +187,42 @@ class _ToDictsFn(beam.DoFn):
 
 
 class _FailedFn(beam.DoFn):
-    def __init__(self, table: str) -> None:
-        self._table = table
+    """Makes rejected rows of what Beam hands back, once the good rows of requests that failed as a whole are written."""
+
+    def __init__(self, table: str, name: str) -> None:
+        self._table, self._name = table, name
+
+    def start_bundle(self) -> None:
+        self._waiting: list[dict[str, Any]] = []
 
     def process(self, element: tuple[Any, dict[str, Any], list[dict[str, str]]]) -> Iterator[FailedRows]:
         _, row, errors = element
+        if is_whole(errors):
+            self._waiting.append(row)
+            if len(self._waiting) >= HALVED_ROWS:
+                yield from self._halve()
+        else:
+            yield self._failed(row, errors)
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        for failed in self._halve():
+            yield GlobalWindows.windowed_value(failed)
+
+    def _halve(self) -> Iterator[FailedRows]:
+        rows, self._waiting = self._waiting, []
+        if rows:
+            send = partial(_insert_all, BigQueryWrapper(), self._name)
+            yield from (self._failed(rejected.row, rejected.errors) for rejected in insert_by_halves(rows, send))
+
+    def _failed(self, row: dict[str, Any], errors: Sequence[Mapping[str, str]]) -> FailedRows:
         code, reason, column = insert_failure(errors, TABLES[self._table])
         count_rejected(self._table, code, 1)
-        yield FailedRows(self._table, from_dict(row, TABLES[self._table]), code, reason, 1, column)
+        return FailedRows(self._table, from_dict(row, TABLES[self._table]), code, reason, 1, column)
+
+
+def _insert_all(wrapper: BigQueryWrapper, name: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    _, errors = wrapper.insert_rows(*name.split("."), rows)
+    return list(errors)
 
 
 def _less(failed: FailedRows) -> tuple[str, int]:

@@ -10,6 +10,7 @@ from schemas.event import DeadLetter
 from transforms.buffer_until import Gather, Gathered, Part
 from transforms.event_batch import EventBatch, wide_schema
 from transforms.sinks.dead_letter_rows import dead_letter_line, failed_day
+from transforms.sinks.files.dead_letter_files import COMPRESSIONS, lines_content
 from transforms.sinks.files.feed import Feed
 from transforms.sinks.files.files import FileContent, LakeFile, stage_file
 from transforms.sinks.files.live_manifests import add_to_manifests
@@ -45,6 +46,7 @@ class WriteDeadLettersStream(beam.PTransform[beam.PCollection[list[DeadLetter]],
 
     root: str
     run: Run
+    compression: str = COMPRESSIONS[0]
     flush_seconds: float = FLUSH_SECONDS
     flush_bytes: int = FLUSH_BYTES
 
@@ -53,7 +55,7 @@ class WriteDeadLettersStream(beam.PTransform[beam.PCollection[list[DeadLetter]],
             pcoll
             | "Lines" >> beam.ParDo(_dead_letter_parts, self.run).with_output_types(tuple[str, Part])
             | "Gather" >> Gather(seconds=self.flush_seconds, most_bytes=self.flush_bytes)
-            | "Write" >> beam.Map(_write_dead_letters, self.root, self.run.run_id)
+            | "Write" >> beam.Map(_write_dead_letters, self.root, self.run.run_id, self.compression)
         )
 
 
@@ -77,10 +79,10 @@ def _dead_letter_parts(dead_letters: list[DeadLetter], run: Run) -> Iterator[tup
         yield day, Part(len(lines), b"".join(lines))
 
 
-def _write_dead_letters(gathered: Gathered, root: str, run_id: str) -> LakeFile:
+def _write_dead_letters(gathered: Gathered, root: str, run_id: str, compression: str) -> LakeFile:
     day, parts = gathered
     rows, data = sum(part.rows for part in parts), b"".join(part.data for part in parts)
-    return _write(root, FileContent(DEAD_LETTERS_FEED, day, "jsonl", rows, data), run_id)
+    return _write(root, lines_content(DEAD_LETTERS_FEED, day, rows, data, compression), run_id)
 
 
 def _write(root: str, content: FileContent, run_id: str) -> LakeFile:

@@ -55,6 +55,18 @@ def test_an_emulator_that_accepts_and_does_not_answer_is_given_time(monkeypatch)
         assert "does not answer" in (check() or "")
 
 
+def test_a_frozen_emulator_is_noticed_within_ten_seconds():
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(16)
+        began = time.monotonic()
+        with Monitor([EmulatorCheck(f"http://127.0.0.1:{silent.getsockname()[1]}")], lambda: None) as watching:
+            while watching.reason is None and time.monotonic() - began < 20:
+                time.sleep(0.1)
+        assert "does not answer" in (watching.reason or "")
+        assert time.monotonic() - began < 10
+
+
 def test_a_full_disk_is_named(tmp_path, monkeypatch):
     assert disk_check(tmp_path)() is None
     monkeypatch.setattr(monitor, "MIN_FREE_BYTES", 1 << 62)

@@ -1,11 +1,29 @@
 """Rules repair payloads and keep all digits, or give the reason in fixed words."""
 
 import json
+import re
 
 import pytest
 
 from schemas.repair.apply import NotRepaired, RulesError, load_rules, repair
 from schemas.repair.rules import Rule
+
+
+@pytest.mark.parametrize(
+    ("path", "payload", "missing"),
+    [
+        ("data.b.c", '{"data":{}}', "data.b"),
+        ("data.b.c", '{"data":{"b":"text"}}', "data.b"),
+        ("data.b.c", "[]", "the payload"),
+        ("data.items[3]", '{"data":{"items":[1]}}', r"data.items\[3\]"),
+        ("data.items[*].price.amount", '{"data":{"items":[{"price":{}},{}]}}', r"data.items\[\*\].price"),
+    ],
+)
+@pytest.mark.parametrize("step", ["set", "default"])
+def test_a_value_whose_parent_is_missing_is_an_error_that_names_the_path(step, path, payload, missing):
+    text = f"^{re.escape(path)} cannot be set: {missing} is missing or of another type$"
+    with pytest.raises(NotRepaired, match=text):
+        repair(rule({step: {"path": path, "value": 1}}), payload.encode())
 
 
 def rule(*steps: dict, **more) -> Rule:
@@ -18,7 +36,10 @@ def rule(*steps: dict, **more) -> Rule:
     ("step", "before", "after"),
     [
         pytest.param({"set": {"path": "data.a", "value": None}}, '{"data":{"a":1}}', '{"data":{"a":null}}', id="set"),
-        pytest.param({"set": {"path": "data.b.c", "value": 1}}, '{"data":{}}', '{"data":{}}', id="set needs its parent"),
+        pytest.param({"set": {"path": "data.b.c", "value": 1, "make_parents": True}}, '{"data":{}}', '{"data":{"b":{"c":1}}}', id="set makes parents"),
+        pytest.param({"set": {"path": "data.a[*].b.c", "value": 1, "make_parents": True}}, '{"data":{"a":[{},{"b":{}}]}}', '{"data":{"a":[{"b":{"c":1}},{"b":{"c":1}}]}}', id="set makes parents in every item"),
+        pytest.param({"set": {"path": "data.a[*].b", "value": 1}}, '{"data":{"a":[]}}', '{"data":{"a":[]}}', id="set in an empty list"),
+        pytest.param({"default": {"path": "data.b.c", "value": 1, "make_parents": True}}, '{"data":{"b":null}}', '{"data":{"b":{"c":1}}}', id="default makes parents"),
         pytest.param({"default": {"path": "data.a", "value": 2}}, '{"data":{"a":1}}', '{"data":{"a":1}}', id="default stands back"),
         pytest.param({"default": {"path": "data.a", "value": 2}}, '{"data":{"a":null}}', '{"data":{"a":2}}', id="default for null"),
         pytest.param({"default": {"path": "data.a", "value": 2}}, '{"data":{}}', '{"data":{"a":2}}', id="default"),

@@ -4,11 +4,13 @@ import json
 from collections import defaultdict
 
 import pytest
+from apache_beam.pvalue import TaggedOutput
 
 from schemas.event import make_dead_letter
 from schemas.message import Message
 from schemas.outcomes import Code, Rejected, Stage
 from schemas.timestamps import parse_rfc3339
+from transforms.sinks.files.dead_letter_files import read_lines
 from transforms.sinks.files.write_files import _join, _lines
 from transforms.table_rows import Run
 
@@ -23,12 +25,15 @@ def dead_letters(count: int, moment: int = DAYS[0], first: int = 0):
     ]
 
 
-def contents(batches):
-    keyed = defaultdict(list)
+def contents(batches, compression="none"):
+    own, keyed = [], defaultdict(list)
     for batch in batches:
-        for part in _lines(batch, RUN):
-            keyed[part[0]].append(part)
-    return [content for parts in keyed.items() for content in _join(parts)]
+        for part in _lines(batch, RUN, compression):
+            if isinstance(part, TaggedOutput):
+                own.append(part.value)
+            else:
+                keyed[part[0]].append(part[1])
+    return own + [content for parts in keyed.items() for content in _join(parts, compression)]
 
 
 def test_few_dead_letters_of_many_batches_are_one_file_per_day():
@@ -47,6 +52,14 @@ def test_many_dead_letters_of_a_batch_are_a_file_of_their_own(size, files):
 
 
 def test_what_is_shuffled_is_compressed():
-    [(_, count, data)] = _lines(dead_letters(500), RUN)
+    [(_, (count, data))] = _lines(dead_letters(500), RUN, "none")
     assert count == 500
     assert len(data) < 500 * 200 / 4
+
+
+@pytest.mark.parametrize("size", [3, 1500])
+def test_files_are_compressed_on_request(size):
+    [plain], [packed] = (contents([dead_letters(size)], compression) for compression in ("none", "gzip"))
+    assert (plain.extension, packed.extension) == ("jsonl", "jsonl.gz")
+    assert len(packed.data) < len(plain.data) / 4
+    assert read_lines("a.jsonl.gz", packed.data) == read_lines("a.jsonl", plain.data)
