@@ -10,6 +10,7 @@ from google.auth.credentials import AnonymousCredentials
 from pipelines.config import JobConfig
 from pipelines.replay.unfinished import finish_killed_runs
 from pipelines.stores.interrupted_streams import interrupted_runs
+from pipelines.stores.open_stores import open_stores
 from pipelines.stores.provision.provision import provision
 from pipelines.stores.target import Endpoints, Target
 from pipelines.stream import run_record
@@ -29,7 +30,7 @@ TOPICS = ("orders", "inventory")
 def cloud(tmp_path: Path, monkeypatch):
     """The stores of a project: BigQuery and Cloud Storage are emulators."""
     local = Target.local(tmp_path)
-    with storage("b") as running, local.open(create=True) as endpoints:
+    with storage("b") as running, open_stores(local, create=True) as endpoints:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", running.url)
         monkeypatch.setattr(google.auth, "default", lambda *args, **more: (AnonymousCredentials(), "p"))
         provision(endpoints, local)

@@ -8,6 +8,7 @@ import pytest
 from google.api_core.exceptions import Forbidden
 from google.cloud import bigquery
 
+from pipelines.stores.open_stores import open_stores
 from pipelines.stores.run_record import Run, recorded
 from pipelines.stores.target import Target
 from tests.support.command import run_command
@@ -72,7 +73,7 @@ def test_an_undo_that_bigquery_rejected_is_finished_by_the_next_writer(stores, p
 def test_a_killed_run_is_undone_unless_its_event_store_is_published(stores, tmp_path, whole):
     output = Path(shutil.copytree(stores / "before", tmp_path / "out"))
     target = Target.local(output)
-    with target.open() as endpoints:
+    with open_stores(target) as endpoints:
         killed = recorded(endpoints.bigquery, target, Run(run_id=RUN, command="local", started=0))
         killed.__enter__()
         for table in APPENDED_TABLES:
