@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from pipelines.command_options.stream_options import StreamOptions, stream_job_options
+from pipelines.command_options.stream_options import StreamOptions, stream_job_options, subscriptions_of
 from pipelines.command_options.target_options import make_target
 from pipelines.dataflow.secret_key import SecretKey, read_secret
 from pipelines.errors import UserError
@@ -34,6 +34,7 @@ def record_launch(values: Mapping[str, Any]) -> dict[str, Any]:
     started, options = wall_us(), read_options(StreamOptions, values)
     run_id = make_run_id(options.run_id, started)
     options = replace(options, run_id=run_id)
+    subscriptions_of(options)  # a mistake in the options is reported before a service is reached
     target, key = make_target(options, needs_lake=True), read_secret(values["pii_key_secret"])
     job = stream_job_options(options, key)
     configuration = {**values, "run_id": run_id}
