@@ -44,7 +44,7 @@ def finished(tmp_path_factory):
         code, _, err = run_command(*words)
         assert code == 0, err
         words = ("replay", "--output", folder / "out", "--mode", "backfill", "--from", "2000-01-01T00:00:00Z",
-                 "--to", "2100-01-01T00:00:00Z", "--read_model", urls[1])  # fmt: skip
+                 "--to", "2100-01-01T00:00:00Z", "--read_model", urls[1], "--pii_key_file", key)  # fmt: skip
         assert run_command(*words)[0] == 0
         yield folder / "out", [parse_address(url) for url in urls]
 

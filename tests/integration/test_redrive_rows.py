@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines.command_options.redrive import redrive_request
+from pipelines.command_options.requests import redrive_request
 from tests.support.command import run_command
 from tests.support.replay_runs import replay, untouched
 from tests.support.runs import query
