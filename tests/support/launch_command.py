@@ -33,7 +33,7 @@ def stream(service: DataflowService, *words: str, spec: str = "gs://specs/stream
 @contextmanager
 def stored_specs() -> Iterator[Storage]:
     """Run a Cloud Storage that holds each template's spec, and a broken one."""
-    with pytest.MonkeyPatch.context() as patch, storage("specs", "temp") as running:
+    with pytest.MonkeyPatch.context() as patch, storage("specs", "temp", "my-lake") as running:
         patch.setenv("STORAGE_EMULATOR_HOST", running.url)
         patch.setattr(google.auth, "default", lambda *args, **more: (AnonymousCredentials(), PROJECT))
         for name, template in TEMPLATES.items():
