@@ -14,7 +14,7 @@ from pipelines.dataflow.compatibility import Step, steps_of
 from pipelines.dataflow.templates import TEMPLATES
 from pipelines.dataflow.update_check import new_graph
 from schemas.message import TOPICS
-from tests.support.launcher import PROJECT, REGION, ROOT
+from tests.support.launcher import PROJECT, REGION, ROOT, storage
 from transforms.metrics import COUNTER_NAMES, DISTRIBUTION_NAMES
 from transforms.sinks.bigquery import counters as sink_counters
 
@@ -29,7 +29,8 @@ def steps() -> dict[str, Step]:
 
     parameters = {topic.replace("-", "_"): f"{topic}-sub" for topic in TOPICS}
     parameters |= {"lake": "gs://my-lake/lake", "saga_alerts_topic": "projects/my-project/topics/saga-alerts"}
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, storage("my-lake") as running:
+        patch.setenv("STORAGE_EMULATOR_HOST", running.url)
         patch.setattr(GoogleCloudOptions, "_warn_if_soft_delete_policy_enabled", lambda self, name: False)
         patch.setattr(google.auth, "default", lambda *args, **more: (AnonymousCredentials(), PROJECT))
         return steps_of(new_graph(At, TEMPLATES["streaming"], parameters))
