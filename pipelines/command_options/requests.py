@@ -10,7 +10,7 @@ from pipelines.command_options.target_options import TargetOptions, make_target
 from pipelines.errors import UserError
 from pipelines.job import make_run_id
 from pipelines.options import parse_moment
-from pipelines.replay.redrive.run import RedriveRequest
+from pipelines.replay.redrive.request import RedriveRequest
 from pipelines.replay.redrive.stored import Selection
 from pipelines.replay.request import ReplayRequest, check_version, make_filter
 from pipelines.replay.time_range import make_range

@@ -11,7 +11,8 @@ import apache_beam as beam
 
 from pipelines.command_options.requests import read_rules
 from pipelines.dataflow.after_all import finish
-from pipelines.replay.redrive.run import RedriveRequest, plan_dead_letters, run_redrive
+from pipelines.replay.redrive.request import RedriveRequest
+from pipelines.replay.redrive.run import plan_dead_letters, run_redrive
 from pipelines.stores.open_stores import open_stores
 
 _LOG = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""Bring a read model up to date with its event store: the runs that it lacks, or all of it anew."""
+"""Bring a read model up to date with its event store: the runs that it lacks, or all of it."""
 
 import time
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from google.api_core.exceptions import NotFound
 from pipelines.config import JobConfig
 from pipelines.errors import RunFailed, UserError
 from pipelines.read_model import graph
+from pipelines.read_model.applied import Applied, mark_runs
 from pipelines.read_model.migrate import migrate
 from pipelines.read_model.queries import IDS_PER_QUERY, of_runs, saga_query, sliced_queries, typed_queries, with_ids
 from pipelines.read_model.session import Session, open_session
@@ -28,22 +29,6 @@ IN_FLIGHT_SECONDS = 60.0
 CHECK_SECONDS = 1.0
 STREAM = "stream "
 """Begins the name of the setting that a streaming run leaves until it has ended."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Applied:
-    """What was brought into a read model.
-
-    Args:
-        rows: rows that were written.
-        undelivered: rows that it did not take; they are dead letters of stage `sink`.
-    """
-
-    rows: int
-    undelivered: int
-
-    def __str__(self) -> str:
-        return f"{self.rows:,} rows written, {self.undelivered:,} undelivered"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,17 +221,6 @@ class ReadModelOfStore:
             return {row.run_id for row in self.endpoints.bigquery.query(sql).result()}
         except NotFound:
             return set()
-
-
-def mark_runs(session: Session, runs: list[str], namespace: str | None = None) -> None:
-    """Record that the events of runs are in the read model, or that a streaming run writes them itself."""
-    now = wall_us()
-    moment = to_datetime(now) if session.dialect.name == "postgresql" else now
-    table = session.table("applied_runs", namespace)
-    for run in runs:
-        session.rows(
-            f"INSERT INTO {table} (run_id, applied_time) VALUES (?, ?) ON CONFLICT (run_id) DO NOTHING", run, moment
-        )
 
 
 def _identity(target: Target) -> str:

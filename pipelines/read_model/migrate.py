@@ -47,7 +47,7 @@ def migrate(address: ReadModelAddress, *, dry_run: bool = False) -> Migration:
         plan = plan_migration(session)
         if plan.refused and not dry_run:
             raise UserError(
-                f"--read_model {address}: {'; '.join(plan.refused)}; `replay --mode rebuild --read_model` builds it anew"
+                f"--read_model {address}: {'; '.join(plan.refused)}; `replay --mode rebuild --read_model` rebuilds it"
             )
         if not dry_run:
             for statement in plan.statements:

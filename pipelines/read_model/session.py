@@ -1,8 +1,9 @@
 """A session that manages a read model: statements in the dialect of its store, with `?` for a parameter."""
 
 import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import RunFailed
@@ -20,29 +21,27 @@ STATEMENT_SECONDS = 3600.0
 LOCK_SECONDS = 10.0
 
 
-class Session:
+class Session(ABC):
     """One connection that manages a read model; use it in a `with` statement of `open_session`."""
 
     dialect: Dialect
     address: ReadModelAddress
 
+    @abstractmethod
     def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Run a statement and return its rows; none if it returns none."""
-        raise NotImplementedError
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
+    @abstractmethod
+    def alone(self) -> AbstractContextManager[None]:
         """Run the block in one transaction in which no writer is active."""
-        raise NotImplementedError
-        yield
 
+    @abstractmethod
     def columns(self, namespace: str) -> dict[str, dict[str, str]]:
         """Return the types of the columns by table of a namespace."""
-        raise NotImplementedError
 
+    @abstractmethod
     def control(self, name: str) -> str:
         """Return the quoted name of a control table: these outlive the swap of a rebuild."""
-        raise NotImplementedError
 
     def table(self, name: str, namespace: str | None = None) -> str:
         """Return the quoted name of a table of a namespace; None: the live one."""

@@ -23,6 +23,9 @@ SETTINGS = {
     "ssl_min_protocol_version": "TLSv1.3", "log_min_messages": "warning",
 }  # fmt: skip
 
+_ENDS_WITH_PARENT = ("--pdeathsig", "INT")
+"""A test process that is killed leaves no server behind: SIGINT is PostgreSQL's fast shutdown."""
+
 
 @dataclass(frozen=True)
 class Cluster:
@@ -100,7 +103,7 @@ def cluster() -> Iterator[Cluster]:
 
 def _as_user(folder: Path) -> list[str]:
     if os.geteuid() != 0:
-        return []
+        return ["setpriv", *_ENDS_WITH_PARENT, "--"]
     try:
         owner = pwd.getpwnam("postgres")
     except KeyError:
@@ -108,7 +111,7 @@ def _as_user(folder: Path) -> list[str]:
         raise AssertionError from None
     os.chown(folder, owner.pw_uid, owner.pw_gid)
     folder.chmod(0o755)
-    return ["setpriv", f"--reuid={owner.pw_uid}", f"--regid={owner.pw_gid}", "--clear-groups", "--"]
+    return ["setpriv", f"--reuid={owner.pw_uid}", f"--regid={owner.pw_gid}", "--clear-groups", *_ENDS_WITH_PARENT, "--"]
 
 
 def _certificates(folder: Path, as_user: list[str]) -> None:

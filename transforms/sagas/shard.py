@@ -24,8 +24,7 @@ DEADLINE_GRAIN_US: Final = 10_000_000
 RETENTION_GRAIN_US: Final = 3_600_000_000
 """Orders are looked at on multiples of these, or of 1/6 of a short timeout and 1/24 of a short retention, so that a shard's
 timers are few: a runner that keeps a key's data and timers in order makes two calls for each."""
-_LOG_ORDERS: Final = 3
-"""The log may hold this many records an order before it is rewritten."""
+_LOG_ORDERS: Final = 3  # the log may hold this many records per order before it is rewritten
 LOG_LAYOUT: Final = 1
 LOG_STATE: Final = "log"
 """Name and layout version of the log in keyed state; a change of `Held` or of a fact's bytes raises the version."""
@@ -69,8 +68,8 @@ class KnownOrder(NamedTuple):
 class Changes(NamedTuple):
     """The changes of a call.
 
-    `sagas` have a new row. `alerted` are those of them with new alerts or requests, and hold only these. `late` counts
-    facts of forgotten orders. `log` is added to the log, if it is not empty.
+    `sagas` have a new row. `alerted` are those with new alerts or requests, and hold only these. `late` counts facts of
+    forgotten orders. `log` is added to the log, if it is not empty.
     """
 
     sagas: list[Saga]
@@ -99,8 +98,7 @@ class SagaShard:
 
     def add_facts(self, orders: Iterable[OrderFacts]) -> Changes:
         """Take facts in; those that are known change nothing."""
-        changes, log = Changes([], [], 0, b""), dict[str, Held]()
-        late = 0
+        changes, log, late = Changes([], [], 0, b""), dict[str, Held](), 0
         for order_id, facts, published in orders:
             held = self._orders.setdefault(order_id, Held())
             if held.stage == Stage.FORGOTTEN:

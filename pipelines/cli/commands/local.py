@@ -24,7 +24,8 @@ from pipelines.lake.iceberg import commit_lake
 from pipelines.lake.recovery import recover_folder
 from pipelines.lake.undo import has_events, undo_run
 from pipelines.options import parse_moment, read_key
-from pipelines.read_model.apply import Applied, ReadModelOfStore
+from pipelines.read_model.applied import Applied
+from pipelines.read_model.apply import ReadModelOfStore
 from pipelines.read_options import read_options
 from pipelines.replay.unfinished import finish_killed_runs
 from pipelines.report import write_report

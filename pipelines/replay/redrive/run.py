@@ -1,13 +1,12 @@
 """Run a redrive: plan the repairs, claim the range, send the messages, and record the outcome of each dead letter."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import apache_beam as beam
 
 from pipelines.config import JobConfig
-from pipelines.errors import UserError
-from pipelines.job import JobOptions, make_job, whoami
+from pipelines.job import make_job, whoami
 from pipelines.replay.engine import Engine
 from pipelines.replay.merge_statements import TYPED, Statements
 from pipelines.replay.redrive.plan import Plan, plan_redrive
@@ -22,89 +21,23 @@ from pipelines.replay.redrive.records import (
     staged_dead_letters,
     staged_events,
 )
-from pipelines.replay.redrive.stored import Selection, StoredDeadLetter, read_contents, read_dead_letters, read_ids
+from pipelines.replay.redrive.request import RedriveRequest, RedriveResult
+from pipelines.replay.redrive.stored import StoredDeadLetter, read_contents, read_dead_letters, read_ids
 from pipelines.replay.run import claim_range
 from pipelines.replay.run_records import Claim, RunRecords
 from pipelines.replay.time_range import Range
 from pipelines.replay.undelivered import Undelivered, hours_and_orders, message_of_row
 from pipelines.replay.unfinished import finish_killed_runs
-from pipelines.runners.direct import RUNNERS
 from pipelines.stores.settings import KeyOfRun, provision_agreed
 from pipelines.stores.sql_text import string_literal
-from pipelines.stores.target import Endpoints, Target
+from pipelines.stores.target import Endpoints
 from pipelines.stores.undelivered import add_undelivered_dead_letters
 from pipelines.version import pipeline_version
-from schemas.repair.rules import Rules
 from schemas.tables.definitions import EVENTS, REDRIVES
 from transforms.sources.read_event_store import Store
 from transforms.sources.read_files import batches
 
 NO_LAKE = "rejected rows are delivered from the event store, which needs --lake gs://BUCKET too"
-
-
-@dataclass(frozen=True, kw_only=True)
-class RedriveRequest:
-    """One redrive.
-
-    Args:
-        target: the live stores.
-        selection: which dead letters.
-        job: options of the pipeline's steps.
-        run_id: name of the run, taken once.
-        started: start of the run, UTC microseconds.
-        rules: repairs; None sends messages as they are.
-        rules_path: where the rules came from, for the run record.
-        topics_project: project of the topics that messages are published to; None sends them through the graph. Rejected
-            rows go through the graph in any case: the topics' pipeline takes their events for duplicates.
-        max_attempts: a message that has been redriven more often is given up.
-        limit: send or give up at most this many; 0 is no limit.
-        lease_seconds: how long the range stays claimed after the run's last sign of life.
-        runner: the Beam runner.
-        workers: worker processes.
-    """
-
-    target: Target
-    selection: Selection
-    job: JobOptions
-    run_id: str
-    started: int
-    rules: Rules | None = None
-    rules_path: str | None = None
-    topics_project: str | None = None
-    max_attempts: int = 3
-    limit: int = 0
-    lease_seconds: int = 600
-    runner: str = RUNNERS[0]
-    workers: int = 1
-
-    def __post_init__(self) -> None:
-        if self.limit < 0:
-            raise UserError(f"--limit {self.limit}: must be 0 (all) or more")
-
-
-@dataclass(frozen=True)
-class RedriveResult:
-    """The outcomes of the dead letters of a redrive; `appended` is None if they were published to their topics."""
-
-    run_id: str
-    sent: int
-    resolved: int
-    appended: int | None
-    given_up: int
-    left: int
-    rows: int = 0
-    """Rows to deliver, and how many of them were."""
-    delivered: int = 0
-
-    def __str__(self) -> str:
-        if self.appended is None:
-            done = f"sent {self.sent:,}"
-        else:
-            failed = self.sent - self.resolved
-            done = f"resolved {self.resolved:,} (new events {self.appended:,}), failed again {failed:,}"
-        if self.rows:
-            done += f", delivered {self.delivered:,} of {self.rows:,} rejected rows"
-        return f"{self.run_id}: {done}, given up {self.given_up:,}, left open {self.left:,}"
 
 
 def plan_dead_letters(endpoints: Endpoints, request: RedriveRequest, *, writes: bool) -> Plan:
