@@ -39,10 +39,8 @@ def fields_of(names: set[str]) -> list[tuple[str, str]]:
 
 
 def test_the_contract_names_these_required_fields():
-    found = {
-        kind.name: [name for name, field in kind.model.model_fields.items() if field.is_required()] for kind in REGISTRY
-    }
-    assert found == REQUIRED
+    models = {kind.name: kind.model.model_fields for kind in REGISTRY}
+    assert {name: [key for key in fields if fields[key].is_required()] for name, fields in models.items()} == REQUIRED
 
 
 @pytest.mark.parametrize(("event_type", "field"), [(name, field) for name in REQUIRED for field in REQUIRED[name]])
