@@ -15,6 +15,7 @@ from services.api.data.reader import ReadModel
 from services.api.event_schema import event_schemas
 from services.api.http.limits import RateLimiter
 from services.api.http.metrics import MeasureRequests, RequestMetrics
+from services.api.http.own_machine import OwnMachineOnly
 from services.api.http.problems import ProblemDetails, ProblemError, add_handlers
 from services.api.ingest import RecentIds
 from services.api.options import MAX_BODY_BYTES, TOKEN_URL
@@ -89,6 +90,8 @@ def create_app(given: Dependencies | None) -> FastAPI:
     for part in (orders, customers, figures, send):
         app.include_router(part.router, prefix=PREFIX)
     app.include_router(operations.router)
+    if given is not None and given.authenticator.open_to_everyone:
+        app.add_middleware(OwnMachineOnly)
     app.add_middleware(MeasureRequests, metrics=metrics, prefix=PREFIX)
     make = app.openapi
     app.openapi = lambda: complete(make(), given.token_url if given is not None else TOKEN_URL)  # type: ignore[method-assign]

@@ -10,7 +10,7 @@ import pytest
 
 from schemas.read_model.address import parse_address
 from services.api.http.protocol import BoundedProtocol
-from tests.support.api_server import running_api
+from tests.support.api_server import AUDIENCE, ISSUER, Issuer, running_api
 from tests.support.attacked_api import fill
 from tests.support.certificates import write_certificates
 from tests.support.read_models import sqlite_url
@@ -37,9 +37,33 @@ def raw(url: str, data: bytes, seconds: float = 10.0) -> bytes:
         return found
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [{"Host": "attacker.example"}, {"Host": "127.0.0.1.attacker.example:80"}, {"Host": ""}, {"Origin": "https://attacker.example"}, {"Origin": "null"}],
+    ids=["rebound name", "name like an address", "no name", "page of another origin", "page without origin"],
+)  # fmt: skip
+def test_a_web_page_cannot_use_a_service_without_authentication(address, headers):
+    with running_api(address) as url:
+        assert httpx.get(f"{url}/api/v1/orders", headers=headers).status_code == 403
+        assert httpx.post(f"{url}/api/v1/events", headers=headers, json={}).status_code == 403
+        port = url.rpartition(":")[2]
+        for host in (f"127.0.0.1:{port}", "localhost", "LOCALHOST:1", "[::1]:8080"):
+            assert httpx.get(f"{url}/api/v1/orders", headers={"Host": host}).status_code == 200
+
+
+def test_with_authentication_the_host_may_have_any_name(address):
+    issuer = Issuer()
+    with (
+        issuer.served() as jwks,
+        running_api(address, jwks=jwks, issuer=ISSUER, audience=AUDIENCE) as url,
+    ):
+        headers = {"Host": "api.example", "Authorization": f"Bearer {issuer.token()}"}
+        assert httpx.get(f"{url}/api/v1/orders", headers=headers).status_code == 200
+
+
 def test_headers_that_are_too_large_are_431(address):
     with running_api(address) as url:
-        head = b"GET /api/v1/stock HTTP/1.1\r\nHost: x\r\n"
+        head = b"GET /api/v1/stock HTTP/1.1\r\nHost: localhost\r\n"
         fits = raw(url, head + b"X: " + b"a" * 8000 + b"\r\nConnection: close\r\n\r\n")
         assert fits.startswith(b"HTTP/1.1 200")
         for large in (
@@ -49,7 +73,7 @@ def test_headers_that_are_too_large_are_431(address):
         ):
             reply = raw(url, head + large)
             assert not reply or reply.startswith(b"HTTP/1.1 431 "), reply[:100]
-        long = raw(url, b"GET /api/v1/stock?" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+        long = raw(url, b"GET /api/v1/stock?" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert long.startswith(b"HTTP/1.1 431 ")
         assert httpx.get(f"{url}/health").status_code == 200
 
@@ -57,7 +81,7 @@ def test_headers_that_are_too_large_are_431(address):
 def test_bodies_that_are_too_large_are_413_before_they_are_read(address):
     with running_api(address, max_body_bytes=10_000) as url:
         assert httpx.post(f"{url}/api/v1/events", content=b"x" * 10_001).status_code == 413
-        head = b"POST /api/v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        head = b"POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         declared = raw(url, head + b"Content-Length: 99999999999\r\n\r\n", 5)
         assert declared.startswith(b"HTTP/1.1 413 ")
         chunks = b"Transfer-Encoding: chunked\r\n\r\n" + b"1000\r\n" + b"x" * 4096 + b"\r\n"
@@ -69,10 +93,10 @@ def test_requests_that_are_smuggled_or_broken_are_400(address):
     with running_api(address) as url:
         for data in (
             b"GET / HTTP/9.9\r\n\r\n",
-            b"POST /api/v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\n\r\n",
+            b"POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\n\r\n",
             b"GET /api/v1/stock HTTP/1.1\r\nHost : x\r\n\r\n",
             b"\x16\x03\x01\x02\x00\x01\x00\x01",
-            b"POST /api/v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
+            b"POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n",
         ):
             assert raw(url, data, 5).startswith(b"HTTP/1.1 400"), data
 
@@ -90,7 +114,7 @@ def test_slow_clients_are_cut_off_and_others_are_served_meanwhile(address):
         starts = {
             "silent": b"",
             "slow head": b"GET /api/v1/stock HTTP/1.1\r\nX: ",
-            "slow body": b"POST /api/v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n",
+            "slow body": b"POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n",
         }
         held = [(name, socket.create_connection((host, int(port)), timeout=10)) for name in starts for _ in range(40)]
         ended: dict[str, float] = {}
@@ -137,7 +161,7 @@ def test_a_client_that_does_not_read_its_response_is_cut_off(address, monkeypatc
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             connection.settimeout(15)
             connection.connect((host, int(port)))
-            request = b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
+            request = b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
             ended = False
             for _ in range(400):  # responses of 70 kB that nobody reads
                 try:

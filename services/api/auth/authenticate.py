@@ -23,9 +23,14 @@ class Authenticator:
     tokens: TokenVerifier | None = None
     keys: ApiKeys | None = None
 
+    @property
+    def open_to_everyone(self) -> bool:
+        """Whether nobody is authenticated."""
+        return self.tokens is None and self.keys is None
+
     async def authenticate(self, request: Request) -> Principal:
         """Return the caller of a request; raise NotAuthenticated if it names none or a wrong one."""
-        if self.tokens is None and self.keys is None:
+        if self.open_to_everyone:
             return EVERYONE
         bearer, key = request.headers.getlist("authorization"), request.headers.getlist("x-api-key")
         if len(bearer) + len(key) > 1:
