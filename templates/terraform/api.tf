@@ -13,11 +13,11 @@ resource "google_project_iam_member" "api" {
   member   = google_service_account.api[0].member
 }
 
-resource "google_bigquery_dataset_iam_member" "api" {
-  for_each   = local.has_api ? google_bigquery_dataset.store : {}
-  dataset_id = each.value.dataset_id
-  role       = "roles/bigquery.dataViewer"
-  member     = google_service_account.api[0].member
+resource "google_bigquery_dataset_access" "api" {
+  for_each      = local.has_api ? google_bigquery_dataset.store : {}
+  dataset_id    = each.value.dataset_id
+  role          = "READER"
+  user_by_email = google_service_account.api[0].email
 }
 
 resource "google_pubsub_topic_iam_member" "api" {

@@ -7,6 +7,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from pipelines.read_model.apply import STREAM
+from pipelines.read_model.session import open_session
 from schemas.read_model.address import parse_address
 from tests.support.command import run_command
 from tests.support.events import make_event, message_line, with_data
@@ -65,6 +67,20 @@ def test_a_second_run_adds_to_the_read_model_and_a_repeated_one_changes_nothing(
         code, _, err = run_command("local", "--input", given, "--output", output, "--read_model", url, *words)
         assert code == 0, err
         assert_follows(parse_address(url), output)
+
+
+def test_sagas_that_a_killed_stream_wrote_here_alone_give_way_to_those_of_the_store(simulated, tmp_path):
+    output, url = tmp_path / "out", sqlite_url(tmp_path)
+    more = tmp_path / "more"
+    assert run_command("simulate", "--output", more, "--events", "100", "--seed", "6")[0] == 0
+    assert run_command("local", "--input", simulated, "--output", output, "--read_model", url)[0] == 0
+    with open_session(parse_address(url)) as session:
+        sagas = session.table("order_sagas")
+        session.rows(f"INSERT INTO {session.control('settings')} (name, value) VALUES ('{STREAM}killed', 'RUNNING')")
+        session.rows(f"UPDATE {sagas} SET state = 'STUCK', version = version + 1, run_id = 'killed'")
+    words = ["--append", "--read_model", url]
+    assert run_command("local", "--input", more, "--output", output, *words)[0] == 0
+    assert_follows(parse_address(url), output)
 
 
 def test_a_read_model_that_is_added_later_gets_what_earlier_runs_stored(finished, simulated, tmp_path, server):

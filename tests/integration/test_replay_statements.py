@@ -102,6 +102,7 @@ def test_google_analyzes_every_comparison(engine):
         live_twice = table.sql(LIVE, LIVE, bounds)  # the views of a shadow are those of the live side
         assert [c.name for c in engine.analyze(*statements(live_twice)).output_column_list] == [
             *table.key,
+            *(("live_run", "other_run") if table.keyed else ()),
             "live",
             "other",
             "several",

@@ -30,7 +30,7 @@ def server():
 @pytest.mark.parametrize("kind", ["postgresql", "sqlite"])
 def test_a_killed_run_is_continued_and_the_read_model_equals_the_views(bus, tmp_path, server, kind):
     url = server.url(server.new_database()) if kind == "postgresql" else sqlite_url(tmp_path)
-    messages = simulated(tmp_path / "sim", 2400)
+    messages = simulated(tmp_path / "sim", 2400, "--dirty", "0")
     random.Random(5).shuffle(messages)
     messages += random.Random(6).sample(messages, 200)
     output, words = tmp_path / "out", ("--read_model", url)
@@ -72,7 +72,7 @@ def test_a_database_that_stays_away_costs_dead_letters_and_the_exit_code(bus, tm
     with psycopg.connect(server.url(), autocommit=True) as connection:
         connection.execute(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS false')
         connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (database,))
-    bus.publish(simulated(tmp_path / "sim", 300, "--dirty", "0"))
+    bus.publish(simulated(tmp_path / "sim", 300, "--dirty", "0", "--duplicates", "0"))
     try:
         assert process.wait(120) == 1, (output / "stream.log").read_text()[-2000:]
     finally:

@@ -1,9 +1,9 @@
 """The graphs of the replay and redrive templates on Beam's own runner give the tables of the commands."""
 
-import argparse
 import json
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import apache_beam as beam
 import pytest
@@ -50,9 +50,9 @@ def secrets(monkeypatch):
     monkeypatch.setattr(secretmanager, "SecretManagerServiceClient", Secrets)
 
 
-def arguments(template: str, output: Path, *words: str) -> argparse.Namespace:
+def arguments(template: str, output: Path, *words: str) -> dict[str, Any]:
     given = ["--output", str(output), "--pii_key_secret", "projects/p/secrets/s/versions/1", *words]
-    return template_parser(TEMPLATES[template]).parse_args(given)
+    return vars(template_parser(TEMPLATES[template]).parse_args(given))
 
 
 def run(template: str, output: Path, *words: str) -> None:

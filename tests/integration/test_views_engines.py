@@ -52,7 +52,8 @@ def test_google_analyzes_every_table(zetasql, table):
 
 @pytest.mark.parametrize("feed", LAKE_FEEDS, ids=lambda feed: feed.name)
 def test_google_analyzes_every_external_table(zetasql, feed):
-    sql = Template(create_external_table(feed, NAMES)).substitute(lake="gs://b", connection="local.eu.lake")
+    ddl = create_external_table(feed, NAMES).replace("WITH CONNECTION `${connection}`\n", "")  # the catalog has none
+    sql = Template(ddl).substitute(lake="gs://b")
     statement = zetasql.analyze(sql)
     partitions = [column.name for column in statement.with_partition_columns.column_definition_list]
     assert partitions == ["dt", "hour"]

@@ -81,7 +81,9 @@ def assert_follows(address: ReadModelAddress, output: Path) -> None:
     for resource in VIEW_OF:
         wanted = stored_view(output, resource)
         assert wanted, resource.name
-        assert without_hashes(records(address, resource)) == wanted, (address.dialect, resource.name)
+        found = without_hashes(records(address, resource))
+        differing = [(a, b) for a, b in zip(found, wanted, strict=False) if a != b][:3]
+        assert found == wanted, (address.dialect, resource.name, len(found), len(wanted), differing)
 
 
 def empty(address: ReadModelAddress) -> None:

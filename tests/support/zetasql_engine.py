@@ -75,7 +75,11 @@ class ZetaSql:
         with _one_compiles():
             language = LanguageOptions.maximum_features()
         language.product_mode = ProductMode.PRODUCT_EXTERNAL
-        language.enabled_language_features.append(LanguageFeature.FEATURE_CREATE_VIEWS_WITH_COLUMN_OPTIONS)
+        language.enabled_language_features += [
+            LanguageFeature.FEATURE_CREATE_VIEWS_WITH_COLUMN_OPTIONS,
+            LanguageFeature.FEATURE_CREATE_EXTERNAL_TABLE_WITH_CONNECTION,
+            LanguageFeature.FEATURE_CREATE_EXTERNAL_TABLE_WITH_PARTITION_COLUMNS,
+        ]
         self._service = ZetaSqlLocalService.get_instance()
         self._options = AnalyzerOptions(language_options=language)
         self._functions = ZetaSQLBuiltinFunctionOptions(language_options=language)
