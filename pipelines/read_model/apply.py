@@ -117,7 +117,7 @@ class ReadModelOfStore:
             if missing:
                 queries += typed_queries(self.target, of_runs(missing, self.target))
             applied = Applied(rows=0, undelivered=0)
-            if queries or ended:
+            if queries:
                 sagas = session.table("order_sagas")
                 for run in ended:  # the store may lack what a killed run wrote here: its rows give way to the store's
                     session.rows(f"UPDATE {sagas} SET version = 0 WHERE run_id = ?", run)

@@ -66,11 +66,13 @@ def reduce_saga(
 
     `now_us` is the event-time watermark: a saga still open is stuck once it is past the deadline. None leaves
     the open end undecided; a batch run passes END_OF_INPUT_US. A step exactly at the deadline is in time.
+    The version grows with every fact, also with an unequal one under a known event id, which `events` does not count.
     Raises ValueError without facts, or for a timeout that is not positive.
     """
     if timeout_us <= 0:
         raise ValueError(f"timeout_us {timeout_us} is not positive")
-    ordered = order_facts(facts)
+    found = tuple(facts)
+    ordered = order_facts(found)
     if not ordered:
         raise ValueError("a saga has at least one fact")
     items = OpenItems()
@@ -118,7 +120,7 @@ def reduce_saga(
         deadline,
         len(ordered),
         tuple(raised) if raised else (),
-        2 * len(ordered) + overdue,
+        2 * (len(ordered) if len(ordered) == len(found) else len(set(found))) + overdue,
         overdue,
         owed,
         tuple(raised.values()) if raised else (),

@@ -30,7 +30,7 @@ def server():
 @pytest.mark.parametrize("kind", ["postgresql", "sqlite"])
 def test_a_killed_run_is_continued_and_the_read_model_equals_the_views(bus, tmp_path, server, kind):
     url = server.url(server.new_database()) if kind == "postgresql" else sqlite_url(tmp_path)
-    messages = simulated(tmp_path / "sim", 2400, "--dirty", "0")
+    messages = simulated(tmp_path / "sim", 2400)
     random.Random(5).shuffle(messages)
     messages += random.Random(6).sample(messages, 200)
     output, words = tmp_path / "out", ("--read_model", url)

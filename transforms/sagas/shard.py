@@ -118,21 +118,23 @@ class SagaShard:
     def restore(self, orders: Iterable[KnownOrder]) -> Changes:
         """Continue with the orders of an earlier run: alerts that it published are not published again.
 
-        A row of version 2n or 2n + 1 says that n facts had been seen. Are these all, then the requests that they make were
-        handed out; otherwise a kill took something, and they are handed out again, under their event ids. A saga that was
-        stuck stays so; other deadlines are left to the watermark.
+        A row of version 2n or 2n + 1 says that n unequal facts had been seen. Are these all, then the requests that they make
+        were handed out; otherwise a kill took something, and they are handed out again, under their event ids. A saga that
+        was stuck stays so; other deadlines are left to the watermark.
         """
         changes = Changes([], [], 0, b"")
         for order in orders:
-            facts = order_facts(order.facts)
+            facts, distinct = order_facts(order.facts), set(order.facts)
             published: dict[str, int] = {}
             for fact, at in zip(order.facts, order.published, strict=True):
                 published[fact.event_id] = min(at, published.get(fact.event_id, at))
             held = self._orders[order.order_id] = Held(encode_facts(facts))
+            if len(distinct) > len(facts):  # unequal facts under one event id: the version counts them
+                held.facts = append_facts(held.facts, order.facts)
             held.newest_us = facts[-1].event_time_us
             held.delay_us = max(0, published[facts[-1].event_id] - held.newest_us)
             held.alerted = sum(_BITS[AlertName(alert)] for alert in order.alerts)
-            if order.version >= 2 * len(facts):
+            if order.version >= 2 * len(distinct):
                 before = reduce_saga(order.order_id, facts, now_us=None, timeout_us=self._timeout_us)
                 held.requested = b"".join(map(_key, before.requests))
                 if order.version % 2 and before.deadline is not None:

@@ -113,6 +113,13 @@ def test_unequal_facts_under_one_event_id_count_once_whatever_comes_first() -> N
     assert order_facts([plain, cancel]) == order_facts([cancel, plain]) == [plain]
 
 
+def test_an_unequal_fact_under_a_known_event_id_raises_the_version_and_not_the_number_of_events() -> None:
+    plain = fact(at("11:00:00"), 1, "order.updated", status="SHIPPED")
+    cancel = fact(at("11:00:00"), 1, "order.updated", status="CANCELLED")
+    sagas = [reduce_saga("o", given, now_us=None) for given in ([plain], [plain, plain], [plain, cancel])]
+    assert [(saga.version, saga.events) for saga in sagas] == [(2, 1), (2, 1), (4, 1)]
+
+
 @pytest.mark.parametrize(
     ("facts", "timeout_us", "message"),
     [

@@ -10,7 +10,7 @@ from tests.support.saga_events import (
 )
 from tests.support.saga_stream import DAY_US, RETENTION_US, Stream
 from transforms.sagas.columns import OrderFacts
-from transforms.sagas.shard import SagaShard
+from transforms.sagas.shard import KnownOrder, SagaShard
 
 
 def test_a_known_fact_changes_nothing():
@@ -19,6 +19,22 @@ def test_a_known_fact_changes_nothing():
     stream.add_facts(first)
     stream.add_facts(first, first)
     assert len(stream.sagas) == len(stream.log) == 1
+
+
+def test_every_row_of_an_order_has_a_higher_version_also_for_an_unequal_fact_under_a_known_event_id():
+    created, updated, *more = arrivals({"o": _happy()})
+    unequal = updated._replace(fact=updated.fact._replace(quantity=updated.fact.quantity + 1))
+    stream = Stream()
+    for arrival in (created, updated, unequal):
+        stream.add_facts(arrival)
+    assert [(saga.version, saga.events) for saga in stream.sagas] == [(2, 1), (4, 2), (6, 2)]
+    known = KnownOrder(
+        "o", [one.fact for one in (created, updated, unequal)], [created.publish_us] * 3, frozenset(), version=6
+    )
+    restored = SagaShard(DEFAULT_TIMEOUT_US, RETENTION_US)
+    assert not restored.restore([known]).sagas
+    facts = OrderFacts("o", [more[0].fact], [more[0].publish_us])
+    assert [(saga.version, saga.events) for saga in restored.add_facts([facts]).sagas] == [(8, 3)]
 
 
 def test_a_saga_is_stuck_when_the_watermark_is_past_its_deadline_and_not_before():
